@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* libcapsule: run sandboxed capsules from C. The headers in reading order. */
+#ifndef CAPSULE_CAPSULE_H
+#define CAPSULE_CAPSULE_H
+
+#include <capsule/error.h>
+#include <capsule/log.h>
+#include <capsule/runtime.h>
+#include <capsule/op.h>
+#include <capsule/instance.h>
+#include <capsule/check.h>
+
+#endif

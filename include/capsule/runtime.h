@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The runtime: one loop, one thread, any number of capsules. Several runtimes in one process are fine, one home is used by
+ * one runtime at a time. A runtime belongs to the thread that turns it; only capsule_runtime_post() may be called from
+ * others. The library keeps no globals of its own, prints nothing and never ends the process; Wasmtime, which it links,
+ * installs handlers for SIGSEGV, SIGBUS, SIGILL and SIGFPE once, and a panic inside that engine ends the process. */
+#ifndef CAPSULE_RUNTIME_H
+#define CAPSULE_RUNTIME_H
+
+#include <capsule/error.h>
+#include <capsule/log.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct capsule_runtime;
+
+/* Zero-initialise, set `size` and what differs. Strings are copied. */
+struct capsule_runtime_options {
+	size_t size;      /* sizeof(struct capsule_runtime_options) */
+	const char *home; /* absolute; NULL: $ASTRID_HOME, else $HOME/.astrid. Made (0700) when something is stored */
+	const char *principal; /* NULL: "default" */
+	bool memory_store;     /* keep key-value state in memory; the home is not touched */
+	capsule_log_fn log;    /* NULL: nothing is logged */
+	void *log_user;
+	enum capsule_log_level log_level; /* least level that is logged */
+	/* Limits; 0 stands for the default. */
+	uint64_t call_cpu_ms;  /* processor time of one call: 10,000 */
+	uint64_t call_wall_ms; /* one call, waiting included: 600,000 */
+	uint32_t memory_pages; /* of 64 KiB, of one guest's own memory: 1,024, which is also the most */
+	uint32_t queue_calls;  /* that wait for one capsule: 1,024 */
+	uint64_t module_bytes; /* largest module: 64 MiB */
+};
+
+/** Make a runtime. `options` is borrowed and may be NULL. Nothing is written to disk by this. Free it with
+ *  capsule_runtime_free(). Errors: CAPSULE_EINVAL (an option, named), CAPSULE_ENOMEM, CAPSULE_EIO. */
+CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_runtime_new(
+	struct capsule_runtime **out, const struct capsule_runtime_options *options, struct capsule_error *err);
+
+/** End everything and free (taken; NULL is fine). Pending operations are cancelled, their done functions do not run; handles
+ *  of operations become invalid. Must not be called from inside a turn. May wait for work that can't be stopped (a module
+ *  that is being compiled). */
+CAPSULE_API void capsule_runtime_free(struct capsule_runtime *runtime);
+
+/** A descriptor to poll for reading in a loop of your own, and how many milliseconds that loop may wait before it turns this
+ *  runtime anyway: 0 at once, -1 for ever. Ask for the time again after each turn and after each call that starts
+ *  something. The descriptor belongs to the runtime. */
+CAPSULE_API int capsule_runtime_fd(const struct capsule_runtime *runtime);
+CAPSULE_API int capsule_runtime_timeout_ms(const struct capsule_runtime *runtime);
+
+/** Make progress: waits at most `wait_ms` (0 not at all, -1 without limit) for something to do, does what can be done now and
+ *  runs done functions. Guests run in slices of about a millisecond. Returns whether anything is left to do or to wait
+ *  for. Called from inside a done function it does nothing and returns false. */
+CAPSULE_API bool capsule_runtime_turn(struct capsule_runtime *runtime, int wait_ms);
+
+/** Have `fn(arg)` run on the runtime's thread, in one of its next turns. Threads: any. Errors: CAPSULE_ENOMEM, CAPSULE_ELIMIT
+ *  when 65,536 posts are waiting. */
+CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_runtime_post(
+	struct capsule_runtime *runtime, void (*fn)(void *arg), void *arg, struct capsule_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
