@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "base/fd.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+
+#define EAGAIN_TRIES 16 /* the kernel answers EAGAIN when a folder on the way was renamed meanwhile */
+
+int fd_open_beneath(const char *dir, const char *path, int flags)
+{
+	const struct open_how how = { .flags = (unsigned)(flags | O_CLOEXEC),
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
+	HOLD(fd_drop) int folder = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	long fd = -1;
+
+	if (folder < 0)
+		return -1;
+	for (int i = 0; i < EAGAIN_TRIES; i++) {
+		fd = syscall(SYS_openat2, folder, path, &how, sizeof how);
+		if (fd >= 0 || errno != EAGAIN)
+			break;
+	}
+	return (int)fd;
+}

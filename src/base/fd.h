@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Files opened so that a path can't lead elsewhere. */
+#ifndef BASE_FD_H
+#define BASE_FD_H
+
+/** Open `path` beneath the folder `dir` with `flags` and O_CLOEXEC (openat2): a path that leaves the folder - absolute, by `..`
+ *  or through a link - fails with EXDEV. Returns the descriptor, or -1 with errno set. Threads: any. */
+int fd_open_beneath(const char *dir, const char *path, int flags);
+
+#endif

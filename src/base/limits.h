@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Every limit in one place, with its unit and its reason. What an operator may change is an option elsewhere that
+ * starts from the value here. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#include <assert.h>
+
+#define KIB 1024u
+#define MIB (1024u * KIB)
+
+/* JSON */
+#define LIMIT_JSON_DEPTH 128 /* levels; deeper text is an attack on recursive readers */
+
+/* Manifest */
+#define LIMIT_MANIFEST_BYTES (1u * MIB) /* largest Capsule.toml; real ones are under 20 KiB */
+#define LIMIT_MANIFEST_ENTRIES 4096     /* entries of one array table or list */
+#define LIMIT_MANIFEST_TEXT (64u * KIB) /* bytes of one string value */
+#define LIMIT_MANIFEST_DIAGNOSTICS 64   /* problems reported in one run */
+#define LIMIT_NAME 128                  /* bytes of a capsule, tool, command or action name */
+
+/* Arguments of host functions, from the guest ABI */
+#define LIMIT_PAYLOAD 10485760u /* bytes of one argument, tool call or stored value */
+#define LIMIT_PATH 4096         /* bytes */
+#define LIMIT_KEY 4096          /* bytes of a key-value key or a configuration key */
+#define LIMIT_LOG_MESSAGE 65536 /* bytes */
+#define LIMIT_LOG_LEVEL 64      /* bytes */
+
+/* WASM */
+#define LIMIT_WASM_PAGE (64u * KIB)
+#define LIMIT_WASM_GUEST_PAGES 1024      /* 64 MiB of the guest's own memory */
+#define LIMIT_WASM_KERNEL_PAGES 1024     /* 64 MiB of memory for what crosses the border */
+#define LIMIT_WASM_MODULE (64u * MIB)    /* bytes of a module file; compile time and memory grow with it */
+#define LIMIT_WASM_TABLE_ELEMENTS 100000 /* of one table; tables are host memory that no memory limit counts */
+#define LIMIT_WASM_TABLES 4              /* of one store */
+#define LIMIT_WASM_INSTANCES 4           /* of one store: guest, kernel, spare */
+#define LIMIT_WASM_MEMORIES 2            /* of one store: guest, kernel */
+#define LIMIT_WASM_STACK (512u * KIB)    /* of a guest's own frames */
+#define LIMIT_FIBER_STACK (1u * MIB)     /* the whole stack; what guests leave is room for host functions */
+#define LIMIT_KERNEL_BLOCKS (512u * KIB) /* live blocks of one kernel memory; each costs host memory too */
+#define LIMIT_EXTISM_VARS (1u * MIB)     /* keys, values and 48 bytes an entry */
+
+static_assert(LIMIT_WASM_STACK <= LIMIT_FIBER_STACK / 2, "host functions need room below the deepest guest frame");
+
+/* Calls */
+#define LIMIT_CALL_CPU_MS 10000   /* guest CPU time of one tool, interceptor or hook call */
+#define LIMIT_CALL_WALL_MS 600000 /* wall time of one such call */
+#define LIMIT_CALL_QUEUE 1024     /* calls that wait for one capsule */
+#define LIMIT_CALL_QUEUE_BYTES (64u * MIB)
+#define LIMIT_OUTPUT LIMIT_PAYLOAD * 4 /* bytes of one call's output */
+
+/* Work handed to the pool when it is larger than this, since it may hold the loop for too long */
+#define LIMIT_INLINE_WORK (64u * KIB)
+
+#endif
