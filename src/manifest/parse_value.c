@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Single values: the right type, within their limits, copied to the member of the struct that their row names. */
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "manifest/reader.h"
+#include "manifest/toml_json.h"
+
+#include <stdio.h>
+
+/* A value on its way: what messages call it, and where it goes. */
+struct slot {
+	struct reader *reader;
+	const struct reader_entry *entry;
+	const struct key_row *row;
+	const struct deps_toml_node *node;
+	const char *key; /* as the file calls it */
+	void *member;
+};
+
+static const char *expected_type(enum key_type type)
+{
+	switch (type) {
+	case KEY_BOOL:
+		return "true or false";
+	case KEY_STRINGS:
+		return "an array of strings";
+	case KEY_JSON_TABLE:
+	case KEY_SUBTABLE:
+		return "a table";
+	default:
+		return "a string";
+	}
+}
+
+/* What to write instead of a value of the wrong type; false when the message says it already. */
+static bool type_fix(const struct slot *slot, char fix[READER_FIX_MAX])
+{
+	struct span source = reader_source(slot->reader, slot->node);
+	struct span text = span_of(slot->node->text, slot->node->text_len);
+	bool single = source.len > 0 && slot->node->kind != DEPS_TOML_ARRAY && slot->node->kind != DEPS_TOML_TABLE;
+	bool is_string = slot->node->kind == DEPS_TOML_STRING;
+
+	switch (slot->row->type) {
+	case KEY_BOOL:
+		if (is_string && (span_is(text, "true") || span_is(text, "false")))
+			(void)snprintf(
+				fix, READER_FIX_MAX, "write `%s = %s`, without quotes", slot->key, slot->node->text);
+		else
+			(void)snprintf(fix, READER_FIX_MAX, "write `%s = true` or `%s = false`", slot->key, slot->key);
+		return true;
+	case KEY_STRINGS:
+		if (is_string && single)
+			(void)snprintf(fix, READER_FIX_MAX, "write `%s = [%.*s]`", slot->key, SPAN_ARG(source));
+		else
+			(void)snprintf(fix, READER_FIX_MAX, "write `%s = [\"...\"]`", slot->key);
+		return true;
+	case KEY_JSON_TABLE:
+		(void)snprintf(fix, READER_FIX_MAX, "write it as a table: `%s = { type = \"object\" }`", slot->key);
+		return true;
+	case KEY_WORD:
+		(void)snprintf(fix, READER_FIX_MAX, "write for example `%s = \"%s\"`", slot->key, slot->row->words[0]);
+		return true;
+	case KEY_SUBTABLE:
+		return false;
+	default:
+		if (single)
+			(void)snprintf(fix, READER_FIX_MAX, "write `%s = \"%.*s\"`", slot->key, SPAN_ARG(source));
+		else
+			(void)snprintf(fix, READER_FIX_MAX, "write `%s = \"...\"`", slot->key);
+		return true;
+	}
+}
+
+static bool check_kind(const struct slot *slot, enum deps_toml_kind kind)
+{
+	char fix[READER_FIX_MAX];
+	bool has_fix;
+
+	if (slot->node->kind == kind)
+		return true;
+	has_fix = type_fix(slot, fix);
+	reader_report(slot->reader, SEVERITY_ERROR, reader_value_place(slot->reader, slot->node), has_fix ? fix : NULL,
+		"`%s` in %s must be %s, found %s", slot->key, slot->entry->label, expected_type(slot->row->type),
+		reader_kind(slot->node));
+	return false;
+}
+
+/* Copy a string of at most `limit` bytes without NUL; `what` names it in messages. */
+static bool copy_string(
+	const struct slot *slot, const struct deps_toml_node *node, const char *what, size_t limit, char **copy)
+{
+	struct place place = reader_value_place(slot->reader, node);
+
+	if (node->text_len > limit) {
+		reader_report(slot->reader, SEVERITY_ERROR, place, "shorten it",
+			"%s in %s has %zu bytes, at most %zu are allowed", what, slot->entry->label, node->text_len,
+			limit);
+		return false;
+	}
+	if (memchr(node->text, '\0', node->text_len) != NULL) {
+		reader_report(slot->reader, SEVERITY_ERROR, place, "remove it", "%s in %s contains a NUL character",
+			what, slot->entry->label);
+		return false;
+	}
+	*copy = text_copy(span_of(node->text, node->text_len));
+	if (*copy == NULL)
+		slot->reader->out_of_memory = true;
+	return *copy != NULL;
+}
+
+static char proposed_id_char(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c - 'A' + 'a');
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-';
+}
+
+static void check_id(const struct slot *slot, const char *id)
+{
+	char proposed[LIMIT_NAME + 1], fix[READER_FIX_MAX];
+	size_t len = strlen(id);
+
+	if (manifest_id_valid(id))
+		return;
+	for (size_t i = 0; i < len; i++)
+		proposed[i] = proposed_id_char(id[i]);
+	proposed[len] = '\0';
+	(void)snprintf(fix, sizeof(fix), "write for example `%s = \"%s\"`", slot->key, proposed);
+	reader_report(slot->reader, SEVERITY_ERROR, reader_value_place(slot->reader, slot->node), fix,
+		"`%s` is not a capsule id: only a-z, 0-9 and `-` may be in `%s` in %s", id, slot->key,
+		slot->entry->label);
+}
+
+static void read_string(const struct slot *slot)
+{
+	char what[READER_NAME_MAX + 3];
+	char **member = slot->member;
+
+	(void)snprintf(what, sizeof(what), "`%s`", slot->key);
+	if (!check_kind(slot, DEPS_TOML_STRING) || !copy_string(slot, slot->node, what, slot->row->limit, member))
+		return;
+	if (slot->row->need == NEED_FILLED && **member == '\0') {
+		reader_report(slot->reader, SEVERITY_ERROR, reader_value_place(slot->reader, slot->node),
+			"write a value between the quotes", "`%s` in %s is empty", slot->key, slot->entry->label);
+		return;
+	}
+	if (slot->row->type == KEY_ID)
+		check_id(slot, *member);
+}
+
+/* Entry `number`, counted from 1. */
+static void read_item(
+	const struct slot *slot, const struct deps_toml_node *node, size_t number, struct string_list *list)
+{
+	char what[READER_NAME_MAX + 40];
+
+	(void)snprintf(what, sizeof(what), "entry %zu of `%s`", number, slot->key);
+	list->places[list->count] = reader_value_place(slot->reader, node);
+	if (node->kind != DEPS_TOML_STRING)
+		reader_report(slot->reader, SEVERITY_ERROR, list->places[list->count], "each entry is a text in quotes",
+			"%s in %s must be a string, found %s", what, slot->entry->label, reader_kind(node));
+	else if (copy_string(slot, node, what, LIMIT_MANIFEST_TEXT, &list->items[list->count]))
+		list->count++;
+}
+
+static void read_strings(const struct slot *slot)
+{
+	struct string_list *list = slot->member;
+	size_t count = slot->node->child_count, number = 0;
+
+	if (!check_kind(slot, DEPS_TOML_ARRAY) || count == 0)
+		return;
+	if (count > slot->row->limit) {
+		reader_report(slot->reader, SEVERITY_ERROR, reader_value_place(slot->reader, slot->node),
+			"shorten the list", "`%s` in %s has %zu entries, at most %zu are allowed", slot->key,
+			slot->entry->label, count, slot->row->limit);
+		return;
+	}
+	list->items = calloc(count, sizeof(*list->items));
+	list->places = calloc(count, sizeof(*list->places));
+	if (list->items == NULL || list->places == NULL) {
+		slot->reader->out_of_memory = true;
+		return;
+	}
+	for (uint32_t at = slot->node->first_child; at != 0; at = slot->reader->nodes[at].next)
+		read_item(slot, &slot->reader->nodes[at], ++number, list);
+}
+
+static void read_word(const struct slot *slot)
+{
+	const char *const *words = slot->row->words, *near;
+	struct span text = span_of(slot->node->text, slot->node->text_len);
+	char allowed[256], fix[READER_FIX_MAX];
+	size_t count = 0, len = 0;
+
+	if (!check_kind(slot, DEPS_TOML_STRING))
+		return;
+	for (; words[count] != NULL; count++) {
+		if (span_is(text, words[count])) {
+			*(unsigned *)slot->member = (unsigned)count;
+			return;
+		}
+	}
+	for (size_t i = 0; i < count; i++)
+		len += (size_t)snprintf(allowed + len, sizeof(allowed) - len, "%s`%s`", i == 0 ? "" : ", ", words[i]);
+	near = reader_nearest(text, words, count);
+	(void)snprintf(fix, sizeof(fix), "did you mean `%s`?", near != NULL ? near : "");
+	reader_report(slot->reader, SEVERITY_ERROR, reader_value_place(slot->reader, slot->node),
+		near != NULL ? fix : NULL, "unknown variant `%.*s` for `%s` in %s, expected one of %s",
+		READER_NAME_ARG(slot->node->text, text.len), slot->key, slot->entry->label, allowed);
+}
+
+static void read_json(const struct slot *slot)
+{
+	HOLD(buffer_fini) struct buffer json = { .limit = slot->row->limit };
+	struct capsule_error err = { 0 };
+
+	if (toml_json_append(&json, slot->reader->nodes, (uint32_t)(slot->node - slot->reader->nodes), &err) ==
+		CAPSULE_OK) {
+		*(char **)slot->member = buffer_steal(&json);
+		if (*(char **)slot->member == NULL)
+			slot->reader->out_of_memory = true;
+	} else if (err.status == CAPSULE_ELIMIT) {
+		reader_report(slot->reader, SEVERITY_ERROR, reader_value_place(slot->reader, slot->node), NULL,
+			"`%s` in %s is too large: %s", slot->key, slot->entry->label, err.text);
+	} else {
+		slot->reader->out_of_memory = true;
+	}
+}
+
+static void read_subtable(const struct slot *slot)
+{
+	struct reader_entry inner = {
+		.table = keys_table_find(span_text("capabilities")),
+		.node = slot->node,
+		.target = slot->member,
+	};
+
+	if (!check_kind(slot, DEPS_TOML_TABLE))
+		return;
+	(void)snprintf(inner.label, sizeof(inner.label), "[%s.%s]", slot->entry->table->name, slot->key);
+	reader_read_entry(slot->reader, &inner);
+}
+
+void reader_read_value(struct reader *reader, const struct reader_entry *entry, const struct key_row *row,
+	const struct deps_toml_node *node)
+{
+	struct slot slot = { reader, entry, row, node, node->key, keys_member(entry->target, row->offset) };
+
+	if (row->place_offset != KEYS_NO_OFFSET)
+		*(struct place *)keys_member(entry->target, row->place_offset) = reader_value_place(reader, node);
+	switch (row->type) {
+	case KEY_STRING:
+	case KEY_PATH:
+	case KEY_ID:
+		read_string(&slot);
+		break;
+	case KEY_BOOL:
+		if (check_kind(&slot, DEPS_TOML_BOOLEAN))
+			*(bool *)slot.member = node->boolean != 0;
+		break;
+	case KEY_STRINGS:
+		read_strings(&slot);
+		break;
+	case KEY_WORD:
+		read_word(&slot);
+		break;
+	case KEY_JSON_TABLE:
+		if (check_kind(&slot, DEPS_TOML_TABLE))
+			read_json(&slot);
+		break;
+	case KEY_JSON:
+		read_json(&slot);
+		break;
+	case KEY_SUBTABLE:
+		read_subtable(&slot);
+		break;
+	}
+}
+
+void reader_set_fallback(struct reader *reader, const struct reader_entry *entry, const struct key_row *row)
+{
+	void *member = keys_member(entry->target, row->offset);
+
+	if (row->fallback == NULL)
+		return;
+	if (row->type == KEY_BOOL) {
+		*(bool *)member = strcmp(row->fallback, "true") == 0;
+		return;
+	}
+	*(char **)member = text_copy(span_text(row->fallback));
+	if (*(char **)member == NULL)
+		reader->out_of_memory = true;
+}
