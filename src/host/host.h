@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What a guest may ask of its host. Each function is a row of host_functions.def and one C function in host_<area>.c that
+ * takes spans and gives back bytes, a number or an error; it knows nothing of WebAssembly, fibers or memory offsets. An
+ * adapter moves the bytes (engine/wasm/host_adapter.c) and parks the guest while a row waits.
+ *
+ * One call, seen from the adapter:
+ *   host_call_begin() -> HOST_READY   result is there: copy it
+ *                     -> HOST_FAILED  err says why; the guest call is aborted with that text
+ *                     -> HOST_WAITING call->resume() runs once when it can go on, then host_call_finish() -> ok or failure
+ *   host_call_cancel() at any time after HOST_WAITING instead: resume() will not run.
+ */
+#ifndef HOST_HOST_H
+#define HOST_HOST_H
+
+#include "base/log.h"
+#include "base/map.h"
+#include "base/origin.h"
+#include "loop/loop.h"
+#include "manifest/manifest.h"
+#include "store/kv.h"
+
+#define HOST_ARGS_MAX 3
+
+enum host_arg_kind {
+	HOST_UNREAD, /* in the signature only, never read */
+	HOST_BYTES,  /* as they are */
+	HOST_LOSSY,  /* text; invalid UTF-8 is repaired with U+FFFD */
+	HOST_TEXT,   /* text; invalid UTF-8 fails the call: "<function> <name> is not valid UTF-8" */
+};
+
+enum host_result_kind {
+	HOST_NOTHING,
+	HOST_BLOCK,  /* bytes; empty ones and absence are the same to the guest */
+	HOST_NUMBER, /* a plain integer */
+};
+
+enum host_waits {
+	HOST_NOW,   /* never waits */
+	HOST_WAITS, /* may wait for a peer, a person or time: not charged to the guest */
+	HOST_WORKS, /* may wait for work that the host does for it: charged like the guest's own time */
+};
+
+enum host_answer { HOST_READY, HOST_WAITING, HOST_FAILED };
+
+struct host_call;
+
+struct host_arg {
+	const char *name;
+	enum host_arg_kind kind;
+	uint32_t limit; /* bytes */
+};
+
+struct host_function {
+	const char *name; /* import name, e.g. "astrid_kv_get" */
+	struct host_arg args[HOST_ARGS_MAX];
+	uint32_t arg_count;
+	enum host_result_kind result;
+	enum host_waits waits;
+	const char *service;    /* what stands behind it, as in "the file service" */
+	const char *capability; /* key of [capabilities] that must not be empty, NULL when none is asked for */
+	/* NULL when the service behind the row does not exist in this release: the call fails and says so. */
+	enum host_answer (*begin)(struct host_call *call, struct capsule_error *err);
+	/* Only for rows that wait; runs after call->op finished (its error is looked at by the caller first). NULL: nothing to
+	 * do, the result is op.result. */
+	enum capsule_status (*finish)(struct host_call *call, struct capsule_error *err);
+	const char *doc;
+};
+
+/* What the floors above lend; every member is required unless it says otherwise. `user` is theirs. Threads: loop. */
+struct host_services {
+	void *user;
+	/* The capsule's key-value scope; opens the store on first use. Borrowed, lives as long as the host. */
+	enum capsule_status (*kv)(void *user, struct kv_scope **scope, struct capsule_error *err);
+	/* The guest of a run loop says that it is ready. May be NULL. */
+	void (*ready)(void *user);
+};
+
+/* One capsule as its host functions see it. Filled by the engine; everything borrowed from it. */
+struct host {
+	const char *capsule_id;
+	struct uuid session;             /* new at each load */
+	const struct manifest *manifest; /* NULL: nothing is granted */
+	struct map config;               /* name -> char *, owned by the engine */
+	struct host_services services;
+	struct loop *loop;
+	const struct log_sink *log;
+	struct kv_scope *kv; /* cached answer of services.kv */
+};
+
+/* One call in progress; an instance has one and reuses it. */
+struct host_call {
+	struct host *host;
+	const struct origin *origin; /* who asked; NULL outside calls */
+	const struct host_function *row;
+	struct span args[HOST_ARGS_MAX]; /* borrowed from the guest until finish or cancel */
+	struct span result;              /* borrowed: set by begin or finish, copied by the adapter right after */
+	int64_t number;                  /* for HOST_NUMBER */
+	struct buffer out;               /* room that `result` may point into; kept from call to call */
+	struct buffer repaired;          /* text arguments whose UTF-8 was repaired */
+	struct op *op;                   /* the one in `state`, set by a begin that answers HOST_WAITING; else NULL */
+	void (*resume)(struct host_call *call); /* the adapter's; called by host_call_resume() */
+	void *user;                             /* the adapter's */
+	union {
+		struct kv_request kv;
+		struct op op;
+	} state;
+};
+
+/** Make `call` idle for calls of `host` (borrowed). `resume` and `user` are the adapter's. */
+void host_call_init(struct host_call *call, struct host *host, void (*resume)(struct host_call *call), void *user);
+void host_call_fini(struct host_call *call);
+
+/** Whether a guest of `manifest` (NULL: of none) may use `row`: its capability is granted. On refusal the text names the
+ *  function, the capability key and the line to add to Capsule.toml. Returns CAPSULE_OK, CAPSULE_EDENIED. */
+MUST_CHECK enum capsule_status host_granted(const struct host_function *row, const char *capsule_id,
+	const struct manifest *manifest, struct capsule_error *err);
+
+/** Check one argument's length before anything is copied: CAPSULE_ELIMIT with "memory allocation of <len> bytes exceeds
+ *  maximum allowed limit of <limit> bytes". For adapters. */
+MUST_CHECK enum capsule_status host_arg_check(
+	const struct host_function *row, uint32_t index, uint64_t len, struct capsule_error *err);
+
+/** Run `row` with call->args, which the adapter has set (row->arg_count of them, lengths checked): repairs or refuses text,
+ *  asks for the capability, then begins. */
+MUST_CHECK enum host_answer host_call_begin(
+	struct host_call *call, const struct host_function *row, struct capsule_error *err);
+
+/** After resume(): the outcome. A failure of the operation reads "<function without astrid_> failed: <reason>". */
+MUST_CHECK enum capsule_status host_call_finish(struct host_call *call, struct capsule_error *err);
+
+/** Let go of a call that waits; harmless for one that does not. */
+void host_call_cancel(struct host_call *call);
+
+/** Give back the memory that large results and repairs needed. To be called when the guest's own call has ended, so that an
+ *  idle capsule does not keep it; `result` is gone afterwards. Not while the call waits. */
+void host_call_trim(struct host_call *call);
+
+/** op_done_fn for rows that wait: `user` is the host_call. */
+void host_call_resume(struct op *op, void *user);
+
+/* The table. Its order is ABI: indices 0 to 50 are those of the shim namespace. */
+extern const struct host_function host_functions[];
+extern const uint32_t host_function_count;
+
+/** The row called `name`, NULL when there is none. */
+const struct host_function *host_function_find(struct span name);
+
+#endif

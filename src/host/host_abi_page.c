@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Writes docs/host-abi.md from host_functions.def, or compares the page with it, so that the two can't drift apart.
+ *
+ *   host-abi-page > docs/host-abi.md
+ *   host-abi-page --check docs/host-abi.md */
+#include "base/limits.h"
+#include "host/host.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct page_row {
+	int index;
+	const char *name, *service, *capability;
+	enum host_waits waits;
+	const char *begin; /* as written in the table */
+	enum host_result_kind result;
+	const char *doc;
+	struct host_arg args[HOST_ARGS_MAX];
+};
+
+#define NO_ARGS                                                                                                        \
+	{                                                                                                              \
+		NULL, HOST_UNREAD, 0                                                                                   \
+	}
+#define ARG(name, kind, limit)                                                                                         \
+	{                                                                                                              \
+		(name), (kind), (limit)                                                                                \
+	}
+#define HOST_FUNCTION(index, name, service, capability, waits, begin, finish, result, doc, ...)                        \
+	{ index, #name, service, capability, waits, #begin, result, doc, { __VA_ARGS__ } },
+static const struct page_row rows[] = {
+#include "host/host_functions.def"
+};
+#undef HOST_FUNCTION
+#undef ARG
+#undef NO_ARGS
+
+#define ROW_COUNT (sizeof rows / sizeof rows[0])
+
+static const char intro[] =
+	"# Functions that a guest may import\n"
+	"\n"
+	"<!-- Written by `host-abi-page` from src/host/host_functions.def; change the table and run\n"
+	"     `build/src/host/host-abi-page > docs/host-abi.md`. -->\n"
+	"\n"
+	"A guest imports them from the module `extism:host/user`. Each parameter is an `i64`: the handle of a block in the\n"
+	"memory that guest and host share, 0 for nothing. A result is the handle of a new block, 0 when it is empty. The\n"
+	"number in the first column is the index for `__invokeHostFunc` of the module `shim`; it never changes.\n"
+	"\n"
+	"A call fails by ending the guest's own call with the text of the failure. It fails when\n"
+	"\n"
+	"- an argument is no block, or longer than the limit given here in bytes,\n"
+	"- a `text` argument is not UTF-8 (`lossy` text is repaired with U+FFFD, `bytes` are taken as they are, `unread`\n"
+	"  arguments are not looked at),\n"
+	"- it needs a capability and the list of that name in `[capabilities]` of Capsule.toml is empty,\n"
+	"- the service behind it is not part of this release.\n"
+	"\n"
+	"*Waits* says what may hold it up: nothing (`-`); `work`, which the host does for the guest and charges to the\n"
+	"guest's time; or `others`: a peer, a person, a child process, time, none of which is charged.\n"
+	"\n";
+
+static void put_args(FILE *out, const struct host_arg *args)
+{
+	static const char *const kinds[] = {
+		[HOST_UNREAD] = "unread",
+		[HOST_BYTES] = "bytes",
+		[HOST_LOSSY] = "lossy",
+		[HOST_TEXT] = "text",
+	};
+
+	if (args[0].name == NULL)
+		fputs("-", out);
+	for (int i = 0; i < HOST_ARGS_MAX && args[i].name != NULL; i++) {
+		fprintf(out, "%s`%s` %s", i > 0 ? ", " : "", args[i].name, kinds[args[i].kind]);
+		if (args[i].kind != HOST_UNREAD)
+			fprintf(out, " %" PRIu32, args[i].limit);
+	}
+}
+
+static void put_row(FILE *out, const struct page_row *row)
+{
+	static const char *const results[] = {
+		[HOST_NOTHING] = "-",
+		[HOST_BLOCK] = "block",
+		[HOST_NUMBER] = "number",
+	};
+	static const char *const waits[] = {
+		[HOST_NOW] = "-",
+		[HOST_WAITS] = "others",
+		[HOST_WORKS] = "work",
+	};
+
+	fprintf(out, "| %d | `%s` | ", row->index, row->name);
+	put_args(out, row->args);
+	fprintf(out, " | %s | ", results[row->result]);
+	if (row->capability != NULL)
+		fprintf(out, "`%s`", row->capability);
+	else
+		fputs("-", out);
+	fprintf(out, " | %s | %s | %s |\n", waits[row->waits], row->doc,
+		strcmp(row->begin, "UNSERVED") == 0 ? "not yet" : "yes");
+}
+
+static bool put_page(FILE *out)
+{
+	fputs(intro, out);
+	fputs("| # | function | arguments | result | capability | waits | what it does | served |\n", out);
+	fputs("|--:|---|---|---|---|---|---|---|\n", out);
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		put_row(out, &rows[i]);
+	return fflush(out) == 0 && !ferror(out);
+}
+
+/* Whether the file `path` holds exactly `page`. */
+static bool same_as_file(const char *path, const char *page, size_t len)
+{
+	FILE *file = fopen(path, "rb");
+	size_t at = 0;
+	int byte;
+
+	if (file == NULL)
+		return false;
+	while ((byte = getc(file)) != EOF && at < len && (unsigned char)page[at] == byte)
+		at++;
+	(void)fclose(file);
+	return byte == EOF && at == len;
+}
+
+static int check(const char *path)
+{
+	char *page = NULL;
+	size_t len = 0;
+	FILE *memory = open_memstream(&page, &len);
+	bool same = memory != NULL && put_page(memory);
+
+	if (memory != NULL)
+		same = fclose(memory) == 0 && same && same_as_file(path, page, len);
+	free(page);
+	if (same)
+		return EXIT_SUCCESS;
+	fprintf(stderr,
+		"%s is missing or not what the table says; run: build/src/host/host-abi-page > docs/host-abi.md\n",
+		path);
+	return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[1], "--check") == 0)
+		return check(argv[2]);
+	if (argc == 1)
+		return put_page(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
+	fputs("usage: host-abi-page [--check FILE]\n", stderr);
+	return 2;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The C functions behind the rows of host_functions.def, and what they share. They take spans and leave bytes in the call;
+ * their arguments are checked, repaired and granted before they run. Threads: loop. */
+#ifndef HOST_ROWS_H
+#define HOST_ROWS_H
+
+#include "host/host.h"
+
+enum host_answer host_kv_get(struct host_call *call, struct capsule_error *err);
+enum host_answer host_kv_set(struct host_call *call, struct capsule_error *err);
+enum host_answer host_kv_delete(struct host_call *call, struct capsule_error *err);
+enum host_answer host_kv_list_keys(struct host_call *call, struct capsule_error *err);
+enum host_answer host_kv_clear_prefix(struct host_call *call, struct capsule_error *err);
+enum capsule_status host_kv_clear_prefix_finish(struct host_call *call, struct capsule_error *err);
+
+enum host_answer host_sys_get_config(struct host_call *call, struct capsule_error *err);
+enum host_answer host_sys_get_caller(struct host_call *call, struct capsule_error *err);
+enum host_answer host_sys_log(struct host_call *call, struct capsule_error *err);
+enum host_answer host_sys_signal_ready(struct host_call *call, struct capsule_error *err);
+enum host_answer host_sys_clock_ms(struct host_call *call, struct capsule_error *err);
+
+/** Make `value` in decimal the result of `call`. Errors: CAPSULE_ENOMEM, only while the call has no room of its own yet. */
+MUST_CHECK enum capsule_status host_call_decimal(struct host_call *call, uint64_t value, struct capsule_error *err);
+
+/** Put "<function without astrid_> failed: " in front of `err`. Returns HOST_FAILED. */
+enum host_answer host_call_failed(const struct host_call *call, struct capsule_error *err);
+
+#endif
