@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What every engine gives the core: load, unload, call, health. Long things are operations with one completion; nothing
+ * blocks. All functions: loop thread only. */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "base/log.h"
+#include "base/origin.h"
+#include "host/host.h"
+#include "loop/loop.h"
+#include "manifest/manifest.h"
+
+struct engine;
+
+/* What an operator may set; 0 stands for the default of base/limits.h. */
+struct engine_limits {
+	uint64_t call_cpu_ms;  /* guest and host work of one call */
+	uint64_t call_wall_ms; /* of one call, waiting included; run loops have none */
+	uint32_t memory_pages; /* of the guest's own memory, at most LIMIT_WASM_GUEST_PAGES */
+	uint32_t queue_calls;  /* that wait for one capsule */
+	uint64_t queue_bytes;  /* input bytes of those */
+	uint64_t module_bytes; /* largest module file */
+};
+
+/* What an engine gets to work with; borrowed until it is freed. */
+struct engine_env {
+	struct loop *loop;
+	const char *capsule_id;
+	const struct manifest *manifest; /* NULL: a bare module, nothing granted */
+	const char *dir;                 /* the capsule's folder, absolute; NULL for a bare module */
+	const char *socket_path;         /* value of ASTRID_SOCKET_PATH, NULL when no home resolves */
+	const struct map *config;        /* extra configuration of bare modules, name -> char *; NULL for none */
+	struct host_services services;
+	const struct log_sink *log;
+	struct engine_limits limits;
+};
+
+enum engine_call_kind {
+	ENGINE_TOOL,        /* name = tool, input = JSON arguments */
+	ENGINE_INTERCEPTOR, /* name = action, input = payload */
+	ENGINE_EXPORT,      /* name = export, input and output as they are */
+	ENGINE_INSTALL,     /* lifecycle hook; input empty. Succeeds without running anything when there is none */
+	ENGINE_UPGRADE,     /* lifecycle hook; name = previous version */
+};
+
+struct engine_call {
+	struct op op; /* completion; op.result is the output */
+	enum engine_call_kind kind;
+	const char *name;  /* borrowed until done */
+	struct span input; /* borrowed until done */
+	struct origin origin;
+	uint64_t cpu_ms, wall_ms; /* 0: the engine's limit; the smaller one wins */
+	/* Filled before done: */
+	int64_t wall_ns;       /* from the start of the call to its end, waiting in the queue not counted */
+	int64_t cpu_ns;        /* guest and host work */
+	struct list_node link; /* the engine's queue */
+	struct engine *engine; /* set when it is queued */
+};
+
+enum engine_health { ENGINE_LOADING, ENGINE_READY, ENGINE_FAILED, ENGINE_UNLOADED };
+
+/* Every member is required. */
+struct engine_ops {
+	const char *name; /* "wasm", "mcp", "static" */
+
+	/* Prepare everything, run no guest code except a run loop. `op` is started by the caller; the engine ends it with
+	 * op_finish() or op_fail(). On failure the caller still calls unload() and free(). op_cancel(op) may come. */
+	void (*load)(struct engine *engine, struct op *op);
+
+	/* Stop taking calls, end the running one and those that wait with CAPSULE_ECANCELLED, let go of the guest. Then the
+	 * engine finishes `op` (started by the caller). Always succeeds, may be repeated. */
+	void (*unload)(struct engine *engine, struct op *op);
+
+	/* Queue `call` (borrowed until done; call->op is started by the engine with `done` and `user`). Fails at once, without
+	 * done, with CAPSULE_ESTATE, CAPSULE_ELIMIT (queue full), CAPSULE_EUNSUPPORTED (a run loop takes no calls).
+	 * op_cancel(&call->op) ends it wherever it stands. */
+	enum capsule_status (*call)(struct engine *engine, struct engine_call *call, op_done_fn done, void *user,
+		struct capsule_error *err);
+
+	/* Its state; for ENGINE_FAILED `why` (may be NULL) gets the reason. */
+	enum engine_health (*health)(struct engine *engine, struct capsule_error *why);
+
+	/* Free it (taken). Must have been unloaded. */
+	void (*free)(struct engine *engine);
+};
+
+struct engine {
+	const struct engine_ops *ops;
+};
+
+#endif

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Running a guest one slice at a time. The loop polls the future of the current phase; a poll ends because the phase is over,
+ * because the guest waits in the kernel's `wait`, or because its slice is used up (the epoch callback yielded). Only code
+ * that runs from the loop - timers, cancels, unload - ends a call from outside, and never during a poll. */
+#include "engine/wasm/activation.h"
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "engine/wasm/outcome.h"
+#include "engine/wasm/trap.h"
+
+#include <assert.h>
+#include <time.h>
+
+#define SLICE_MIN_NS (500 * NS_PER_US) /* a tick may come right after the start: such a slice goes on to the next one */
+#define PRECISE_NS (200 * NS_PER_US) /* shorter slices are charged by the wall, longer ones by the processor's clock */
+#define ABORTS_FREE 8                /* in a row before the next call has to wait */
+#define PAUSE_MAX_MS 1024
+#define TRIM_AFTER_NS NS_PER_S
+#define TRIM_STACK_KEEP ((size_t)16 * KIB)
+#define TRIM_KERNEL_KEEP ((size_t)64 * KIB)
+
+static int64_t system_ns(void)
+{
+	return clock_monotonic_ns(&clock_system);
+}
+
+static int64_t thread_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+static void charge(struct wasm_capsule *capsule, int64_t ns)
+{
+	capsule->cpu_ns += ns;
+	capsule->since_wait_ns += ns;
+	capsule->total_cpu_ns += ns;
+}
+
+static void slice_begin(struct wasm_capsule *capsule)
+{
+	struct wasm_instance *instance = capsule->instance;
+
+	/* Reading the processor's clock costs a system call: only guests that are known to spin pay for it. */
+	if (capsule->cpu_ns > PRECISE_NS)
+		capsule->thread_cpu_ns = thread_ns();
+	else
+		capsule->thread_cpu_ns = 0;
+	capsule->slice_start_ns = system_ns();
+	slab_enter(capsule->shared->slab, instance->slot);
+	wasmtime_context_set_epoch_deadline(instance->context, 1);
+	ticker_enter(capsule->shared->ticker);
+}
+
+/* Charge what the slice used so far: the wall overstates it when the thread was not running. */
+static void slice_charge(struct wasm_capsule *capsule)
+{
+	int64_t now = system_ns(), used = now - capsule->slice_start_ns;
+
+	if (capsule->thread_cpu_ns != 0) {
+		int64_t cpu = thread_ns(), precise = cpu - capsule->thread_cpu_ns;
+
+		capsule->thread_cpu_ns = cpu;
+		used = precise < used ? precise : used;
+	}
+	capsule->slice_start_ns = now;
+	charge(capsule, used);
+}
+
+static void slice_end(struct wasm_capsule *capsule)
+{
+	ticker_leave(capsule->shared->ticker);
+	slice_charge(capsule);
+	capsule->slice_start_ns = 0;
+}
+
+/* What of its CPU time the current call has used: run loops count from their last wait. */
+static int64_t budget_used(const struct wasm_capsule *capsule)
+{
+	return capsule->current == &capsule->run_call ? capsule->since_wait_ns : capsule->cpu_ns;
+}
+
+static enum capsule_status cpu_exceeded(const struct wasm_capsule *capsule, struct capsule_error *err)
+{
+	return error_set(err, CAPSULE_ETIMEOUT, "timeout: the limit of %lld ms of CPU time is used up",
+		(long long)(capsule->cpu_limit_ns / NS_PER_MS));
+}
+
+wasmtime_error_t *activation_epoch(
+	wasmtime_context_t *context, void *data, uint64_t *delta, wasmtime_update_deadline_kind_t *kind)
+{
+	struct wasm_capsule *capsule = data;
+	struct wasm_instance *instance = capsule->instance;
+	int64_t slice = system_ns() - capsule->slice_start_ns;
+
+	(void)context;
+	*delta = 1;
+	*kind = WASMTIME_UPDATE_DEADLINE_CONTINUE;
+	if (budget_used(capsule) + slice > capsule->cpu_limit_ns) {
+		slice_charge(capsule);
+		if (budget_used(capsule) > capsule->cpu_limit_ns) {
+			(void)cpu_exceeded(capsule, &instance->failure);
+			return wasmtime_error_new(instance->failure.text);
+		}
+	}
+	if (slice >= SLICE_MIN_NS)
+		*kind = WASMTIME_UPDATE_DEADLINE_YIELD;
+	return NULL;
+}
+
+void capsule_drop_instance(struct wasm_capsule *capsule)
+{
+	instance_free(capsule->instance);
+	capsule->instance = NULL;
+}
+
+static void future_delete(struct wasm_capsule *capsule)
+{
+	if (capsule->future != NULL)
+		wasmtime_call_future_delete(capsule->future);
+	capsule->future = NULL;
+}
+
+static void trim_fire(struct timer *timer)
+{
+	struct wasm_runtime *shared = LIST_ENTRY(timer, struct wasm_runtime, trim);
+
+	LIST_EACH_SAFE (node, &shared->active) {
+		struct wasm_instance *instance = LIST_ENTRY(node, struct wasm_instance, active_link);
+
+		if (instance->owner->current != NULL)
+			continue;
+		list_remove(node);
+		kernel_reset(&instance->kernel);
+		host_call_trim(&instance->host_call);
+		slab_trim(instance->slot, TRIM_STACK_KEEP, TRIM_KERNEL_KEEP);
+	}
+	if (!list_empty(&shared->active))
+		(void)loop_timer_arm(shared->loop, timer, loop_now(shared->loop) + TRIM_AFTER_NS);
+}
+
+/* Idle instances give back the pages of stack and kernel memory that a deep or large call touched. */
+static void note_active(struct wasm_capsule *capsule)
+{
+	struct wasm_runtime *shared = capsule->shared;
+	struct wasm_instance *instance = capsule->instance;
+
+	if (instance == NULL || !instance->begun || !list_empty(&instance->active_link))
+		return;
+	list_append(&shared->active, &instance->active_link);
+	shared->trim.fire = trim_fire;
+	if (shared->trim.index == 0)
+		(void)loop_timer_arm(shared->loop, &shared->trim, loop_now(shared->loop) + TRIM_AFTER_NS);
+}
+
+static void pause_over(struct timer *timer)
+{
+	activation_next(LIST_ENTRY(timer, struct wasm_capsule, pause));
+}
+
+/* Each aborted call costs the host an instance. A capsule that does nothing else is slowed down. */
+static void note_aborted(struct wasm_capsule *capsule)
+{
+	uint32_t over;
+	int64_t ms;
+
+	if (++capsule->aborted_in_row <= ABORTS_FREE)
+		return;
+	over = capsule->aborted_in_row - ABORTS_FREE;
+	ms = over > 10 ? PAUSE_MAX_MS : INT64_C(1) << (over - 1);
+	capsule->pause.fire = pause_over;
+	(void)loop_timer_arm(capsule->shared->loop, &capsule->pause, loop_now(capsule->shared->loop) + ms * NS_PER_MS);
+}
+
+/* The call is over: tell its owner. `err` is NULL when it went well. The caller starts the next one. */
+static void finish(struct wasm_capsule *capsule, const struct capsule_error *err, bool aborted)
+{
+	struct engine_call *call = capsule->current;
+
+	loop_timer_disarm(capsule->shared->loop, &capsule->wall);
+	call->wall_ns = loop_now(capsule->shared->loop) - capsule->started_ns;
+	call->cpu_ns = capsule->cpu_ns;
+	capsule->current = NULL;
+	capsule->phase = PHASE_IDLE;
+	if (aborted) {
+		capsule_drop_instance(capsule);
+		note_aborted(capsule);
+	} else {
+		capsule->aborted_in_row = 0;
+		note_active(capsule);
+	}
+	if (err == NULL)
+		op_finish(&call->op);
+	else
+		op_fail(&call->op, err);
+}
+
+void activation_abort(struct wasm_capsule *capsule, const struct capsule_error *why)
+{
+	assert(capsule->slice_start_ns == 0);
+	if (capsule->current == NULL)
+		return;
+	loop_unready(&capsule->runnable);
+	future_delete(capsule);
+	if (capsule->trap != NULL)
+		wasm_trap_delete(capsule->trap);
+	if (capsule->error != NULL)
+		wasmtime_error_delete(capsule->error);
+	capsule->trap = NULL;
+	capsule->error = NULL;
+	finish(capsule, why, true);
+	activation_next(capsule);
+}
+
+static void wall_fire(struct timer *timer)
+{
+	struct wasm_capsule *capsule = LIST_ENTRY(timer, struct wasm_capsule, wall);
+	const struct wasm_instance *instance = capsule->instance;
+	int64_t ms = (loop_now(capsule->shared->loop) - capsule->started_ns) / NS_PER_MS;
+	struct capsule_error err;
+
+	if (instance != NULL && instance->waiting && instance->finish != NULL && instance->host_call.row != NULL)
+		(void)error_set(&err, CAPSULE_ETIMEOUT,
+			"timeout: the wall limit is reached after %lld ms, the guest waits in %s", (long long)ms,
+			instance->host_call.row->name);
+	else
+		(void)error_set(
+			&err, CAPSULE_ETIMEOUT, "timeout: the wall limit is reached after %lld ms", (long long)ms);
+	activation_abort(capsule, &err);
+}
+
+/* The first future of the phase, or NULL with *err filled (a failure) or not (the phase has nothing to do). */
+static wasmtime_call_future_t *phase_start(struct wasm_capsule *capsule, struct capsule_error *err)
+{
+	struct wasm_instance *instance = capsule->instance;
+
+	capsule->trap = NULL;
+	capsule->error = NULL;
+	switch (capsule->phase) {
+	case PHASE_KERNEL:
+		return instance_start_kernel(instance, &capsule->trap, &capsule->error);
+	case PHASE_GUEST:
+		return instance_start_guest(instance, &capsule->trap, &capsule->error);
+	case PHASE_INIT:
+		return outcome_start_initializer(capsule);
+	default:
+		return outcome_start_call(capsule, err);
+	}
+}
+
+/* The phase went well. Returns false when it was the last. */
+static bool phase_advance(struct wasm_capsule *capsule, struct capsule_error *err)
+{
+	switch (capsule->phase) {
+	case PHASE_KERNEL:
+		capsule->phase = PHASE_GUEST;
+		return instance_kernel_ready(capsule->instance, err) == CAPSULE_OK;
+	case PHASE_GUEST:
+		capsule->phase = PHASE_INIT;
+		capsule->next_initializer = 0;
+		return true;
+	case PHASE_INIT:
+		if (++capsule->next_initializer >= 2) {
+			capsule->instance->ready = true;
+			capsule->phase = PHASE_CALL;
+		}
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The fiber stopped in the middle: it waits for something, or its time is up. */
+static void suspended(struct wasm_capsule *capsule)
+{
+	struct wasm_instance *instance = capsule->instance;
+
+	if (!instance->waiting) {
+		loop_ready(capsule->shared->loop, &capsule->runnable, true);
+		return;
+	}
+	if (instance->wait_charged)
+		capsule->wait_start_ns = system_ns();
+	else
+		capsule->since_wait_ns = 0;
+	if (instance->wait_over)
+		loop_ready(capsule->shared->loop, &capsule->runnable, false);
+}
+
+void activation_resume(struct wasm_instance *instance)
+{
+	struct wasm_capsule *capsule = instance->owner;
+
+	if (instance->wait_charged && capsule->wait_start_ns != 0) {
+		charge(capsule, system_ns() - capsule->wait_start_ns);
+		capsule->wait_start_ns = 0;
+		if (budget_used(capsule) > capsule->cpu_limit_ns) {
+			struct capsule_error err;
+
+			(void)cpu_exceeded(capsule, &err);
+			activation_abort(capsule, &err);
+			return;
+		}
+	}
+	loop_ready(capsule->shared->loop, &capsule->runnable, false);
+}
+
+/* Run phases until the call is over or the fiber stops. Returns true when it is over. */
+static bool run_phases(struct wasm_capsule *capsule, struct capsule_error *err)
+{
+	for (;;) {
+		if (capsule->future == NULL)
+			capsule->future = phase_start(capsule, err);
+		if (capsule->future != NULL) {
+			if (!wasmtime_call_future_poll(capsule->future))
+				return false;
+			future_delete(capsule);
+		}
+		if (err->status != CAPSULE_OK || capsule->trap != NULL || capsule->error != NULL)
+			return true;
+		if (!phase_advance(capsule, err))
+			return true;
+	}
+}
+
+void activation_run(struct runnable *runnable)
+{
+	struct wasm_capsule *capsule = LIST_ENTRY(runnable, struct wasm_capsule, runnable);
+	struct capsule_error err;
+	bool aborted = false, over;
+
+	err.status = CAPSULE_OK;
+	slice_begin(capsule);
+	over = run_phases(capsule, &err);
+	slice_end(capsule);
+	if (!over) {
+		suspended(capsule);
+		return;
+	}
+	if (err.status == CAPSULE_OK)
+		aborted = !outcome_decide(capsule, &err);
+	else
+		aborted = !capsule->instance->ready;
+	finish(capsule, err.status == CAPSULE_OK ? NULL : &err, aborted);
+	activation_next(capsule);
+}
+
+/* Limits of the call: the smaller of its own and the capsule's; 0 means none for the wall. */
+static void set_limits(struct wasm_capsule *capsule, const struct engine_call *call)
+{
+	const struct engine_limits *limits = &capsule->env.limits;
+	uint64_t cpu_ms = limits->call_cpu_ms, wall_ms = limits->call_wall_ms;
+
+	if (call->cpu_ms != 0 && call->cpu_ms < cpu_ms)
+		cpu_ms = call->cpu_ms;
+	if (call->wall_ms != 0 && call->wall_ms < wall_ms)
+		wall_ms = call->wall_ms;
+	capsule->cpu_limit_ns = (int64_t)cpu_ms * NS_PER_MS;
+	capsule->wall.fire = wall_fire;
+	if (call != &capsule->run_call)
+		(void)loop_timer_arm(
+			capsule->shared->loop, &capsule->wall, capsule->started_ns + (int64_t)wall_ms * NS_PER_MS);
+}
+
+/* Make `call` the current one. False when it failed at once. */
+static bool begin_call(struct wasm_capsule *capsule, struct engine_call *call)
+{
+	struct capsule_error err;
+
+	capsule->current = call;
+	capsule->started_ns = loop_now(capsule->shared->loop);
+	capsule->cpu_ns = 0;
+	capsule->since_wait_ns = 0;
+	capsule->phase = PHASE_CALL;
+	set_limits(capsule, call);
+	if (capsule->instance != NULL)
+		return true;
+	capsule->phase = PHASE_KERNEL;
+	if (instance_new(&capsule->instance, capsule, capsule->module, &err) == CAPSULE_OK)
+		return true;
+	finish(capsule, &err, false);
+	return false;
+}
+
+void activation_next(struct wasm_capsule *capsule)
+{
+	while (capsule->current == NULL && capsule->pause.index == 0 && capsule->module != NULL) {
+		struct list_node *node = list_take_first(&capsule->queue);
+		struct engine_call *call;
+
+		if (node == NULL)
+			return;
+		call = LIST_ENTRY(node, struct engine_call, link);
+		capsule->queued--;
+		capsule->queued_bytes -= call->input.len;
+		if (begin_call(capsule, call))
+			loop_ready(capsule->shared->loop, &capsule->runnable, false);
+	}
+}

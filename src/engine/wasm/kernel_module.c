@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The kernel's text. The plain part follows the reference kernel's bounds: a load below the header or behind the memory's
+ * end gives 0, a store there is ignored. A waiting import becomes three calls: begin says whether there is anything to wait
+ * for, the one shared asynchronous import `wait` suspends the fiber, finish has a live caller again and answers. */
+#include "engine/wasm/kernel_module.h"
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "engine/wasm/instance.h"
+
+/* Byte offsets into struct kernel_header. */
+static_assert(offsetof(struct kernel_header, input_offset) == 0, "the text below says 0");
+static_assert(offsetof(struct kernel_header, input_length) == 8, "the text below says 8");
+static_assert(offsetof(struct kernel_header, output_offset) == 16, "the text below says 16");
+static_assert(offsetof(struct kernel_header, output_length) == 24, "the text below says 24");
+static_assert(offsetof(struct kernel_header, error) == 32, "the text below says 32");
+static_assert(offsetof(struct kernel_header, log_level) == 40, "the text below says 40");
+static_assert(sizeof(struct kernel_header) == KERNEL_HEADER, "guests reach what lies behind byte 64");
+
+static const char plain_text[] =
+	"(func $reachable (param i64) (result i32)\n"
+	"  (i32.and (i64.ge_u (local.get 0) (i64.const 64))\n"
+	"    (i64.le_u (local.get 0) (i64.shl (i64.extend_i32_u (memory.size)) (i64.const 16)))))\n"
+	"(func (export \"extism:host/env/load_u8\") (param i64) (result i32)\n"
+	"  (if (result i32) (call $reachable (local.get 0))\n"
+	"    (then (i32.load8_u (i32.wrap_i64 (local.get 0)))) (else (i32.const 0))))\n"
+	"(func (export \"extism:host/env/load_u64\") (param i64) (result i64)\n"
+	"  (if (result i64) (call $reachable (local.get 0))\n"
+	"    (then (i64.load (i32.wrap_i64 (local.get 0)))) (else (i64.const 0))))\n"
+	"(func (export \"extism:host/env/store_u8\") (param i64 i32)\n"
+	"  (if (call $reachable (local.get 0))\n"
+	"    (then (i32.store8 (i32.wrap_i64 (local.get 0)) (local.get 1)))))\n"
+	"(func (export \"extism:host/env/store_u64\") (param i64 i64)\n"
+	"  (if (call $reachable (local.get 0))\n"
+	"    (then (i64.store (i32.wrap_i64 (local.get 0)) (local.get 1)))))\n"
+	"(func (export \"extism:host/env/input_offset\") (result i64) (i64.load (i32.const 0)))\n"
+	"(func (export \"extism:host/env/input_length\") (result i64) (i64.load (i32.const 8)))\n"
+	"(func (export \"extism:host/env/output_offset\") (result i64) (i64.load (i32.const 16)))\n"
+	"(func (export \"extism:host/env/output_length\") (result i64) (i64.load (i32.const 24)))\n"
+	"(func (export \"extism:host/env/error_get\") (result i64) (i64.load (i32.const 32)))\n"
+	"(func (export \"extism:host/env/get_log_level\") (result i32) (i32.load (i32.const 40)))\n"
+	"(func (export \"extism:host/env/input_load_u8\") (param i64) (result i32)\n"
+	"  (if (result i32) (i64.lt_u (local.get 0) (i64.load (i32.const 8)))\n"
+	"    (then (i32.load8_u (i32.wrap_i64 (i64.add (i64.load (i32.const 0)) (local.get 0)))))\n"
+	"    (else (i32.const 0))))\n"
+	"(func (export \"extism:host/env/input_load_u64\") (param i64) (result i64) (local i64)\n"
+	"  (local.set 1 (i64.load (i32.const 8)))\n"
+	"  (if (result i64) (i32.and (i64.ge_u (local.get 1) (i64.const 8))\n"
+	"      (i64.le_u (local.get 0) (i64.sub (local.get 1) (i64.const 8))))\n"
+	"    (then (i64.load (i32.wrap_i64 (i64.add (i64.load (i32.const 0)) (local.get 0)))))\n"
+	"    (else (i64.const 0))))\n";
+
+static bool waits(const struct binding *binding)
+{
+	return binding->kernel_export != NULL && binding->call != NULL;
+}
+
+static size_t param_count(const char *type)
+{
+	return (size_t)(strchr(type, ':') - type);
+}
+
+static void append_params(struct buffer *out, const char *type)
+{
+	if (*type == ':')
+		return;
+	buffer_append_text(out, " (param");
+	for (; *type != ':'; type++)
+		buffer_append_text(out, *type == 'i' ? " i32" : " i64");
+	buffer_append_text(out, ")");
+}
+
+static void append_waiting(struct buffer *out, const struct binding *binding, size_t number)
+{
+	const char *result = strchr(binding->type, ':') + 1;
+
+	buffer_printf(out, "(func (export \"%s\")", binding->kernel_export);
+	append_params(out, binding->type);
+	if (*result != '\0')
+		buffer_append_text(out, *result == 'i' ? " (result i32)" : " (result i64)");
+	buffer_printf(out, "\n  (if (call $begin%zu", number);
+	for (size_t i = 0; i < param_count(binding->type); i++)
+		buffer_printf(out, " (local.get %zu)", i);
+	buffer_append_text(out, ") (then (call $wait)))\n  ");
+	if (*result == '\0')
+		buffer_append_text(out, "(drop (call $finish)))\n");
+	else if (*result == 'i')
+		buffer_append_text(out, "(i32.wrap_i64 (call $finish)))\n");
+	else
+		buffer_append_text(out, "(call $finish))\n");
+}
+
+enum capsule_status kernel_module_text(struct buffer *out, const struct binding_table *table, struct capsule_error *err)
+{
+	buffer_append_text(out,
+		"(module $" KERNEL_MODULE_NAME "\n"
+		"(import \"host\" \"" KERNEL_WAIT "\" (func $wait))\n"
+		"(import \"host\" \"" KERNEL_FINISH "\" (func $finish (result i64)))\n");
+	for (size_t i = 0; i < table->count; i++) {
+		if (!waits(&table->items[i]))
+			continue;
+		buffer_printf(out, "(import \"host\" \"%s\" (func $begin%zu", table->items[i].kernel_export, i);
+		append_params(out, table->items[i].type);
+		buffer_append_text(out, " (result i32)))\n");
+	}
+	buffer_printf(out, "(memory (export \"memory\") 16 %u)\n", LIMIT_WASM_KERNEL_PAGES);
+	buffer_append_text(out, plain_text);
+	for (size_t i = 0; i < table->count; i++)
+		if (waits(&table->items[i]))
+			append_waiting(out, &table->items[i], i);
+	buffer_append_text(out, ")\n");
+	return buffer_check(out, err);
+}
+
+/* Begin functions answer an i32 whatever their import answers. */
+static wasmtime_error_t *define_begin(wasmtime_linker_t *linker, const struct binding *binding)
+{
+	char type[sizeof binding->type];
+	wasm_functype_t *functype;
+	wasmtime_error_t *error;
+	size_t params = param_count(binding->type);
+
+	memcpy(type, binding->type, params);
+	memcpy(type + params, ":i", 3);
+	functype = binding_functype(type);
+	error = wasmtime_linker_define_func_unchecked(linker, "host", 4, binding->kernel_export,
+		strlen(binding->kernel_export), functype, binding->call, binding->env, NULL);
+	wasm_functype_delete(functype);
+	return error;
+}
+
+static wasmtime_error_t *define_imports(wasmtime_linker_t *linker, const struct binding_table *table)
+{
+	wasm_functype_t *nothing = binding_functype(":"), *number = binding_functype(":I");
+	wasmtime_error_t *error = wasmtime_linker_define_async_func(
+		linker, "host", 4, KERNEL_WAIT, strlen(KERNEL_WAIT), nothing, instance_wait, NULL, NULL);
+
+	if (error == NULL)
+		error = wasmtime_linker_define_func_unchecked(
+			linker, "host", 4, KERNEL_FINISH, strlen(KERNEL_FINISH), number, instance_finish, NULL, NULL);
+	for (size_t i = 0; error == NULL && i < table->count; i++)
+		if (waits(&table->items[i]))
+			error = define_begin(linker, &table->items[i]);
+	wasm_functype_delete(nothing);
+	wasm_functype_delete(number);
+	return error;
+}
+
+static wasmtime_error_t *compile(wasmtime_module_t **module, wasm_engine_t *engine, const struct buffer *text)
+{
+	wasm_byte_vec_t bytes = { 0 };
+	wasmtime_error_t *error = wasmtime_wat2wasm((const char *)text->data, text->len, &bytes);
+
+	if (error == NULL) {
+		error = wasmtime_module_new(engine, (const uint8_t *)bytes.data, bytes.size, module);
+		wasm_byte_vec_delete(&bytes);
+	}
+	return error;
+}
+
+enum capsule_status kernel_module_build(wasmtime_module_t **module, wasmtime_instance_pre_t **pre,
+	wasm_engine_t *engine, const struct binding_table *table, struct capsule_error *err)
+{
+	HOLD(buffer_fini) struct buffer text = { 0 };
+	wasmtime_linker_t *linker;
+	wasmtime_error_t *error;
+	enum capsule_status status = kernel_module_text(&text, table, err);
+
+	if (status != CAPSULE_OK)
+		return status;
+	linker = wasmtime_linker_new(engine);
+	error = define_imports(linker, table);
+	if (error == NULL)
+		error = compile(module, engine, &text);
+	if (error == NULL)
+		error = wasmtime_linker_instantiate_pre(linker, *module, pre);
+	wasmtime_linker_delete(linker);
+	if (error == NULL)
+		return CAPSULE_OK;
+	wasm_byte_vec_t message;
+
+	wasmtime_error_message(error, &message);
+	wasmtime_error_delete(error);
+	status = error_set(
+		err, CAPSULE_EINTERNAL, "the kernel module can't be built: %.*s", (int)message.size, message.data);
+	wasm_byte_vec_delete(&message);
+	return status;
+}

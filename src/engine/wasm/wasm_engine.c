@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The WASM engine of one capsule behind engine.h: load, call, unload, health. */
+#include "engine/wasm/activation.h"
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "engine/config.h"
+#include "engine/wasm/outcome.h"
+
+#include <assert.h>
+
+#define RUN_LOOP_INTERCEPTORS 64 /* each becomes a subscription of the run loop */
+
+static struct wasm_capsule *capsule_of(struct engine *engine)
+{
+	return LIST_ENTRY(engine, struct wasm_capsule, engine);
+}
+
+static void load_failed(struct wasm_capsule *capsule, const struct capsule_error *err)
+{
+	capsule->health = ENGINE_FAILED;
+	(void)error_copy(&capsule->why, err);
+	op_fail(capsule->load_op, err);
+}
+
+static bool segments_valid(const char *topic)
+{
+	size_t len = strlen(topic);
+
+	return len > 0 && topic[0] != '.' && topic[len - 1] != '.' && strstr(topic, "..") == NULL;
+}
+
+/* What a module with a run loop asks of its manifest: its interceptors become subscriptions. */
+static enum capsule_status check_run_loop(const struct wasm_capsule *capsule, struct capsule_error *err)
+{
+	const struct manifest *manifest = capsule->env.manifest;
+
+	if (manifest == NULL)
+		return CAPSULE_OK;
+	if (capsule->module->run_mismatch)
+		return error_set(err, CAPSULE_EMODULE,
+			"run() export mismatch: `run` must take nothing and give back nothing or an i32");
+	if (!capsule->module->run_loop)
+		return CAPSULE_OK;
+	if (manifest->interceptors.count > RUN_LOOP_INTERCEPTORS)
+		return error_set(err, CAPSULE_EMANIFEST,
+			"a capsule with a run loop may declare %d [[interceptor]] entries, this one has %zu",
+			RUN_LOOP_INTERCEPTORS, manifest->interceptors.count);
+	for (size_t i = 0; i < manifest->interceptors.count; i++)
+		if (!segments_valid(manifest->interceptors.items[i].event))
+			return error_set(err, CAPSULE_EMANIFEST,
+				"%s:%u: the interceptor's event `%.256s` has empty segments", manifest->path,
+				manifest->interceptors.items[i].event_place.line,
+				manifest->interceptors.items[i].event);
+	return CAPSULE_OK;
+}
+
+static void run_loop_over(struct op *op, void *user)
+{
+	struct wasm_capsule *capsule = user;
+
+	if (capsule->health == ENGINE_UNLOADED)
+		return;
+	capsule->health = ENGINE_FAILED;
+	if (op->error.status == CAPSULE_OK)
+		(void)error_set(&capsule->why, CAPSULE_EGUEST, "WASM run loop exited unexpectedly: it returned");
+	else
+		(void)error_set(
+			&capsule->why, op->error.status, "WASM run loop exited unexpectedly: %s", op->error.text);
+	log_write(capsule->host.log, CAPSULE_LOG_ERROR, capsule->host.capsule_id, span_text(capsule->why.text));
+}
+
+/* A call was cancelled from outside: take it out of the queue, or stop the fiber where it stands. */
+static void call_stopped(struct op *op)
+{
+	struct engine_call *call = LIST_ENTRY(op, struct engine_call, op);
+	struct wasm_capsule *capsule = capsule_of(call->engine);
+	struct capsule_error err;
+
+	if (capsule->current == call) {
+		(void)error_set(&err, CAPSULE_ECANCELLED, "call: cancelled");
+		activation_abort(capsule, &err);
+		return;
+	}
+	list_remove(&call->link);
+	capsule->queued--;
+	capsule->queued_bytes -= call->input.len;
+}
+
+static void call_queue(struct wasm_capsule *capsule, struct engine_call *call, op_done_fn done, void *user)
+{
+	call->engine = &capsule->engine;
+	op_start(&call->op, done, user, call_stopped, 0, "call");
+	list_init(&call->link);
+	list_append(&capsule->queue, &call->link);
+	capsule->queued++;
+	capsule->queued_bytes += call->input.len;
+	activation_next(capsule);
+}
+
+static void module_loaded(void *user, struct wasm_module *module, const struct capsule_error *error)
+{
+	struct wasm_capsule *capsule = user;
+	struct capsule_error err;
+
+	capsule->loading = NULL;
+	if (module == NULL) {
+		load_failed(capsule, error);
+		return;
+	}
+	capsule->module = module;
+	if (check_run_loop(capsule, &err) != CAPSULE_OK) {
+		load_failed(capsule, &err);
+		return;
+	}
+	capsule->health = ENGINE_READY;
+	op_finish(capsule->load_op);
+	if (module->run_loop && capsule->env.manifest != NULL) {
+		capsule->run_call.kind = ENGINE_EXPORT;
+		capsule->run_call.name = "run";
+		call_queue(capsule, &capsule->run_call, run_loop_over, capsule);
+	}
+}
+
+static void load_stopped(struct op *op)
+{
+	struct wasm_capsule *capsule = op->producer;
+
+	if (capsule->loading != NULL)
+		module_load_cancel(capsule->loading);
+	capsule->loading = NULL;
+	capsule->health = ENGINE_UNLOADED;
+}
+
+static const char *component_hash(const struct wasm_capsule *capsule)
+{
+	const struct manifest *manifest = capsule->env.manifest;
+
+	return manifest == NULL || manifest->components.count == 0 ? NULL : manifest->components.items[0].hash;
+}
+
+static void engine_load(struct engine *engine, struct op *op)
+{
+	struct wasm_capsule *capsule = capsule_of(engine);
+	struct capsule_error err;
+
+	op->producer = capsule;
+	op->stop = load_stopped;
+	capsule->load_op = op;
+	if (uuid_make(&capsule->host.session, &err) != CAPSULE_OK ||
+		engine_config_fill(&capsule->host.config, &capsule->env, &err) != CAPSULE_OK) {
+		load_failed(capsule, &err);
+		return;
+	}
+	capsule->loading = module_load_start(capsule->shared, capsule->env.dir, capsule->file,
+		capsule->env.limits.module_bytes, component_hash(capsule), module_loaded, capsule, &err);
+	if (capsule->loading == NULL)
+		load_failed(capsule, &err);
+}
+
+static enum capsule_status engine_call(
+	struct engine *engine, struct engine_call *call, op_done_fn done, void *user, struct capsule_error *err)
+{
+	struct wasm_capsule *capsule = capsule_of(engine);
+	const struct engine_limits *limits = &capsule->env.limits;
+
+	if (capsule->health == ENGINE_FAILED)
+		return error_set(err, CAPSULE_ESTATE, "capsule '%s' has failed: %s", capsule->host.capsule_id,
+			capsule->why.text);
+	if (capsule->health != ENGINE_READY)
+		return error_set(err, CAPSULE_ESTATE, "capsule '%s' is not loaded", capsule->host.capsule_id);
+	if (capsule->module->run_loop && capsule->env.manifest != NULL)
+		return error_set(err, CAPSULE_EUNSUPPORTED,
+			"Not supported: capsule '%s' runs a loop of its own and takes no calls",
+			capsule->host.capsule_id);
+	if (capsule->queued >= limits->queue_calls || call->input.len > limits->queue_bytes - capsule->queued_bytes)
+		return error_set(err, CAPSULE_ELIMIT,
+			"%u calls with %llu bytes are waiting for capsule '%s': %u calls or %llu bytes are the most",
+			capsule->queued, (unsigned long long)capsule->queued_bytes, capsule->host.capsule_id,
+			limits->queue_calls, (unsigned long long)limits->queue_bytes);
+	call_queue(capsule, call, done, user);
+	return CAPSULE_OK;
+}
+
+static void cancel_calls(struct wasm_capsule *capsule)
+{
+	struct list_node *node;
+	struct capsule_error err;
+
+	(void)error_set(&err, CAPSULE_ECANCELLED, "cancelled: capsule '%s' is unloaded", capsule->host.capsule_id);
+	while ((node = list_take_first(&capsule->queue)) != NULL)
+		op_fail(&LIST_ENTRY(node, struct engine_call, link)->op, &err);
+	capsule->queued = 0;
+	capsule->queued_bytes = 0;
+	activation_abort(capsule, &err);
+}
+
+static void engine_unload(struct engine *engine, struct op *op)
+{
+	struct wasm_capsule *capsule = capsule_of(engine);
+
+	capsule->health = ENGINE_UNLOADED;
+	if (capsule->loading != NULL)
+		module_load_cancel(capsule->loading);
+	capsule->loading = NULL;
+	cancel_calls(capsule);
+	loop_timer_disarm(capsule->shared->loop, &capsule->pause);
+	capsule_drop_instance(capsule);
+	module_unref(capsule->module);
+	capsule->module = NULL;
+	op_finish(op);
+}
+
+static enum engine_health engine_health(struct engine *engine, struct capsule_error *why)
+{
+	struct wasm_capsule *capsule = capsule_of(engine);
+
+	if (capsule->health == ENGINE_FAILED)
+		(void)error_copy(why, &capsule->why);
+	return capsule->health;
+}
+
+static void vars_fini(struct map *vars)
+{
+	size_t cursor = 0;
+	void *value;
+
+	while (map_next(vars, &cursor, NULL, &value)) {
+		buffer_fini(value);
+		free(value);
+	}
+	map_fini(vars);
+}
+
+static void engine_free(struct engine *engine)
+{
+	struct wasm_capsule *capsule = capsule_of(engine);
+
+	assert(capsule->instance == NULL && capsule->module == NULL && capsule->current == NULL);
+	op_fini(&capsule->run_call.op);
+	engine_config_fini(&capsule->host.config);
+	vars_fini(&capsule->vars);
+	free(capsule->file);
+	free(capsule);
+}
+
+static const struct engine_ops wasm_engine_ops = {
+	.name = "wasm",
+	.load = engine_load,
+	.unload = engine_unload,
+	.call = engine_call,
+	.health = engine_health,
+	.free = engine_free,
+};
+
+int64_t wasm_capsule_cpu_ns(const struct engine *engine)
+{
+	return LIST_ENTRY(engine, const struct wasm_capsule, engine)->total_cpu_ns;
+}
+
+static void default_limits(struct engine_limits *limits)
+{
+	if (limits->call_cpu_ms == 0)
+		limits->call_cpu_ms = LIMIT_CALL_CPU_MS;
+	if (limits->call_wall_ms == 0)
+		limits->call_wall_ms = LIMIT_CALL_WALL_MS;
+	if (limits->memory_pages == 0 || limits->memory_pages > LIMIT_WASM_GUEST_PAGES)
+		limits->memory_pages = LIMIT_WASM_GUEST_PAGES;
+	if (limits->queue_calls == 0)
+		limits->queue_calls = LIMIT_CALL_QUEUE;
+	if (limits->queue_bytes == 0)
+		limits->queue_bytes = LIMIT_CALL_QUEUE_BYTES;
+	if (limits->module_bytes == 0)
+		limits->module_bytes = LIMIT_WASM_MODULE;
+}
+
+enum capsule_status wasm_capsule_new(struct engine **out, struct wasm_runtime *runtime, const struct engine_env *env,
+	const char *file, struct capsule_error *err)
+{
+	struct wasm_capsule *capsule = calloc(1, sizeof *capsule);
+
+	if (capsule == NULL || (capsule->file = text_copy(span_text(file))) == NULL) {
+		free(capsule);
+		return error_set(err, CAPSULE_ENOMEM, "no memory for a capsule");
+	}
+	capsule->engine.ops = &wasm_engine_ops;
+	capsule->env = *env;
+	default_limits(&capsule->env.limits);
+	capsule->shared = runtime;
+	capsule->host = (struct host){ .capsule_id = env->capsule_id,
+		.manifest = env->manifest,
+		.services = env->services,
+		.loop = env->loop,
+		.log = env->log };
+	capsule->runnable.run = activation_run;
+	list_init(&capsule->queue);
+	op_init(&capsule->run_call.op, env->loop);
+	*out = &capsule->engine;
+	return CAPSULE_OK;
+}
