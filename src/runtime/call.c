@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Calls from the public side: arguments are checked once, here at the border, and copied behind the name of what is called. */
+#include "runtime/internal.h"
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/text.h"
+
+static enum capsule_status unknown_tool(const struct capsule *capsule, const char *name, struct capsule_error *err)
+{
+	const struct manifest *manifest = capsule->manifest;
+	HOLD(free_drop) const char **names = calloc(manifest->tools.count + 1, sizeof *names);
+	const char *near = NULL;
+
+	for (size_t i = 0; names != NULL && i < manifest->tools.count; i++)
+		names[i] = manifest->tools.items[i].name;
+	if (names != NULL)
+		near = text_nearest(name, names, manifest->tools.count);
+	if (near != NULL)
+		return error_set(err, CAPSULE_ENOTFOUND, "capsule '%s' has no tool `%.128s`; did you mean `%s`?",
+			capsule->id, name, near);
+	return error_set(err, CAPSULE_ENOTFOUND, "capsule '%s' has no tool `%.128s`; it declares %zu", capsule->id,
+		name, manifest->tools.count);
+}
+
+static enum capsule_status find_tool(const struct capsule *capsule, const char *name, struct capsule_error *err)
+{
+	if (capsule->manifest == NULL)
+		return error_set(err, CAPSULE_EUNSUPPORTED, "'%s' is a bare module without tools: call its exports",
+			capsule->id);
+	if (manifest_tool_find(capsule->manifest, name) == NULL)
+		return unknown_tool(capsule, name, err);
+	return CAPSULE_OK;
+}
+
+static bool has_blanks(const char *text, size_t len)
+{
+	return memchr(text, ' ', len) != NULL || memchr(text, '\n', len) != NULL || memchr(text, '\t', len) != NULL ||
+		memchr(text, '\r', len) != NULL;
+}
+
+/* Guests get compact JSON: what has no blanks at all is that already, and is the common case. */
+static enum capsule_status append_arguments(
+	struct buffer *out, const char *arguments, size_t len, struct capsule_error *err)
+{
+	const struct json_limits limits = { .bytes_max = LIMIT_PAYLOAD, .depth_max = LIMIT_JSON_DEPTH };
+	HOLD(json_doc_drop) yyjson_doc *doc = NULL;
+	enum capsule_status status = json_parse(&doc, span_of(arguments, len), &limits, "arguments", err);
+
+	if (status != CAPSULE_OK)
+		return status;
+	if (has_blanks(arguments, len))
+		json_append_value(out, yyjson_doc_get_root(doc));
+	else
+		buffer_append(out, arguments, len);
+	return buffer_check(out, err);
+}
+
+static void stamp(struct capsule_op *op)
+{
+	struct capsule_runtime *runtime = op->runtime;
+	struct origin *origin = &op->call.origin;
+	size_t len = strlen(runtime->principal);
+
+	origin_init(origin);
+	memcpy(origin->principal, runtime->principal, len + 1);
+	origin->call_id = ++runtime->next_call_id;
+}
+
+/* The name, its terminator, then the bytes: one block. */
+static struct capsule_op *call_new(struct capsule *capsule, enum engine_call_kind kind, const char *name,
+	capsule_done_fn done, void *user, struct capsule_error *err)
+{
+	struct capsule_op *op = operation_new(capsule->runtime, OPERATION_CALL, done, user, err);
+
+	if (op == NULL)
+		return NULL;
+	op->call.kind = kind;
+	buffer_append(&op->input, name, strlen(name) + 1);
+	stamp(op);
+	return op;
+}
+
+static enum capsule_status call_start(
+	struct capsule *capsule, struct capsule_op *op, struct capsule_op **out, struct capsule_error *err)
+{
+	enum capsule_status status = buffer_check(&op->input, err);
+
+	if (status == CAPSULE_OK) {
+		const char *name = (const char *)op->input.data;
+		size_t skip = strlen(name) + 1;
+
+		op->call.name = name;
+		op->call.input = span_of(op->input.data + skip, op->input.len - skip);
+		status = capsule->engine->ops->call(capsule->engine, &op->call, operation_done, op, err);
+	}
+	if (status != CAPSULE_OK) {
+		operation_discard(op);
+		return status;
+	}
+	*out = op;
+	return CAPSULE_OK;
+}
+
+enum capsule_status capsule_call(struct capsule *capsule, const char *name, const char *arguments, size_t len,
+	capsule_done_fn done, void *user, struct capsule_op **out, struct capsule_error *err)
+{
+	struct capsule_error local;
+	struct capsule_op *op;
+	enum capsule_status status;
+
+	if (err == NULL)
+		err = &local;
+	error_clear(err);
+	status = find_tool(capsule, name, err);
+	if (status != CAPSULE_OK)
+		return status;
+	op = call_new(capsule, ENGINE_TOOL, name, done, user, err);
+	if (op == NULL)
+		return CAPSULE_ENOMEM;
+	op->as_text = true;
+	status = append_arguments(&op->input, arguments, len, err);
+	if (status != CAPSULE_OK) {
+		operation_discard(op);
+		return status;
+	}
+	return call_start(capsule, op, out, err);
+}
+
+enum capsule_status capsule_call_export(struct capsule *capsule, const char *name, const void *input, size_t len,
+	capsule_done_fn done, void *user, struct capsule_op **out, struct capsule_error *err)
+{
+	struct capsule_error local;
+	struct capsule_op *op;
+
+	if (err == NULL)
+		err = &local;
+	error_clear(err);
+	if (name == NULL || name[0] == '\0')
+		return error_set(err, CAPSULE_EINVAL, "no export is named");
+	if (len > LIMIT_PAYLOAD)
+		return error_set(err, CAPSULE_ELIMIT, "the input of %zu bytes is over the limit of %u bytes", len,
+			LIMIT_PAYLOAD);
+	op = call_new(capsule, ENGINE_EXPORT, name, done, user, err);
+	if (op == NULL)
+		return CAPSULE_ENOMEM;
+	buffer_append(&op->input, input, len);
+	return call_start(capsule, op, out, err);
+}

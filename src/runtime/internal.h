@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Inside the composition root: what the public handles are. */
+#ifndef RUNTIME_INTERNAL_H
+#define RUNTIME_INTERNAL_H
+
+#include "base/map.h"
+#include "engine/wasm/wasm.h"
+#include "runtime/home.h"
+#include <capsule/capsule.h>
+
+struct capsule_runtime {
+	struct loop *loop;
+	struct wasm_runtime *wasm;
+	struct log_sink log;
+	struct engine_limits limits;
+	struct home home;
+	char *principal;
+	uint64_t next_call_id;
+	struct list_node capsules; /* struct capsule.link */
+	struct list_node ops;      /* struct capsule_op.link of those that are pending */
+	struct list_node spare;    /* op handles to use again */
+	uint32_t spare_count;
+	size_t leaving; /* capsules that are being unloaded */
+};
+
+struct capsule {
+	struct capsule_runtime *runtime;
+	struct list_node link;
+	char *id, *dir;
+	struct manifest *manifest;  /* NULL: a bare module */
+	struct map settings;        /* of a bare module: name -> char * */
+	struct engine *engine;      /* NULL until it is made */
+	struct kv_store *own_store; /* of a bare module */
+	struct kv_scope *kv;
+	char *tools_json;
+	struct op leave; /* unloading at the end of its life */
+};
+
+enum operation { OPERATION_LOAD, OPERATION_UNLOAD, OPERATION_CALL, OPERATION_INSPECT };
+
+struct capsule_op {
+	struct capsule_runtime *runtime;
+	struct list_node link;
+	enum operation kind;
+	capsule_done_fn done;
+	void *user;
+	bool complete;
+	bool as_text; /* the result is made valid UTF-8 */
+	struct capsule *capsule;
+	struct engine_env inspect_env; /* OPERATION_INSPECT; what it borrows is in `inspected` */
+	struct inspected *inspected;
+	struct buffer input;     /* of a call: its name, a zero byte, the arguments */
+	struct engine_call call; /* its op is the operation, whatever the kind */
+};
+
+/** A handle, pending in the runtime's list. NULL when out of memory. */
+struct capsule_op *operation_new(struct capsule_runtime *runtime, enum operation kind, capsule_done_fn done, void *user,
+	struct capsule_error *err);
+
+/** Give back a handle that never became pending for the caller. */
+void operation_discard(struct capsule_op *op);
+
+/** op_done_fn of every operation; `user` is the handle. */
+void operation_done(struct op *op, void *user);
+
+/** Release a capsule: out of the list, its engine unloaded, then freed from a later turn. */
+void capsule_leave(struct capsule *capsule);
+
+/** The module file and folder of a manifest's component. Errors: CAPSULE_EMODULE when there is none. */
+MUST_CHECK enum capsule_status capsule_component(
+	const struct manifest *manifest, const char **file, struct capsule_error *err);
+
+/** Free what an inspection borrows (taken; NULL is fine). */
+void inspection_free(struct inspected *inspected);
+
+/** Split what a caller named: the folder, from a folder or a Capsule.toml. Absolute; free with free(). */
+char *capsule_folder(const char *path, struct capsule_error *err);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The public handle of an operation. Handles are used again: a call should not cost an allocation. */
+#include "runtime/internal.h"
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "base/text.h"
+
+#define SPARE_MAX 64
+#define SPARE_BYTES (4u * KIB) /* a buffer that grew larger is not kept */
+
+static struct capsule_op *take_handle(struct capsule_runtime *runtime)
+{
+	struct list_node *node = list_take_first(&runtime->spare);
+	struct capsule_op *op;
+
+	if (node != NULL) {
+		runtime->spare_count--;
+		return LIST_ENTRY(node, struct capsule_op, link);
+	}
+	op = calloc(1, sizeof *op);
+	if (op == NULL)
+		return NULL;
+	op->runtime = runtime;
+	list_init(&op->link);
+	op_init(&op->call.op, runtime->loop);
+	return op;
+}
+
+struct capsule_op *operation_new(struct capsule_runtime *runtime, enum operation kind, capsule_done_fn done, void *user,
+	struct capsule_error *err)
+{
+	struct capsule_op *op = take_handle(runtime);
+
+	if (op == NULL) {
+		(void)error_set(err, CAPSULE_ENOMEM, "no memory for an operation");
+		return NULL;
+	}
+	op->kind = kind;
+	op->done = done;
+	op->user = user;
+	op->complete = false;
+	op->as_text = false;
+	op->capsule = NULL;
+	op->call.cpu_ms = op->call.wall_ms = 0;
+	op->call.wall_ns = op->call.cpu_ns = 0;
+	error_clear(&op->call.op.error);
+	buffer_clear(&op->call.op.result);
+	buffer_clear(&op->input);
+	list_append(&runtime->ops, &op->link);
+	return op;
+}
+
+void operation_discard(struct capsule_op *op)
+{
+	struct capsule_runtime *runtime = op->runtime;
+	struct buffer result = op->call.op.result;
+
+	list_remove(&op->link);
+	inspection_free(op->inspected);
+	op->inspected = NULL;
+	if (runtime->spare_count >= SPARE_MAX) {
+		op_fini(&op->call.op);
+		buffer_fini(&op->input);
+		free(op);
+		return;
+	}
+	if (result.capacity > SPARE_BYTES)
+		buffer_fini(&op->call.op.result);
+	if (op->input.capacity > SPARE_BYTES)
+		buffer_fini(&op->input);
+	list_append(&runtime->spare, &op->link);
+	runtime->spare_count++;
+}
+
+/* A guest's answer that is no text becomes text. */
+static void repair_result(struct capsule_op *op)
+{
+	struct buffer *result = &op->call.op.result;
+	struct buffer repaired = { .limit = 3 * (size_t)LIMIT_OUTPUT + 1 };
+
+	if (text_is_utf8(buffer_span(result)))
+		return;
+	if (!text_append_lossy(&repaired, buffer_span(result)))
+		(void)error_set(&op->call.op.error, CAPSULE_ENOMEM, "no memory to make the answer valid UTF-8");
+	buffer_fini(result);
+	*result = repaired;
+}
+
+void operation_done(struct op *op, void *user)
+{
+	struct capsule_op *handle = user;
+
+	handle->complete = true;
+	if (op->error.status == CAPSULE_OK && handle->as_text)
+		repair_result(handle);
+	if (handle->kind == OPERATION_LOAD && op->error.status != CAPSULE_OK && handle->capsule != NULL) {
+		capsule_leave(handle->capsule);
+		handle->capsule = NULL;
+	}
+	if (handle->kind == OPERATION_UNLOAD && handle->capsule != NULL) {
+		capsule_leave(handle->capsule);
+		handle->capsule = NULL;
+	}
+	if (handle->done != NULL)
+		handle->done(handle, handle->user);
+}
+
+void capsule_op_free(struct capsule_op *op)
+{
+	if (op == NULL)
+		return;
+	if (!op->complete) {
+		op_fini(&op->call.op);
+		/* Nobody can name a capsule whose load was given up; one that was being unloaded goes on its way. */
+		if (op->capsule != NULL && (op->kind == OPERATION_LOAD || op->kind == OPERATION_UNLOAD))
+			capsule_leave(op->capsule);
+		op->capsule = NULL;
+	}
+	operation_discard(op);
+}
+
+void capsule_op_cancel(struct capsule_op *op)
+{
+	op_cancel(&op->call.op);
+}
+
+bool capsule_op_done(const struct capsule_op *op)
+{
+	return op->complete;
+}
+
+enum capsule_status capsule_op_wait(struct capsule_op *op, struct capsule_error *err)
+{
+	error_clear(err);
+	if (loop_in_turn(op->runtime->loop))
+		return error_set(err, CAPSULE_ESTATE, "capsule_op_wait() can't be called from inside a turn");
+	while (!op->complete)
+		(void)loop_turn(op->runtime->loop, -1);
+	return error_copy(err, &op->call.op.error);
+}
+
+const struct capsule_error *capsule_op_error(const struct capsule_op *op)
+{
+	static const struct capsule_error none = { .status = CAPSULE_OK };
+
+	return op->complete ? &op->call.op.error : &none;
+}
+
+const char *capsule_op_result(const struct capsule_op *op, size_t *len)
+{
+	/* The terminator may need room: the handle is logically unchanged. */
+	struct buffer *result = (struct buffer *)(uintptr_t)&op->call.op.result;
+	const char *text = op->complete && op->call.op.error.status == CAPSULE_OK ? buffer_text(result) : NULL;
+
+	if (len != NULL)
+		*len = text == NULL ? 0 : result->len;
+	return text == NULL ? "" : text;
+}
+
+struct capsule *capsule_op_capsule(const struct capsule_op *op)
+{
+	return op->complete && op->kind == OPERATION_LOAD ? op->capsule : NULL;
+}
+
+int64_t capsule_op_wall_ns(const struct capsule_op *op)
+{
+	return op->call.wall_ns;
+}
+
+int64_t capsule_op_cpu_ns(const struct capsule_op *op)
+{
+	return op->call.cpu_ns;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The composition root: options, the loop behind the public functions, the end of everything. */
+#include "runtime/internal.h"
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "base/text.h"
+
+static enum capsule_status check_options(const struct capsule_runtime_options *options, struct capsule_error *err)
+{
+	/* A later release appends members; one built against it tells a larger size, and gets what is known here only when
+	 * it asks for nothing else. */
+	if (options->size < sizeof *options)
+		return error_set(err, CAPSULE_EINVAL, "options.size is %zu, expected at least %zu", options->size,
+			sizeof *options);
+	for (const uint8_t *at = (const uint8_t *)options + sizeof *options;
+		at < (const uint8_t *)options + options->size; at++)
+		if (*at != 0)
+			return error_set(err, CAPSULE_EINVAL, "options hold settings that this release does not know");
+	if (options->memory_pages > LIMIT_WASM_GUEST_PAGES)
+		return error_set(err, CAPSULE_EINVAL, "memory_pages is %u, %u is the most", options->memory_pages,
+			LIMIT_WASM_GUEST_PAGES);
+	if (options->call_cpu_ms > INT64_MAX / NS_PER_MS || options->call_wall_ms > INT64_MAX / NS_PER_MS / 2)
+		return error_set(err, CAPSULE_EINVAL, "a time limit is too large");
+	if (options->module_bytes > BUFFER_MAX / 2)
+		return error_set(err, CAPSULE_EINVAL, "module_bytes is over %zu", BUFFER_MAX / 2);
+	if (options->principal != NULL &&
+		(options->principal[0] == '\0' || strlen(options->principal) >= ORIGIN_PRINCIPAL_MAX))
+		return error_set(err, CAPSULE_EINVAL, "principal must have 1 to %d bytes", ORIGIN_PRINCIPAL_MAX - 1);
+	return CAPSULE_OK;
+}
+
+static enum capsule_status runtime_fill(
+	struct capsule_runtime *runtime, const struct capsule_runtime_options *options, struct capsule_error *err)
+{
+	enum capsule_status status;
+
+	runtime->log = (struct log_sink){ options->log, options->log_user, options->log_level };
+	runtime->limits = (struct engine_limits){ .call_cpu_ms = options->call_cpu_ms,
+		.call_wall_ms = options->call_wall_ms,
+		.memory_pages = options->memory_pages,
+		.queue_calls = options->queue_calls,
+		.module_bytes = options->module_bytes };
+	runtime->principal = text_copy(span_text(options->principal == NULL ? "default" : options->principal));
+	if (runtime->principal == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory for a runtime");
+	status = loop_new(&runtime->loop, &clock_system, err);
+	if (status == CAPSULE_OK)
+		status = home_init(&runtime->home, runtime->loop, options->home, options->memory_store, err);
+	if (status == CAPSULE_OK)
+		status = wasm_runtime_new(&runtime->wasm, runtime->loop, NULL, err);
+	return status;
+}
+
+enum capsule_status capsule_runtime_new(
+	struct capsule_runtime **out, const struct capsule_runtime_options *options, struct capsule_error *err)
+{
+	const struct capsule_runtime_options defaults = { .size = sizeof defaults };
+	struct capsule_runtime *runtime;
+	enum capsule_status status;
+
+	error_clear(err);
+	if (options == NULL)
+		options = &defaults;
+	status = check_options(options, err);
+	if (status != CAPSULE_OK)
+		return status;
+	runtime = calloc(1, sizeof *runtime);
+	if (runtime == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory for a runtime");
+	list_init(&runtime->capsules);
+	list_init(&runtime->ops);
+	list_init(&runtime->spare);
+	runtime->home.lock_fd = -1;
+	status = runtime_fill(runtime, options, err);
+	if (status != CAPSULE_OK) {
+		capsule_runtime_free(runtime);
+		return status;
+	}
+	*out = runtime;
+	return CAPSULE_OK;
+}
+
+/* Handles that the embedder still holds become invalid here, as the header says. */
+static void end_ops(struct capsule_runtime *runtime)
+{
+	while (!list_empty(&runtime->ops)) {
+		struct capsule_op *op = LIST_ENTRY(runtime->ops.next, struct capsule_op, link);
+
+		capsule_op_free(op);
+	}
+}
+
+static void end_capsules(struct capsule_runtime *runtime)
+{
+	while (!list_empty(&runtime->capsules))
+		capsule_leave(LIST_ENTRY(runtime->capsules.next, struct capsule, link));
+	while (runtime->leaving > 0)
+		(void)loop_turn(runtime->loop, -1);
+}
+
+static void free_spare(struct capsule_runtime *runtime)
+{
+	struct list_node *node;
+
+	while ((node = list_take_first(&runtime->spare)) != NULL) {
+		struct capsule_op *op = LIST_ENTRY(node, struct capsule_op, link);
+
+		buffer_fini(&op->input);
+		buffer_fini(&op->call.op.result);
+		free(op);
+	}
+}
+
+void capsule_runtime_free(struct capsule_runtime *runtime)
+{
+	if (runtime == NULL)
+		return;
+	end_ops(runtime);
+	end_capsules(runtime);
+	free_spare(runtime);
+	home_fini(&runtime->home);
+	wasm_runtime_free(runtime->wasm);
+	loop_free(runtime->loop);
+	free(runtime->principal);
+	free(runtime);
+}
+
+int capsule_runtime_fd(const struct capsule_runtime *runtime)
+{
+	return loop_fd(runtime->loop);
+}
+
+int capsule_runtime_timeout_ms(const struct capsule_runtime *runtime)
+{
+	return loop_timeout_ms(runtime->loop);
+}
+
+bool capsule_runtime_turn(struct capsule_runtime *runtime, int wait_ms)
+{
+	return loop_turn(runtime->loop, wait_ms);
+}
+
+enum capsule_status capsule_runtime_post(
+	struct capsule_runtime *runtime, void (*fn)(void *arg), void *arg, struct capsule_error *err)
+{
+	error_clear(err);
+	return loop_post(runtime->loop, fn, arg, err);
+}
