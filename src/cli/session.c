@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The loop of the command line. Signals come through a descriptor that is polled beside the runtime's, so that Ctrl-C is seen
+ * between two slices of a guest and everything is put away before the program ends; a second one ends it at once. */
+#include "cli/session.h"
+#include "cli/text.h"
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static const int end_signals[] = { SIGINT, SIGTERM, SIGHUP };
+
+static void log_record(void *user, enum capsule_log_level level, const char *capsule, const char *message, size_t len)
+{
+	static const char *const names[] = { "trace", "debug", "info", "warn", "error" };
+	static const enum style styles[] = { STYLE_FAINT, STYLE_FAINT, STYLE_PLAIN, STYLE_WARNING, STYLE_BAD };
+	struct session *session = user;
+
+	if (level >= CAPSULE_LOG_OFF)
+		return;
+	cli_progress_erase(&session->progress);
+	(void)fprintf(stderr, "%s: ", capsule != NULL ? capsule : "capsule");
+	cli_print_styled(stderr, session->error_colour, styles[level], names[level]);
+	(void)fputs(": ", stderr);
+	for (size_t at = 0; at <= len;) {
+		const char *newline = memchr(message + at, '\n', len - at);
+		size_t end = newline != NULL ? (size_t)(newline - message) : len;
+
+		if (at > 0)
+			(void)fputs(
+				"    ", stderr); /* so that a guest can't make a line that looks like somebody else's */
+		cli_print_clean(stderr, message + at, end - at, CLEAN_LINE);
+		(void)fputc('\n', stderr);
+		at = end + 1;
+	}
+}
+
+/* Hold the signals back, but not those that the parent wants ignored, as of a job in the background. */
+static int hold_signals(struct session *session)
+{
+	sigset_t held;
+
+	(void)sigemptyset(&held);
+	for (size_t i = 0; i < sizeof end_signals / sizeof end_signals[0]; i++) {
+		struct sigaction action;
+
+		if (sigaction(end_signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			(void)sigaddset(&held, end_signals[i]);
+	}
+	session->signal_fd = signalfd(-1, &held, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (session->signal_fd < 0)
+		return cli_say("cannot watch for signals: %s", strerror(errno));
+	(void)sigprocmask(SIG_BLOCK, &held, &session->old_mask);
+	return 0;
+}
+
+static int find_home(struct session *session, const char *home)
+{
+	char *folder;
+	int len;
+
+	if (home == NULL || home[0] == '/') {
+		session->home = home != NULL ? strdup(home) : NULL;
+		return home != NULL && session->home == NULL ? cli_say_memory() : 0;
+	}
+	folder = getcwd(NULL, 0);
+	if (folder == NULL)
+		return cli_say("cannot tell the current folder: %s", strerror(errno));
+	len = asprintf(&session->home, "%s/%s", folder, home);
+	free(folder);
+	if (len >= 0)
+		return 0;
+	session->home = NULL;
+	return cli_say_memory();
+}
+
+int cli_session_open(struct session *session, const struct cli *cli, bool memory_store)
+{
+	const struct options *asked = &cli->options;
+	struct capsule_runtime_options options = {
+		.size = sizeof options,
+		.memory_store = memory_store || asked->memory_store,
+		.log = log_record,
+		.log_user = session,
+		.log_level = (enum capsule_log_level)asked->log_level,
+		.call_cpu_ms = asked->cpu_ms,
+		.call_wall_ms = asked->wall_ms,
+	};
+	int status;
+
+	*session = (struct session){ .error = cli->error, .error_colour = cli->out.error_colour, .signal_fd = -1 };
+	cli_progress_init(&session->progress);
+	status = find_home(session, asked->home);
+	if (status == 0)
+		status = hold_signals(session);
+	if (status != 0)
+		return status;
+	options.home = session->home;
+	if (capsule_runtime_new(&session->runtime, &options, session->error) != CAPSULE_OK)
+		return cli_say_error(session->error);
+	return 0;
+}
+
+/* Take the signal, after which signals act as ever: what can't be cancelled is ended by the next one. */
+static void take_signal(struct session *session)
+{
+	struct signalfd_siginfo signal;
+
+	if (session->interrupted_by != 0 || read(session->signal_fd, &signal, sizeof signal) != (ssize_t)sizeof signal)
+		return;
+	session->interrupted_by = (int)signal.ssi_signo;
+	(void)sigprocmask(SIG_SETMASK, &session->old_mask, NULL);
+}
+
+bool cli_session_step(struct session *session, struct capsule_op *op)
+{
+	struct pollfd polled[] = {
+		{ .fd = capsule_runtime_fd(session->runtime), .events = POLLIN },
+		{ .fd = session->interrupted_by == 0 ? session->signal_fd : -1, .events = POLLIN },
+	};
+	int wait_ms = cli_progress_wait_ms(&session->progress, capsule_runtime_timeout_ms(session->runtime));
+
+	if (poll(polled, 2, wait_ms) > 0 && polled[1].revents != 0) {
+		take_signal(session);
+		if (session->interrupted_by != 0)
+			capsule_op_cancel(op);
+	}
+	cli_progress_tick(&session->progress);
+	return capsule_runtime_turn(session->runtime, 0);
+}
+
+int cli_session_wait(struct session *session, struct capsule_op *op, const char *verb, const char *what)
+{
+	bool more = true;
+
+	cli_progress_begin(&session->progress, verb, what, 1);
+	while (!capsule_op_done(op) && more)
+		more = cli_session_step(session, op);
+	cli_progress_end(&session->progress);
+	if (!capsule_op_done(op))
+		return cli_say("%s %s: the operation never ended", verb, CLI_SHORT(what));
+	if (capsule_error_status(capsule_op_error(op)) != CAPSULE_OK)
+		return cli_session_failed(session, capsule_op_error(op));
+	return session->interrupted_by != 0 ? cli_session_failed(session, NULL) : 0;
+}
+
+int cli_session_failed(struct session *session, const struct capsule_error *error)
+{
+	if (session->interrupted_by == 0)
+		return cli_say_error(error);
+	(void)cli_say("interrupted");
+	return 128 + session->interrupted_by;
+}
+
+int cli_session_load(
+	struct session *session, const struct cli *cli, const char *dir, bool bare, struct capsule **capsule)
+{
+	const struct options *options = &cli->options;
+	struct capsule_op *op = NULL;
+	enum capsule_status started;
+	int status;
+
+	if (bare)
+		started = capsule_load_module(session->runtime, dir, options->settings, options->setting_count, NULL,
+			NULL, &op, session->error);
+	else
+		started = capsule_load(session->runtime, dir, NULL, NULL, &op, session->error);
+	if (started != CAPSULE_OK)
+		return cli_say_error(session->error);
+	status = cli_session_wait(session, op, "loading", dir);
+	*capsule = capsule_op_capsule(op);
+	capsule_op_free(op);
+	return status;
+}
+
+void cli_session_close(struct session *session)
+{
+	capsule_runtime_free(session->runtime);
+	if (session->signal_fd >= 0) {
+		(void)close(session->signal_fd);
+		(void)sigprocmask(SIG_SETMASK, &session->old_mask, NULL);
+	}
+	free(session->home);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A runtime for one command: its options, its log on standard error, Ctrl-C, and waiting for operations. */
+#ifndef CLI_SESSION_H
+#define CLI_SESSION_H
+
+#include "cli/command.h"
+#include "cli/progress.h"
+#include <capsule/instance.h>
+#include <signal.h>
+
+struct session {
+	struct capsule_runtime *runtime;
+	struct capsule_error *error; /* borrowed from the cli */
+	struct progress progress;
+	bool error_colour;
+	char *home;         /* absolute form of --home */
+	int signal_fd;      /* tells of the signals that ask for an end */
+	sigset_t old_mask;  /* as it was before */
+	int interrupted_by; /* the signal that came, 0 */
+};
+
+/** Start a runtime by the options of `cli`; `memory_store` keeps state in memory whatever they say. Signals that ask for an end
+ *  are held back from here on. Returns the exit status: 0, or another after having said why. Close it in any case. */
+int cli_session_open(struct session *session, const struct cli *cli, bool memory_store);
+
+/** Turn the runtime once: waits for something to do, handles an interruption by cancelling `op` (NULL for none). Returns false
+ *  when there is nothing left to wait for. */
+bool cli_session_step(struct session *session, struct capsule_op *op);
+
+/** Wait for `op` (borrowed). Returns the exit status: 0, or another after having said why it failed or that it was
+ *  interrupted. `verb` and `what` are for the progress line. */
+int cli_session_wait(struct session *session, struct capsule_op *op, const char *verb, const char *what);
+
+/** Say why an operation failed, `error` (borrowed), or that it was interrupted. Returns the exit status. */
+int cli_session_failed(struct session *session, const struct capsule_error *error);
+
+/** Load the capsule in the folder `dir`, or the bare module `dir` with the settings of `cli` when `bare`. *capsule belongs to
+ *  the session. Returns the exit status. */
+int cli_session_load(
+	struct session *session, const struct cli *cli, const char *dir, bool bare, struct capsule **capsule);
+
+/** End everything. */
+void cli_session_close(struct session *session);
+
+#endif
