@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# What this release does, shown on the example capsules. Each command is printed before it runs, and what it says is checked: the
+# exit status is not 0 if anything is not as it should be. State goes to a home that is removed at the end.
+#
+# Usage: demo.sh        with the programs of build/, or of $CAPSULE_BUILD_DIR
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+build=$(cd "${CAPSULE_BUILD_DIR:-build}" 2>/dev/null && pwd)
+if [ -z "$build" ] || [ ! -x "$build/capsule" ] || [ ! -x "$build/examples/side_by_side" ]; then
+	echo "examples/demo.sh: ${CAPSULE_BUILD_DIR:-build} has no programs yet: \"make demo\" builds them first" >&2
+	exit 1
+fi
+examples/build.sh || exit 1
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM
+export ASTRID_HOME=$scratch/home PATH=$build:$build/examples:$PATH
+bold='' faint='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+	bold=$'\e[1m' faint=$'\e[2m' plain=$'\e[0m'
+fi
+wrong=0
+
+say() {
+	printf '\n%s%s%s\n' "$bold" "$1" "$plain"
+}
+
+# The words of a command as one would type them.
+typed() {
+	local word line=
+	for word in "$@"; do
+		case $word in
+		*[!A-Za-z0-9_./=-]* | '') line+=" '$word'" ;;
+		*) line+=" $word" ;;
+		esac
+	done
+	printf '%s$%s%s\n' "$faint" "$line" "$plain"
+}
+
+# show STATUS TEXT COMMAND...: run it; it must end with STATUS and say TEXT.
+show() {
+	local expected=$1 text=$2 status
+	shift 2
+	typed "$@"
+	"$@" </dev/null >"$scratch/said" 2>&1
+	status=$?
+	cat "$scratch/said"
+	if [ "$status" -ne "$expected" ] || ! grep -qF -- "$text" "$scratch/said"; then
+		printf '^ not as it should be: exit status %d instead of %d, or not a word of: %s\n' "$status" "$expected" "$text"
+		wrong=1
+	fi
+}
+
+say 'A tool call. The guest is a WebAssembly module; what it gets and gives is JSON.'
+show 0 '{"greeting":"Hello, Ada!"}' capsule call examples/capsules/hello greet '{"name":"Ada"}'
+
+say 'State. Each line is a process of its own; the counter stands in the key-value store of the capsule.'
+show 0 '{"count":1}' capsule call examples/capsules/counter count
+show 0 '{"count":2}' capsule call examples/capsules/counter count
+
+say 'A guest that never ends. It is stopped when its processor time is used up, and told where it was.'
+show 1 'timeout' capsule call examples/capsules/spinner spin --cpu-ms 300
+
+say 'Meanwhile, on the same thread, others get their answers (examples/embed/side_by_side.c):'
+show 0 'hello answered' side_by_side examples/capsules 300
+
+say 'A guest that asks for what its manifest does not declare. The refusal says which line would allow it.'
+show 1 'net = [' capsule call examples/capsules/spinner fetch
+
+if [ "$wrong" -ne 0 ]; then
+	say 'Something above is not as it should be.'
+	exit 1
+fi
+say 'All as it should be. Go on with README.md: a tour of two minutes.'

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""capsule check: every problem with its place, what it counts, what it leaves alone."""
+
+import json
+
+from conftest import manifest, snapshot
+
+
+def test_a_good_capsule_has_no_problems(run, make_capsule, guest):
+    folder = make_capsule(manifest(tools=["hello"]), guest("tools.wat"))
+    result = run("check", folder)
+    assert (result.status, result.stdout, result.stderr) == (0, "no problems found in 1 manifest\n", "")
+
+
+def test_the_manifest_itself_may_be_named(run, make_capsule, guest):
+    folder = make_capsule(manifest(tools=["hello"]), guest("tools.wat"))
+    result = run("check", folder / "Capsule.toml", folder)
+    assert (result.status, result.stdout) == (0, "no problems found in 2 manifests\n")
+
+
+def test_a_problem_is_shown_with_place_line_caret_and_fix(run, make_capsule):
+    folder = make_capsule('[package]\nname = "test"\nversion = 3\n')
+    result = run("check", folder)
+    assert result.status == 1
+    assert "%s/Capsule.toml:3:11: error: " % folder in result.stdout
+    assert "version = 3\n" in result.stdout
+    caret = next(line for line in result.stdout.splitlines() if set(line) & {"^"})
+    shown = next(line for line in result.stdout.splitlines() if "version = 3" in line)
+    assert caret.index("^") == shown.index("3", shown.index("version"))
+    assert "string" in result.stdout
+    assert result.stdout.endswith("1 error, 0 warnings\n")
+
+
+def test_every_problem_of_one_run_is_told(run, make_capsule, guest):
+    text = '[package]\nname = "Not An Id"\nversoin = "1"\n\n[[component]]\nfile = 7\n'
+    result = run("check", make_capsule(text, guest("tools.wat")))
+    assert result.status == 1
+    assert result.stdout.count("error: ") >= 3
+    assert "version" in result.stdout
+
+
+def test_an_unknown_key_is_a_warning_that_offers_the_nearest(run, make_capsule, guest):
+    text = manifest(tools=["hello"]).replace("version =", 'descripton = "x"\nversion =')
+    result = run("check", make_capsule(text, guest("tools.wat")))
+    assert result.status == 0
+    assert "warning: " in result.stdout and "descripton" in result.stdout and "'description'" in result.stdout.replace("`", "'")
+    assert result.stdout.endswith("0 errors, 1 warning\n")
+
+
+def test_all_manifests_are_checked_even_after_one_that_is_missing(run, make_capsule, guest):
+    good = make_capsule(manifest(tools=["hello"]), guest("tools.wat"), name="good")
+    bad = make_capsule("[package]\n", name="bad")
+    result = run("check", "no-such-folder", bad, good)
+    assert result.status == 1
+    assert "no-such-folder" in result.stderr
+    assert "%s/Capsule.toml:" % bad in result.stdout
+    assert result.stdout.endswith(" errors, 0 warnings\n")
+
+
+def test_no_folder(run):
+    result = run("check", "no-such-folder")
+    assert (result.status, result.stdout) == (1, "")
+    assert "no-such-folder" in result.stderr
+
+
+def test_no_manifest(run, make_capsule):
+    result = run("check", make_capsule(None))
+    assert (result.status, result.stdout) == (1, "")
+    assert "Capsule.toml" in result.stderr
+
+
+def test_a_module_that_is_missing_is_an_error(run, make_capsule):
+    result = run("check", make_capsule(manifest(tools=["hello"])))
+    assert result.status == 1
+    assert "guest.wat" in result.stdout
+
+
+def test_json_is_one_array_over_all_manifests(run, make_capsule, guest):
+    good = make_capsule(manifest(tools=["hello"]), guest("tools.wat"), name="good")
+    first = make_capsule('[package]\nname = "test"\nversion = 3\n', name="first")
+    second = make_capsule("[package\n", name="second")
+    result = run("check", first, good, second, "--json")
+    problems = json.loads(result.stdout)
+    assert result.status == 1
+    assert {problem["file"] for problem in problems} == {"%s/Capsule.toml" % first, "%s/Capsule.toml" % second}
+    for problem in problems:
+        assert problem["severity"] in ("error", "warning")
+        assert problem["line"] >= 1 and problem["column"] >= 1 and problem["length"] >= 1
+        assert problem["message"]
+    assert json.loads(run("check", good, "--json").stdout) == []
+
+
+def test_colours_mark_problems_only_when_asked(run, make_capsule):
+    folder = make_capsule("[package]\n")
+    assert b"\x1b[" not in run("check", folder).output
+    assert b"\x1b[" in run("check", folder, "--color=always").output
+
+
+def test_control_characters_of_a_manifest_do_not_reach_the_output(run, make_capsule):
+    result = run("check", make_capsule(b'[package]\nname = "\x1b[2J"\n'))
+    assert result.status == 1
+    assert b"\x1b" not in result.output
+
+
+def test_check_writes_nothing(run, make_capsule, guest, home):
+    folder = make_capsule(manifest(tools=["hello"]), guest("tools.wat"))
+    before = snapshot(folder)
+    run("check", folder)
+    assert snapshot(folder) == before
+    assert not home.exists()

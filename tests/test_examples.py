@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The example capsules, the guest header that they are written with, the embedding programs, and the demo."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import ROOT, TIMEOUT_S, need
+from embedding import program, session
+
+EXAMPLES = ROOT / "examples"
+CAPSULES = EXAMPLES / "capsules"
+NAMES = sorted(path.parent.name for path in CAPSULES.glob("*/Capsule.toml"))
+MIB = 1024 * 1024
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built():
+    need("clang")
+    need("wasm-ld")
+    made = subprocess.run([EXAMPLES / "build.sh"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert (made.returncode, made.stdout) == (0, "")
+
+
+@pytest.fixture
+def answer(run):
+    """Call a tool of an example; gives the value that it answered."""
+
+    def call(name, tool, *arguments, **options):
+        result = run("call", CAPSULES / name, tool, *arguments, **options)
+        assert (result.status, result.error) == (0, b"")
+        return json.loads(result.stdout)
+
+    return call
+
+
+# The capsules
+
+
+def test_there_are_three():
+    assert NAMES == ["counter", "hello", "spinner"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_manifest_has_no_problem(run, name):
+    result = run("check", CAPSULES / name, "--json")
+    assert (result.status, json.loads(result.stdout)) == (0, [])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_module_imports_what_exists(run, name):
+    result = run("inspect", CAPSULES / name, "--json")
+    module = json.loads(result.stdout)
+    assert all(entry["known"] for entry in module["imports"])
+    assert "astrid_tool_call" in [entry["name"] for entry in module["exports"]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_tools_are_those_of_its_source(run, name):
+    listed = [tool["name"] for tool in json.loads(run("tools", CAPSULES / name, "--json").stdout)]
+    source = (CAPSULES / name / (name + ".c")).read_text()
+    assert listed == re.findall(r'\{ "(\w+)", \w+ \}', source)
+
+
+@pytest.mark.parametrize("name", ["Ada", "", "Zoë \U0001f600", 'quote " and \\ and \n and \x01', "x" * MIB])
+def test_hello_greets_anybody(answer, name):
+    assert answer("hello", "greet", "-", input=json.dumps({"name": name})) == {"greeting": "Hello, %s!" % name}
+
+
+@pytest.mark.parametrize("arguments", ["{}", '{"name":5}', '{"Name":"Ada"}', "[]"])
+def test_hello_tells_what_it_needs(run, arguments):
+    result = run("call", CAPSULES / "hello", "greet", arguments)
+    assert (result.status, result.output) == (1, b"")
+    assert "the argument `name` is missing" in result.stderr
+
+
+@pytest.mark.parametrize("value", [None, {}, {"a": [1, {"b": "}"}]}, {"text": "\u00e9\u4e00\U0001f600"}, {"long": "y" * (9 * MIB)}])
+def test_hello_repeats_its_arguments(answer, value):
+    assert answer("hello", "echo", "-", input=json.dumps(value)) == value
+
+
+def test_the_counter_counts_over_processes(answer):
+    assert [answer("counter", "count") for _ in range(3)] == [{"count": 1}, {"count": 2}, {"count": 3}]
+    assert answer("counter", "reset") == {"count": 0}
+    assert answer("counter", "count") == {"count": 1}
+
+
+def test_the_spinner_is_stopped(run):
+    result = run("call", CAPSULES / "spinner", "spin", "--cpu-ms", "100")
+    assert (result.status, result.output) == (1, b"")
+    assert "timeout" in result.stderr and "100 ms" in result.stderr and "spin" in result.stderr
+
+
+def test_the_spinner_answers_otherwise(answer):
+    assert answer("spinner", "ping") == {"pong": True}
+
+
+def test_the_spinner_may_not_fetch_and_is_told_what_would_allow_it(run):
+    result = run("call", CAPSULES / "spinner", "fetch")
+    assert (result.status, result.output) == (1, b"")
+    assert "astrid_http_request" in result.stderr and "net = [" in result.stderr
+
+
+# The guest header
+
+
+def test_the_header_declares_every_host_function_with_its_type():
+    header = (EXAMPLES / "guest" / "guest_host.h").read_text()
+    table = (ROOT / "src" / "host" / "host_functions.def").read_text()
+    declared = {}
+    for name, result, again, arguments in re.findall(r"GUEST_HOST\((\w+)\)\s+(\w+) (\w+)\(([^)]*)\);", header):
+        assert name == again
+        declared[name] = (result != "void", 0 if arguments == "void" else arguments.count(",") + 1)
+    rows = {}
+    for row in re.split(r"\n(?=HOST_FUNCTION\()", table)[1:]:
+        name = re.match(r"HOST_FUNCTION\(\d+, (\w+)", row).group(1)
+        rows[name] = ("HOST_NOTHING" not in row, len(re.findall(r"\bARG\(", row)))
+    assert len(rows) == 51
+    assert declared == rows
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 4095, 4096, 65536])
+def test_arguments_of_any_size_are_decoded(answer, size):
+    assert answer("hello", "echo", "-", input=json.dumps("z" * size)) == "z" * size
+
+
+@pytest.mark.parametrize(
+    "text, name",
+    [
+        (r'"\u0041da"', "Ada"),
+        (r'"\ud83d\ude00"', "\U0001f600"),
+        (r'"a\/b\b\f\n\r\t\"\\"', 'a/b\b\f\n\r\t"\\'),
+    ],
+)
+def test_escapes_are_understood(answer, text, name):
+    assert answer("hello", "greet", r'{"other":{"name":"no"},"\u006eame" : %s}' % text) == {"greeting": "Hello, %s!" % name}
+
+
+def test_a_broken_request_is_an_error_of_the_guest(run):
+    for request in ["", "{}", '{"name":"greet","arguments":[256]}', '{"name":"greet","arguments":[1,', '{"name":"x","arguments":[]}']:
+        result = run("exec", CAPSULES / "hello" / "hello.wasm", "astrid_tool_call", request)
+        assert (result.status, result.output) == (1, b"")
+        assert re.search("no `name`|not an array of bytes|Unknown tool: x", result.stderr)
+
+
+# Building
+
+
+def test_what_is_fresh_is_left_alone(tmp_path):
+    source, module = tmp_path / "guest.c", tmp_path / "guest.wasm"
+    source.write_text('#include "capsule_guest.h"\nGUEST_EXPORT(nothing)\n{\n\treturn 0;\n}\n')
+    for _ in range(2):
+        subprocess.run([EXAMPLES / "build.sh", source, module], check=True)
+        made = os.stat(module)
+        os.utime(source, ns=(made.st_mtime_ns - 10**9, made.st_mtime_ns - 10**9))
+    subprocess.run([EXAMPLES / "build.sh", source, module], check=True)
+    assert os.stat(module).st_ino == made.st_ino
+    os.utime(source, ns=(made.st_mtime_ns + 10**9, made.st_mtime_ns + 10**9))
+    subprocess.run([EXAMPLES / "build.sh", source, module], check=True)
+    assert os.stat(module).st_ino != made.st_ino
+
+
+def test_a_source_that_does_not_compile_leaves_nothing_behind(tmp_path):
+    (tmp_path / "guest.c").write_text("int broken(\n")
+    made = subprocess.run([EXAMPLES / "build.sh", tmp_path / "guest.c", tmp_path / "guest.wasm"], capture_output=True, check=False)
+    assert made.returncode == 1 and b"guest.c could not be compiled" in made.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["guest.c"]
+
+
+def test_without_a_linker_it_says_what_to_install(tmp_path):
+    for tool in ["bash", "dirname", "mktemp", "grep", "sort", "cat", "clang"]:
+        os.symlink(shutil.which(tool), tmp_path / tool)
+    (tmp_path / "guest.c").write_text("int nothing;\n")
+    command = [shutil.which("bash"), EXAMPLES / "build.sh", tmp_path / "guest.c", tmp_path / "guest.wasm"]
+    made = subprocess.run(command, capture_output=True, env={"PATH": str(tmp_path)}, check=False)
+    assert made.returncode == 1
+    assert b"wasm-ld" in made.stderr and b"apt-get install clang lld" in made.stderr
+
+
+# Embedding programs and demo
+
+
+def test_a_session_keeps_its_capsule_loaded(environment):
+    lines = session(CAPSULES / "counter", "count", "count", "nope", "reset", "count", environment=environment)
+    assert lines[:2] + lines[3:] == ['ok {"count":1}', 'ok {"count":2}', 'ok {"count":0}', 'ok {"count":1}']
+    assert lines[2].startswith("failed") and "nope" in lines[2]
+
+
+def test_one_capsule_answers_while_another_spins(environment):
+    command = [program("side_by_side"), CAPSULES, "300"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(re.match(r"hello answered (\d+) times meanwhile", done.stdout).group(1)) >= 10
+    assert re.search(r"spinner was stopped after (3\d\d|4\d\d) ms of processor time", done.stdout)
+    assert "timeout" in done.stdout
+
+
+def test_the_demo_shows_all_of_it(environment, tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    env = dict(environment, CAPSULE_BUILD_DIR=str(program("side_by_side").parent.parent), TMPDIR=str(scratch))
+    done = subprocess.run([EXAMPLES / "demo.sh"], capture_output=True, text=True, timeout=TIMEOUT_S, env=env, cwd="/", check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "$ capsule call examples/capsules/hello greet '{\"name\":\"Ada\"}'\n{\"greeting\":\"Hello, Ada!\"}\n" in done.stdout
+    assert '{"count":1}' in done.stdout and '{"count":2}' in done.stdout
+    assert list(scratch.iterdir()) == []
+
+
+def test_the_demo_fails_when_something_is_not_as_it_should_be(environment, tmp_path):
+    (tmp_path / "examples").mkdir()
+    for name in ["capsule", "examples/side_by_side"]:
+        (tmp_path / name).write_text("#!/bin/sh\necho something else\n")
+        (tmp_path / name).chmod(0o755)
+    env = dict(environment, CAPSULE_BUILD_DIR=str(tmp_path))
+    done = subprocess.run([EXAMPLES / "demo.sh"], capture_output=True, text=True, timeout=TIMEOUT_S, env=env, check=False)
+    assert done.returncode == 1
+    assert done.stdout.count("^ not as it should be") == 6
