@@ -181,6 +181,18 @@ static void freed_blocks_wait_until_the_end_is_reached(void **state)
 	assert_int_equal(kernel_bytes(memory), 65472 + PAGE);
 }
 
+static void a_freed_block_is_preferred_to_the_very_last_bytes(void **state)
+{
+	struct kernel_memory *memory = &((struct fixture *)*state)->memory;
+
+	assert_int_equal(take(memory, 200), 77);
+	take(memory, BLOCK_MAX + 1 - 2 * 212); /* what is left is exactly what one more of 200 bytes takes */
+	kernel_free(memory, 77);
+	assert_int_equal(take(memory, 200), 77);
+	assert_int_equal(take(memory, 199), 65261 + 12);
+	assert_int_equal(kernel_bytes(memory), 65472);
+}
+
 static void the_lowest_freed_block_that_fits_is_reused(void **state)
 {
 	struct kernel_memory *memory = &((struct fixture *)*state)->memory;
@@ -494,6 +506,7 @@ int main(void)
 		TEST(a_freed_block_has_no_length),
 		TEST(bytes_put_are_the_block),
 		TEST(freed_blocks_wait_until_the_end_is_reached),
+		TEST(a_freed_block_is_preferred_to_the_very_last_bytes),
 		TEST(the_lowest_freed_block_that_fits_is_reused),
 		TEST(a_block_with_127_bytes_to_spare_is_handed_out_whole),
 		TEST(of_a_block_with_128_bytes_to_spare_the_end_is_handed_out),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The kernel's text. The plain part follows the reference kernel's bounds: a load below the header or behind the memory's
- * end gives 0, a store there is ignored. A waiting import becomes three calls: begin says whether there is anything to wait
+ * end gives 0, a store there is ignored; both ends of a word count. A waiting import becomes three calls: begin says whether there is anything to wait
  * for, the one shared asynchronous import `wait` suspends the fiber, finish has a live caller again and answers. */
 #include "engine/wasm/kernel_module.h"
 
@@ -21,17 +21,19 @@ static const char plain_text[] =
 	"(func $reachable (param i64) (result i32)\n"
 	"  (i32.and (i64.ge_u (local.get 0) (i64.const 64))\n"
 	"    (i64.le_u (local.get 0) (i64.shl (i64.extend_i32_u (memory.size)) (i64.const 16)))))\n"
+	"(func $word_reachable (param i64) (result i32)\n"
+	"  (i32.and (call $reachable (local.get 0)) (call $reachable (i64.add (local.get 0) (i64.const 7)))))\n"
 	"(func (export \"extism:host/env/load_u8\") (param i64) (result i32)\n"
 	"  (if (result i32) (call $reachable (local.get 0))\n"
 	"    (then (i32.load8_u (i32.wrap_i64 (local.get 0)))) (else (i32.const 0))))\n"
 	"(func (export \"extism:host/env/load_u64\") (param i64) (result i64)\n"
-	"  (if (result i64) (call $reachable (local.get 0))\n"
+	"  (if (result i64) (call $word_reachable (local.get 0))\n"
 	"    (then (i64.load (i32.wrap_i64 (local.get 0)))) (else (i64.const 0))))\n"
 	"(func (export \"extism:host/env/store_u8\") (param i64 i32)\n"
 	"  (if (call $reachable (local.get 0))\n"
 	"    (then (i32.store8 (i32.wrap_i64 (local.get 0)) (local.get 1)))))\n"
 	"(func (export \"extism:host/env/store_u64\") (param i64 i64)\n"
-	"  (if (call $reachable (local.get 0))\n"
+	"  (if (call $word_reachable (local.get 0))\n"
 	"    (then (i64.store (i32.wrap_i64 (local.get 0)) (local.get 1)))))\n"
 	"(func (export \"extism:host/env/input_offset\") (result i64) (i64.load (i32.const 0)))\n"
 	"(func (export \"extism:host/env/input_length\") (result i64) (i64.load (i32.const 8)))\n"

@@ -15,19 +15,39 @@
 #define RANDOM_MAX MIB /* bytes of one random_get: the kernel's source takes milliseconds for that many */
 #define FILETYPE_CHARACTER_DEVICE 2
 
+static struct wasi_memory memory_of(wasmtime_context_t *context, const wasmtime_extern_t *item)
+{
+	struct wasi_memory memory = { 0 };
+
+	if (item->kind == WASMTIME_EXTERN_MEMORY) {
+		memory.data = wasmtime_memory_data(context, &item->of.memory);
+		memory.size = wasmtime_memory_data_size(context, &item->of.memory);
+	}
+	return memory;
+}
+
 struct wasi_memory wasi_memory(wasmtime_caller_t *caller)
 {
-	wasmtime_context_t *context = wasmtime_caller_context(caller);
 	struct wasi_memory memory = { 0 };
 	wasmtime_extern_t item;
 
-	if (!wasmtime_caller_export_get(caller, "memory", 6, &item))
-		return memory;
-	if (item.kind == WASMTIME_EXTERN_MEMORY) {
-		memory.data = wasmtime_memory_data(context, &item.of.memory);
-		memory.size = wasmtime_memory_data_size(context, &item.of.memory);
+	if (wasmtime_caller_export_get(caller, "memory", 6, &item)) {
+		memory = memory_of(wasmtime_caller_context(caller), &item);
+		wasmtime_extern_delete(&item);
 	}
-	wasmtime_extern_delete(&item);
+	return memory;
+}
+
+struct wasi_memory wasi_guest_memory(struct wasm_instance *instance)
+{
+	struct wasi_memory memory = { 0 };
+	wasmtime_extern_t item;
+
+	if (instance->owner->phase >= PHASE_INIT &&
+		wasmtime_instance_export_get(instance->context, &instance->guest, "memory", 6, &item)) {
+		memory = memory_of(instance->context, &item);
+		wasmtime_extern_delete(&item);
+	}
 	return memory;
 }
 

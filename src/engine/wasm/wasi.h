@@ -26,6 +26,10 @@ struct wasi_memory {
 /** The memory that the guest exports as "memory"; size 0 when it exports none. */
 struct wasi_memory wasi_memory(wasmtime_caller_t *caller);
 
+/** The same for functions that the guest reaches through the kernel module, whose memory the caller would be asked for. Size 0
+ *  also while the guest's start function runs: its exports are not known yet. */
+struct wasi_memory wasi_guest_memory(struct wasm_instance *instance);
+
 /** `len` bytes of guest memory at `offset`, NULL when they are not all there. */
 uint8_t *wasi_bytes(const struct wasi_memory *memory, uint32_t offset, uint64_t len);
 

@@ -84,9 +84,9 @@ static uint32_t write_events(
 
 /* Answer now if anything is ready. Returns whether it did; *error is the WASI error otherwise or WASI_OK. */
 static bool try_answer(
-	struct wasm_instance *instance, wasmtime_caller_t *caller, const struct wasi_poll *poll, enum wasi_errno *error)
+	struct wasm_instance *instance, const struct wasi_poll *poll, enum wasi_errno *error)
 {
-	struct wasi_memory memory = wasi_memory(caller);
+	struct wasi_memory memory = wasi_guest_memory(instance);
 	const uint8_t *subscriptions = wasi_bytes(
 		&memory, poll->subscriptions, (uint64_t)poll->count * subscription_size(poll->old_layout));
 	uint8_t *events = wasi_bytes(&memory, poll->events, (uint64_t)poll->count * EVENT_SIZE);
@@ -108,8 +108,9 @@ static wasm_trap_t *poll_finish(struct wasm_instance *instance, wasmtime_caller_
 {
 	enum wasi_errno error;
 
+	(void)caller;
 	/* The clock that woke the guest is due, so there is an answer; realtime may have been set back meanwhile. */
-	if (!try_answer(instance, caller, &instance->poll, &error))
+	if (!try_answer(instance, &instance->poll, &error))
 		error = WASI_INVAL;
 	*result = (int64_t)error;
 	return NULL;
@@ -120,11 +121,11 @@ static void sleep_over(struct timer *timer)
 	instance_resume(LIST_ENTRY(timer, struct wasm_instance, sleep));
 }
 
-static int64_t earliest(struct wasm_instance *instance, wasmtime_caller_t *caller)
+static int64_t earliest(struct wasm_instance *instance)
 {
 	const struct wasi_poll *poll = &instance->poll;
 	const struct clock *clock = loop_clock(instance->shared->loop);
-	struct wasi_memory memory = wasi_memory(caller);
+	struct wasi_memory memory = wasi_guest_memory(instance);
 	uint32_t size = subscription_size(poll->old_layout);
 	const uint8_t *at = wasi_bytes(&memory, poll->subscriptions, (uint64_t)poll->count * size);
 	int64_t first = INT64_MAX;
@@ -153,9 +154,9 @@ wasm_trap_t *wasi_poll_begin(void *env, wasmtime_caller_t *caller, wasmtime_val_
 	poll->started_ns = loop_now(instance->shared->loop);
 	instance->finish = NULL;
 	values[0].i32 = 0;
-	if (poll->count > 0 && poll->count <= SUBSCRIPTIONS_MAX && !try_answer(instance, caller, poll, &error)) {
+	if (poll->count > 0 && poll->count <= SUBSCRIPTIONS_MAX && !try_answer(instance, poll, &error)) {
 		instance->sleep.fire = sleep_over;
-		if (!loop_timer_arm(instance->shared->loop, &instance->sleep, earliest(instance, caller))) {
+		if (!loop_timer_arm(instance->shared->loop, &instance->sleep, earliest(instance))) {
 			(void)error_set(&instance->failure, CAPSULE_ENOMEM, "no memory for a timer");
 			return instance_trap(instance);
 		}
