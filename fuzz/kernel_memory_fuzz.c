@@ -136,10 +136,11 @@ static struct model_block *model_find(struct model *model, uint64_t offset)
 static void model_free(struct model *model, uint64_t offset)
 {
 	struct model_block *block = model_find(model, offset);
-	size_t at = (size_t)(block - model->blocks);
+	size_t at;
 
 	if (block == NULL)
 		return;
+	at = (size_t)(block - model->blocks);
 	block->used = 0;
 	if (offset == model->input_offset)
 		model->input_length = 0;
@@ -158,9 +159,10 @@ static void model_free(struct model *model, uint64_t offset)
 /* Whether first and last byte of a range are managed ones, where an empty range ends before its start. */
 static bool model_range(const struct model *model, uint64_t offset, uint64_t len)
 {
-	unsigned __int128 last = (unsigned __int128)offset + len - 1, end = KERNEL_FIRST + model->managed;
+	uint64_t end, managed_end = KERNEL_FIRST + model->managed;
 
-	return offset >= KERNEL_FIRST && offset < end && last >= KERNEL_FIRST && last < end;
+	return offset >= KERNEL_FIRST && offset < managed_end && !__builtin_add_overflow(offset, len, &end) &&
+		end > KERNEL_FIRST && end <= managed_end;
 }
 
 /* ---- Both ---- */
@@ -299,7 +301,7 @@ static void step(struct kernel_memory *memory, struct model *model, struct input
 	case 14:
 		offset = some_offset(model, input);
 		if (operation / 16 < 8)
-			both_set(memory, model, operation / 16 < 2, offset, number(input, operation / 16));
+			both_set(memory, model, operation / 16 < 2, offset, number(input, operation / 16 + 1));
 		else if (operation / 16 < 15)
 			kernel_error_set(memory, offset);
 		if (operation / 16 >= 8 && operation / 16 < 15 && (offset == 0 || model_range(model, offset, 1)))

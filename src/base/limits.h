@@ -37,7 +37,7 @@
 #define LIMIT_WASM_MEMORIES 2            /* of one store: guest, kernel */
 #define LIMIT_WASM_STACK (512u * KIB)    /* of a guest's own frames */
 #define LIMIT_FIBER_STACK (1u * MIB)     /* the whole stack; what guests leave is room for host functions */
-#define LIMIT_KERNEL_BLOCKS (512u * KIB) /* live blocks of one kernel memory; each costs host memory too */
+#define LIMIT_KERNEL_BLOCKS (512u * KIB) /* blocks, live and freed, of one kernel memory; each costs host memory too */
 #define LIMIT_EXTISM_VARS (1u * MIB)     /* keys, values and 48 bytes an entry */
 
 static_assert(LIMIT_WASM_STACK <= LIMIT_FIBER_STACK / 2, "host functions need room below the deepest guest frame");

@@ -37,6 +37,12 @@ static enum capsule_status loop_open(struct loop *loop, struct capsule_error *er
 	return loop_post_init(loop, err);
 }
 
+static void loop_read_clock(struct loop *loop)
+{
+	loop->now_ns = clock_monotonic_ns(loop->clock);
+	loop->steps = 0;
+}
+
 enum capsule_status loop_new(struct loop **out, const struct clock *clock, struct capsule_error *err)
 {
 	struct loop *made = calloc(1, sizeof *made);
@@ -85,12 +91,6 @@ void loop_free(struct loop *loop)
 	loop_post_fini(loop);
 	timer_heap_fini(&loop->timers);
 	free(loop);
-}
-
-void loop_read_clock(struct loop *loop)
-{
-	loop->now_ns = clock_monotonic_ns(loop->clock);
-	loop->steps = 0;
 }
 
 void loop_step(struct loop *loop)

@@ -44,9 +44,6 @@ struct loop {
 	struct post_queue posts;
 };
 
-/** Read the clock into now_ns. */
-void loop_read_clock(struct loop *loop);
-
 /** Count one step of work; reads the clock when enough of them have gone by. */
 void loop_step(struct loop *loop);
 

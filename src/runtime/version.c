@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include <capsule/check.h>
 
-#include <sqlite3.h>
-#include <uv.h>
-#include <wasmtime.h>
-#include <yyjson.h>
+#include "engine/wasm/wasm.h"
 
 const char *capsule_version(void)
 {
@@ -13,5 +10,5 @@ const char *capsule_version(void)
 
 const char *capsule_build_info(void)
 {
-	return "Wasmtime " WASMTIME_VERSION ", SQLite " SQLITE_VERSION ", yyjson " YYJSON_VERSION_STRING;
+	return wasm_build_info();
 }

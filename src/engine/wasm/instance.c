@@ -189,16 +189,15 @@ wasm_trap_t *instance_finish(void *env, wasmtime_caller_t *caller, wasmtime_val_
 {
 	struct wasm_instance *instance = instance_of(caller);
 	wait_finish_fn finish = instance->finish;
-	int64_t result = instance->ready_result;
 	wasm_trap_t *trap = NULL;
 
 	(void)env;
 	(void)count;
 	instance->finish = NULL;
 	if (finish != NULL) {
-		result = 0;
-		trap = finish(instance, caller, &result);
+		instance->ready_result = 0;
+		trap = finish(instance, caller, &instance->ready_result);
 	}
-	values[0].i64 = result;
+	values[0].i64 = instance->ready_result;
 	return trap;
 }

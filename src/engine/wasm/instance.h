@@ -52,7 +52,7 @@ struct wasm_instance {
 	struct timer sleep; /* of poll_oneoff */
 	struct wasi_poll poll;
 	wait_finish_fn finish; /* set by a begin that makes the guest wait */
-	int64_t ready_result;  /* answer of a begin that did not */
+	int64_t ready_result;  /* the answer: of a begin that did not, or of the finish */
 	bool waiting;          /* parked in the kernel's wait */
 	bool wait_over;        /* may go on */
 	bool wait_charged;     /* waits for the host's own work */

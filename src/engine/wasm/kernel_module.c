@@ -92,7 +92,8 @@ static void append_waiting(struct buffer *out, const struct binding *binding, si
 		buffer_append_text(out, "(call $finish))\n");
 }
 
-enum capsule_status kernel_module_text(struct buffer *out, const struct binding_table *table, struct capsule_error *err)
+static enum capsule_status kernel_module_text(
+	struct buffer *out, const struct binding_table *table, struct capsule_error *err)
 {
 	buffer_append_text(out,
 		"(module $" KERNEL_MODULE_NAME "\n"

@@ -14,10 +14,6 @@
 #define KERNEL_WAIT "wait"
 #define KERNEL_FINISH "finish"
 
-/** Append the module as WAT. */
-MUST_CHECK enum capsule_status kernel_module_text(
-	struct buffer *out, const struct binding_table *table, struct capsule_error *err);
-
 /** Compile it for `engine` and resolve its imports: `*module` (wasmtime_module_delete) and `*pre`
  *  (wasmtime_instance_pre_delete) are the caller's. */
 MUST_CHECK enum capsule_status kernel_module_build(wasmtime_module_t **module, wasmtime_instance_pre_t **pre,

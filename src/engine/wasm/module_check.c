@@ -110,23 +110,22 @@ static enum capsule_status check_imports(
 {
 	HOLD(buffer_fini) struct buffer problems = { .limit = 640 };
 	wasm_importtype_vec_t imports;
-	enum capsule_status status = CAPSULE_OK;
 
 	wasmtime_module_imports(module->module, &imports);
 	module->kernel_imports = calloc(imports.size + 1, sizeof *module->kernel_imports);
-	if (module->kernel_imports == NULL)
-		status = error_set(err, CAPSULE_ENOMEM, "no memory for the imports of a module");
-	for (size_t i = 0; status == CAPSULE_OK && i < imports.size; i++) {
+	for (size_t i = 0; module->kernel_imports != NULL && i < imports.size; i++) {
 		const struct binding *binding = check_import(imports.data[i], table, &problems);
 
 		if (binding != NULL && binding->kernel_export != NULL)
 			module->kernel_imports[module->kernel_import_count++] = binding;
 	}
 	wasm_importtype_vec_delete(&imports);
-	if (status == CAPSULE_OK && (problems.len > 0 || problems.failed))
-		status = error_set(err, CAPSULE_EMODULE, "the module does not fit this host:%.*s%s", (int)problems.len,
+	if (module->kernel_imports == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory for the imports of a module");
+	if (problems.len > 0 || problems.failed)
+		return error_set(err, CAPSULE_EMODULE, "the module does not fit this host:%.*s%s", (int)problems.len,
 			(const char *)problems.data, problems.failed ? "\n  and more" : "");
-	return status;
+	return CAPSULE_OK;
 }
 
 struct exports {

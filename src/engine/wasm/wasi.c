@@ -26,7 +26,8 @@ static struct wasi_memory memory_of(wasmtime_context_t *context, const wasmtime_
 	return memory;
 }
 
-struct wasi_memory wasi_memory(wasmtime_caller_t *caller)
+/* Of the guest that calls directly. */
+static struct wasi_memory caller_memory(wasmtime_caller_t *caller)
 {
 	struct wasi_memory memory = { 0 };
 	wasmtime_extern_t item;
@@ -106,7 +107,7 @@ WASI(ok)
 /* args_sizes_get and environ_sizes_get: nothing of either. */
 WASI(no_sizes)
 {
-	struct wasi_memory memory = wasi_memory(caller);
+	struct wasi_memory memory = caller_memory(caller);
 	uint8_t *number = wasi_bytes(&memory, (uint32_t)values[0].i32, 4);
 	uint8_t *bytes = wasi_bytes(&memory, (uint32_t)values[1].i32, 4);
 
@@ -120,7 +121,7 @@ WASI(no_sizes)
 
 WASI(clock_res_get)
 {
-	struct wasi_memory memory = wasi_memory(caller);
+	struct wasi_memory memory = caller_memory(caller);
 	uint8_t *out = wasi_bytes(&memory, (uint32_t)values[1].i32, 8);
 
 	UNUSED_WASI();
@@ -135,7 +136,7 @@ WASI(clock_res_get)
 WASI(clock_time_get)
 {
 	const struct clock *clock = loop_clock(instance_of(caller)->shared->loop);
-	struct wasi_memory memory = wasi_memory(caller);
+	struct wasi_memory memory = caller_memory(caller);
 	uint8_t *out = wasi_bytes(&memory, (uint32_t)values[2].i32, 8);
 	uint32_t id = (uint32_t)values[0].i32;
 
@@ -156,7 +157,7 @@ static bool is_stdio(int32_t fd)
 /* struct fdstat: type, flags, base rights, inheriting rights. */
 WASI(fd_fdstat_get)
 {
-	struct wasi_memory memory = wasi_memory(caller);
+	struct wasi_memory memory = caller_memory(caller);
 	uint8_t *out = wasi_bytes(&memory, (uint32_t)values[1].i32, 24);
 	const uint64_t read = 1u << 1, write = 1u << 6;
 
@@ -180,7 +181,7 @@ WASI(fd_seek)
 /* Standard input is at its end. */
 WASI(fd_read)
 {
-	struct wasi_memory memory = wasi_memory(caller);
+	struct wasi_memory memory = caller_memory(caller);
 	uint8_t *out = wasi_bytes(&memory, (uint32_t)values[3].i32, 4);
 
 	UNUSED_WASI();
@@ -249,7 +250,7 @@ static enum wasi_errno gather(struct wasm_instance *instance, const struct wasi_
 WASI(fd_write)
 {
 	struct wasm_instance *instance = instance_of(caller);
-	struct wasi_memory memory = wasi_memory(caller);
+	struct wasi_memory memory = caller_memory(caller);
 	uint8_t *out = wasi_bytes(&memory, (uint32_t)values[3].i32, 4);
 	struct buffer *text = &instance->host_call.out;
 	uint64_t written = 0;
@@ -271,7 +272,7 @@ WASI(fd_write)
 
 WASI(random_get)
 {
-	struct wasi_memory memory = wasi_memory(caller);
+	struct wasi_memory memory = caller_memory(caller);
 	uint32_t len = (uint32_t)values[1].i32;
 	uint8_t *out = wasi_bytes(&memory, (uint32_t)values[0].i32, len);
 

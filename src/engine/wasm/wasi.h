@@ -23,11 +23,8 @@ struct wasi_memory {
 	size_t size;
 };
 
-/** The memory that the guest exports as "memory"; size 0 when it exports none. */
-struct wasi_memory wasi_memory(wasmtime_caller_t *caller);
-
-/** The same for functions that the guest reaches through the kernel module, whose memory the caller would be asked for. Size 0
- *  also while the guest's start function runs: its exports are not known yet. */
+/** The memory that the guest exports as "memory", for functions that it reaches through the kernel module, whose memory the
+ *  caller would be asked for. Size 0 when it exports none, and while its start function runs: its exports are not known yet. */
 struct wasi_memory wasi_guest_memory(struct wasm_instance *instance);
 
 /** `len` bytes of guest memory at `offset`, NULL when they are not all there. */

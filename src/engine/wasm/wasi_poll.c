@@ -83,8 +83,7 @@ static uint32_t write_events(
 }
 
 /* Answer now if anything is ready. Returns whether it did; *error is the WASI error otherwise or WASI_OK. */
-static bool try_answer(
-	struct wasm_instance *instance, const struct wasi_poll *poll, enum wasi_errno *error)
+static bool try_answer(struct wasm_instance *instance, const struct wasi_poll *poll, enum wasi_errno *error)
 {
 	struct wasi_memory memory = wasi_guest_memory(instance);
 	const uint8_t *subscriptions = wasi_bytes(

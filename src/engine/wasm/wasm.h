@@ -34,4 +34,7 @@ int64_t wasm_capsule_cpu_ns(const struct engine *engine);
  *  above. Compiles, runs nothing. */
 void wasm_inspect(struct wasm_runtime *runtime, const struct engine_env *env, const char *file, struct op *op);
 
+/** What the engine and the library are built from, as one line. A static string. */
+const char *wasm_build_info(void);
+
 #endif

@@ -85,3 +85,8 @@ void wasm_runtime_free(struct wasm_runtime *runtime)
 	slab_free(runtime->slab);
 	free(runtime);
 }
+
+const char *wasm_build_info(void)
+{
+	return "Wasmtime " WASMTIME_VERSION ", " CAPSULE_LIBRARIES;
+}
