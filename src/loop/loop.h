@@ -69,4 +69,8 @@ MUST_CHECK enum capsule_status loop_post(
 
 #define LOOP_POST_MAX 65536
 
+/** Refuse further posts and drop those that wait: for an owner that still turns the loop while it takes down what posted
+ *  calls are about. loop_free() does it too. */
+void loop_post_close(struct loop *loop);
+
 #endif

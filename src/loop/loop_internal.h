@@ -50,9 +50,6 @@ void loop_step(struct loop *loop);
 /** Make the queue ready for use on the open uv loop. Returns CAPSULE_EIO or CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status loop_post_init(struct loop *loop, struct capsule_error *err);
 
-/** Refuse further posts. Calls that still wait are dropped. */
-void loop_post_close(struct loop *loop);
-
 /** Free the lock. The uv handle must be closed. */
 void loop_post_fini(struct loop *loop);
 

@@ -40,6 +40,26 @@ static bool has_blanks(const char *text, size_t len)
 		memchr(text, '\r', len) != NULL;
 }
 
+/* Valid JSON without the blanks between its parts. Not written anew from its values: a number of many digits must reach the
+ * guest as it was given. */
+static void append_compact(struct buffer *out, const char *text, size_t len)
+{
+	bool in_string = false;
+	size_t from = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '"') {
+			in_string = !in_string;
+		} else if (in_string) {
+			i += text[i] == '\\';
+		} else if (has_blanks(text + i, 1)) {
+			buffer_append(out, text + from, i - from);
+			from = i + 1;
+		}
+	}
+	buffer_append(out, text + from, len - from);
+}
+
 /* Guests get compact JSON: what has no blanks at all is that already, and is the common case. */
 static enum capsule_status append_arguments(
 	struct buffer *out, const char *arguments, size_t len, struct capsule_error *err)
@@ -51,7 +71,7 @@ static enum capsule_status append_arguments(
 	if (status != CAPSULE_OK)
 		return status;
 	if (has_blanks(arguments, len))
-		json_append_value(out, yyjson_doc_get_root(doc));
+		append_compact(out, arguments, len);
 	else
 		buffer_append(out, arguments, len);
 	return buffer_check(out, err);
@@ -113,6 +133,8 @@ enum capsule_status capsule_call(struct capsule *capsule, const char *name, cons
 	if (err == NULL)
 		err = &local;
 	error_clear(err);
+	if (name == NULL || name[0] == '\0')
+		return error_set(err, CAPSULE_EINVAL, "no tool is named");
 	status = find_tool(capsule, name, err);
 	if (status != CAPSULE_OK)
 		return status;

@@ -71,13 +71,16 @@ static char *manifest_name(const char *path)
 
 enum capsule_status capsule_check(struct capsule_report **out, const char *path, struct capsule_error *err)
 {
-	HOLD(report_drop) struct capsule_report *report = calloc(1, sizeof *report);
+	HOLD(report_drop) struct capsule_report *report = NULL;
 	HOLD(manifest_drop) struct manifest *manifest = NULL;
 	HOLD(free_drop) char *dir = NULL;
 	struct capsule_error failure;
 	enum capsule_status status;
 
 	error_clear(err);
+	if (path == NULL || path[0] == '\0')
+		return error_set(err, CAPSULE_EINVAL, "no manifest is named");
+	report = calloc(1, sizeof *report);
 	if (report == NULL || (report->file = manifest_name(path)) == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for a report");
 	error_clear(&failure);
@@ -85,9 +88,9 @@ enum capsule_status capsule_check(struct capsule_report **out, const char *path,
 	if (status != CAPSULE_OK && report->diagnostics.errors == 0)
 		return error_copy(err, &failure);
 	if (status == CAPSULE_OK) {
-		dir = capsule_folder(path, err);
+		dir = capsule_folder(path, &failure);
 		if (dir == NULL)
-			return CAPSULE_EIO;
+			return error_copy(err, &failure);
 		check_files(&report->diagnostics, manifest, dir);
 	}
 	diagnostics_sort(&report->diagnostics);

@@ -74,27 +74,6 @@ enum capsule_status home_init(
 	return CAPSULE_OK;
 }
 
-/* The file goes away with the lock, so that a home at rest holds none. */
-static void lock_release(struct home *home)
-{
-	if (home->lock_fd < 0)
-		return;
-	(void)unlink(home->lock_path);
-	(void)close(home->lock_fd);
-	home->lock_fd = -1;
-}
-
-void home_fini(struct home *home)
-{
-	kv_close(home->store);
-	home->store = NULL;
-	lock_release(home);
-	free(home->path);
-	free(home->socket_path);
-	free(home->lock_path);
-	*home = (struct home){ .lock_fd = -1 };
-}
-
 static enum capsule_status lock_taken(const struct home *home, int fd, struct capsule_error *err)
 {
 	char owner[32] = "";
@@ -105,9 +84,9 @@ static enum capsule_status lock_taken(const struct home *home, int fd, struct ca
 		(void)text_parse_u64(text_trim(span_of(owner, (size_t)got)), &pid);
 	if (pid != 0)
 		return error_set(err, CAPSULE_ELOCKED,
-			"the home %s is in use by another process (%llu): end it, or name another home", home->path,
-			(unsigned long long)pid);
-	return error_set(err, CAPSULE_ELOCKED, "the home %s is in use by another process: end it, or name another home",
+			"the home %.512s is in use by process %llu%s: end it, or name another home", home->path,
+			(unsigned long long)pid, pid == (uint64_t)getpid() ? ", which is this one" : "");
+	return error_set(err, CAPSULE_ELOCKED, "the home %.512s is in use by another process: end it, or name another home",
 		home->path);
 }
 
@@ -118,6 +97,17 @@ static bool lock_is_current(const struct home *home, int fd)
 
 	return fstat(fd, &ours) == 0 && stat(home->lock_path, &named) == 0 && ours.st_ino == named.st_ino &&
 		ours.st_dev == named.st_dev;
+}
+
+/* The file goes away with the lock, so that a home at rest holds none. */
+static void lock_release(struct home *home)
+{
+	if (home->lock_fd < 0)
+		return;
+	if (lock_is_current(home, home->lock_fd))
+		(void)unlink(home->lock_path);
+	(void)close(home->lock_fd);
+	home->lock_fd = -1;
 }
 
 static enum capsule_status lock_take(struct home *home, struct capsule_error *err)
@@ -175,4 +165,15 @@ enum capsule_status home_store(struct home *home, struct kv_store **store, struc
 		status = home->memory ? kv_open_memory(&home->store, home->loop, err) : open_on_disk(home, err);
 	*store = home->store;
 	return status;
+}
+
+void home_fini(struct home *home)
+{
+	kv_close(home->store);
+	home->store = NULL;
+	lock_release(home);
+	free(home->path);
+	free(home->socket_path);
+	free(home->lock_path);
+	*home = (struct home){ .lock_fd = -1 };
 }

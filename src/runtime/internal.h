@@ -17,10 +17,12 @@ struct capsule_runtime {
 	char *principal;
 	uint64_t next_call_id;
 	struct list_node capsules; /* struct capsule.link */
-	struct list_node ops;      /* struct capsule_op.link of those that are pending */
+	struct list_node ops;      /* struct capsule_op.link of those that somebody holds */
 	struct list_node spare;    /* op handles to use again */
 	uint32_t spare_count;
-	size_t leaving; /* capsules that are being unloaded */
+	size_t leaving;               /* capsules that are being unloaded */
+	struct capsule_op *awaited;   /* by capsule_op_wait(); NULL when it is complete or gone */
+	struct capsule_error outcome; /* of `awaited` */
 };
 
 struct capsule {
@@ -33,6 +35,7 @@ struct capsule {
 	struct kv_store *own_store; /* of a bare module */
 	struct kv_scope *kv;
 	char *tools_json;
+	bool unloading;  /* capsule_unload() was called */
 	struct op leave; /* unloading at the end of its life */
 };
 
@@ -53,11 +56,11 @@ struct capsule_op {
 	struct engine_call call; /* its op is the operation, whatever the kind */
 };
 
-/** A handle, pending in the runtime's list. NULL when out of memory. */
+/** A handle in the runtime's list. NULL when out of memory. */
 struct capsule_op *operation_new(struct capsule_runtime *runtime, enum operation kind, capsule_done_fn done, void *user,
 	struct capsule_error *err);
 
-/** Give back a handle that never became pending for the caller. */
+/** Give back a handle whose operation is not pending. */
 void operation_discard(struct capsule_op *op);
 
 /** op_done_fn of every operation; `user` is the handle. */

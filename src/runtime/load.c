@@ -20,20 +20,24 @@ enum capsule_status capsule_component(const struct manifest *manifest, const cha
 	return CAPSULE_OK;
 }
 
+/* The folder is that in which the manifest is named, also when the name is a link to a file elsewhere. */
 char *capsule_folder(const char *path, struct capsule_error *err)
 {
-	HOLD(free_drop) char *full = realpath(path, NULL);
+	HOLD(free_drop) char *folder = text_copy(span_text(path));
 	struct stat info;
-	char *slash;
+	char *slash, *full;
 
-	if (full == NULL || stat(full, &info) != 0) {
-		(void)error_os(err, errno, "capsule `%.512s`", path);
-		return NULL;
+	if (folder != NULL && stat(path, &info) == 0 && !S_ISDIR(info.st_mode)) {
+		slash = strrchr(folder, '/');
+		if (slash != NULL)
+			slash[1] = '\0';
+		else
+			(void)strcpy(folder, ".");
 	}
-	slash = strrchr(full, '/');
-	if (!S_ISDIR(info.st_mode) && slash != NULL)
-		slash[slash == full ? 1 : 0] = '\0';
-	return GIVE(full);
+	full = folder == NULL ? NULL : realpath(folder, NULL);
+	if (full == NULL)
+		(void)error_os(err, folder == NULL ? ENOMEM : errno, "capsule `%.512s`", path);
+	return full;
 }
 
 static void settings_fini(struct map *settings)
@@ -102,17 +106,20 @@ static enum capsule_status service_kv(void *user, struct kv_scope **scope, struc
 {
 	struct capsule *capsule = user;
 	struct capsule_runtime *runtime = capsule->runtime;
-	struct kv_store *store = capsule->own_store;
+	bool bare = capsule->manifest == NULL;
 	enum capsule_status status = CAPSULE_OK;
 
 	if (capsule->kv == NULL) {
-		if (capsule->manifest != NULL)
+		struct kv_store *store = NULL;
+
+		if (!bare)
 			status = home_store(&runtime->home, &store, err);
-		else if (store == NULL)
+		else if (capsule->own_store == NULL)
 			status = kv_open_memory(&capsule->own_store, runtime->loop, err);
+		/* A file's name may be longer than a capsule's id; nobody else is in the store of a bare module. */
 		if (status == CAPSULE_OK)
-			status = kv_scope_new(&capsule->kv, capsule->manifest != NULL ? store : capsule->own_store,
-				runtime->principal, capsule->id, err);
+			status = kv_scope_new(&capsule->kv, bare ? capsule->own_store : store, runtime->principal,
+				bare ? "module" : capsule->id, err);
 	}
 	*scope = capsule->kv;
 	return status;
@@ -228,15 +235,20 @@ static enum capsule_status copy_settings(
 	struct capsule *capsule, const struct capsule_setting *settings, size_t count, struct capsule_error *err)
 {
 	for (size_t i = 0; i < count; i++) {
-		char *value = text_copy(span_text(settings[i].value));
+		HOLD(free_drop) char *value = NULL;
+		enum capsule_status status;
 		void *old = NULL;
 
+		if (settings[i].key == NULL || settings[i].value == NULL)
+			return error_set(err, CAPSULE_EINVAL, "setting %zu has no %s", i,
+				settings[i].key == NULL ? "key" : "value");
+		value = text_copy(span_text(settings[i].value));
 		if (value == NULL)
 			return error_set(err, CAPSULE_ENOMEM, "no memory for a setting");
-		if (map_put(&capsule->settings, span_text(settings[i].key), value, &old, err) != CAPSULE_OK) {
-			free(value);
-			return CAPSULE_ENOMEM;
-		}
+		status = map_put(&capsule->settings, span_text(settings[i].key), value, &old, err);
+		if (status != CAPSULE_OK)
+			return status;
+		value = NULL;
 		free(old);
 	}
 	return CAPSULE_OK;
@@ -248,6 +260,7 @@ enum capsule_status capsule_load_module(struct capsule_runtime *runtime, const c
 {
 	struct capsule_op *op;
 	const char *slash;
+	enum capsule_status status;
 
 	error_clear(err);
 	if (file == NULL || file[0] == '\0')
@@ -257,9 +270,11 @@ enum capsule_status capsule_load_module(struct capsule_runtime *runtime, const c
 		return CAPSULE_ENOMEM;
 	slash = strrchr(file, '/');
 	op->capsule->id = text_copy(span_text(slash == NULL || slash[1] == '\0' ? file : slash + 1));
-	if (op->capsule->id == NULL || copy_settings(op->capsule, settings, count, err) != CAPSULE_OK) {
+	status = op->capsule->id != NULL ? copy_settings(op->capsule, settings, count, err)
+					 : error_set(err, CAPSULE_ENOMEM, "no memory for a module");
+	if (status != CAPSULE_OK) {
 		capsule_op_free(op);
-		return error_set(err, CAPSULE_ENOMEM, "no memory for a module");
+		return status;
 	}
 	start_engine(op, file);
 	*out = op;
@@ -272,9 +287,12 @@ enum capsule_status capsule_unload(
 	struct capsule_op *op;
 
 	error_clear(err);
+	if (capsule->unloading)
+		return error_set(err, CAPSULE_ESTATE, "capsule '%s' is being unloaded already", capsule->id);
 	op = operation_new(capsule->runtime, OPERATION_UNLOAD, done, user, err);
 	if (op == NULL)
 		return CAPSULE_ENOMEM;
+	capsule->unloading = true;
 	op->capsule = capsule;
 	op_start(&op->call.op, operation_done, op, NULL, 0, "unload");
 	capsule->engine->ops->unload(capsule->engine, &op->call.op);
@@ -289,7 +307,7 @@ const char *capsule_id(const struct capsule *capsule)
 
 const char *capsule_tools_json(const struct capsule *capsule)
 {
-	return capsule->tools_json;
+	return wasm_capsule_loops(capsule->engine) ? "[]" : capsule->tools_json;
 }
 
 enum capsule_health capsule_health(const struct capsule *capsule, struct capsule_error *err)

@@ -57,6 +57,8 @@ void operation_discard(struct capsule_op *op)
 	struct buffer result = op->call.op.result;
 
 	list_remove(&op->link);
+	if (runtime->awaited == op)
+		runtime->awaited = NULL;
 	inspection_free(op->inspected);
 	op->inspected = NULL;
 	if (runtime->spare_count >= SPARE_MAX) {
@@ -90,6 +92,7 @@ static void repair_result(struct capsule_op *op)
 void operation_done(struct op *op, void *user)
 {
 	struct capsule_op *handle = user;
+	struct capsule_runtime *runtime = handle->runtime;
 
 	handle->complete = true;
 	if (op->error.status == CAPSULE_OK && handle->as_text)
@@ -101,6 +104,10 @@ void operation_done(struct op *op, void *user)
 	if (handle->kind == OPERATION_UNLOAD && handle->capsule != NULL) {
 		capsule_leave(handle->capsule);
 		handle->capsule = NULL;
+	}
+	if (runtime->awaited == handle) {
+		(void)error_copy(&runtime->outcome, &op->error);
+		runtime->awaited = NULL;
 	}
 	if (handle->done != NULL)
 		handle->done(handle, handle->user);
@@ -132,12 +139,19 @@ bool capsule_op_done(const struct capsule_op *op)
 
 enum capsule_status capsule_op_wait(struct capsule_op *op, struct capsule_error *err)
 {
+	struct capsule_runtime *runtime = op->runtime;
+
 	error_clear(err);
-	if (loop_in_turn(op->runtime->loop))
+	if (loop_in_turn(runtime->loop))
 		return error_set(err, CAPSULE_ESTATE, "capsule_op_wait() can't be called from inside a turn");
-	while (!op->complete)
-		(void)loop_turn(op->runtime->loop, -1);
-	return error_copy(err, &op->call.op.error);
+	if (op->complete)
+		return error_copy(err, &op->call.op.error);
+	/* A done function may free the handle: it must not be looked at after a turn. */
+	(void)error_set(&runtime->outcome, CAPSULE_ECANCELLED, "freed while it was waited for");
+	runtime->awaited = op;
+	while (runtime->awaited != NULL)
+		(void)loop_turn(runtime->loop, -1);
+	return error_copy(err, &runtime->outcome);
 }
 
 const struct capsule_error *capsule_op_error(const struct capsule_op *op)

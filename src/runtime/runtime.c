@@ -6,24 +6,56 @@
 #include "base/limits.h"
 #include "base/text.h"
 
+#include <inttypes.h>
+
+#define OPTIONS_SIZE_MAX 4096 /* a larger one is no size but a variable that nobody set */
+
+/* A later release appends members; a program built against it tells a larger size, and gets what is known here only when it
+ * asks for nothing else. */
+static enum capsule_status check_size(const struct capsule_runtime_options *options, struct capsule_error *err)
+{
+	const uint8_t *bytes = (const uint8_t *)options;
+
+	if (options->size < sizeof *options || options->size > OPTIONS_SIZE_MAX)
+		return error_set(err, CAPSULE_EINVAL,
+			"options.size is %zu, expected %zu: set it to sizeof(struct capsule_runtime_options)",
+			options->size, sizeof *options);
+	for (size_t i = sizeof *options; i < options->size; i++)
+		if (bytes[i] != 0)
+			return error_set(err, CAPSULE_EINVAL,
+				"options hold settings that this release does not know, at byte %zu of options.size %zu",
+				i, options->size);
+	return CAPSULE_OK;
+}
+
+static enum capsule_status check_time(const char *name, uint64_t ms, struct capsule_error *err)
+{
+	const uint64_t most = INT64_MAX / NS_PER_MS / 2; /* can be added to any time of the clock */
+
+	if (ms > most)
+		return error_set(err, CAPSULE_EINVAL, "%s is %" PRIu64 ", %" PRIu64 " is the most", name, ms, most);
+	return CAPSULE_OK;
+}
+
 static enum capsule_status check_options(const struct capsule_runtime_options *options, struct capsule_error *err)
 {
-	/* A later release appends members; one built against it tells a larger size, and gets what is known here only when
-	 * it asks for nothing else. */
-	if (options->size < sizeof *options)
-		return error_set(err, CAPSULE_EINVAL, "options.size is %zu, expected at least %zu", options->size,
-			sizeof *options);
-	for (const uint8_t *at = (const uint8_t *)options + sizeof *options;
-		at < (const uint8_t *)options + options->size; at++)
-		if (*at != 0)
-			return error_set(err, CAPSULE_EINVAL, "options hold settings that this release does not know");
+	enum capsule_status status = check_size(options, err);
+
+	if (status == CAPSULE_OK)
+		status = check_time("call_cpu_ms", options->call_cpu_ms, err);
+	if (status == CAPSULE_OK)
+		status = check_time("call_wall_ms", options->call_wall_ms, err);
+	if (status != CAPSULE_OK)
+		return status;
+	if ((unsigned)options->log_level > CAPSULE_LOG_OFF)
+		return error_set(err, CAPSULE_EINVAL, "log_level is %d, expected one of enum capsule_log_level",
+			(int)options->log_level);
 	if (options->memory_pages > LIMIT_WASM_GUEST_PAGES)
 		return error_set(err, CAPSULE_EINVAL, "memory_pages is %u, %u is the most", options->memory_pages,
 			LIMIT_WASM_GUEST_PAGES);
-	if (options->call_cpu_ms > INT64_MAX / NS_PER_MS || options->call_wall_ms > INT64_MAX / NS_PER_MS / 2)
-		return error_set(err, CAPSULE_EINVAL, "a time limit is too large");
 	if (options->module_bytes > BUFFER_MAX / 2)
-		return error_set(err, CAPSULE_EINVAL, "module_bytes is over %zu", BUFFER_MAX / 2);
+		return error_set(err, CAPSULE_EINVAL, "module_bytes is %" PRIu64 ", %zu is the most",
+			options->module_bytes, BUFFER_MAX / 2);
 	if (options->principal != NULL &&
 		(options->principal[0] == '\0' || strlen(options->principal) >= ORIGIN_PRINCIPAL_MAX))
 		return error_set(err, CAPSULE_EINVAL, "principal must have 1 to %d bytes", ORIGIN_PRINCIPAL_MAX - 1);
@@ -114,8 +146,10 @@ static void free_spare(struct capsule_runtime *runtime)
 
 void capsule_runtime_free(struct capsule_runtime *runtime)
 {
-	if (runtime == NULL)
+	if (runtime == NULL || (runtime->loop != NULL && loop_in_turn(runtime->loop)))
 		return;
+	if (runtime->loop != NULL)
+		loop_post_close(runtime->loop); /* the turns below must not run code of the embedder */
 	end_ops(runtime);
 	end_capsules(runtime);
 	free_spare(runtime);

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "engine/wasm/wasm.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #define TEST_MODULE "capsule:test"
@@ -118,8 +119,9 @@ bool binding_module_known(const struct binding_table *table, struct span module)
 
 static void valtype_vec(wasm_valtype_vec_t *out, const char *letters, size_t count)
 {
-	wasm_valtype_t *types[8];
+	wasm_valtype_t *types[sizeof ((struct binding *)0)->type];
 
+	assert(count <= sizeof types / sizeof types[0]);
 	for (size_t i = 0; i < count; i++)
 		types[i] = wasm_valtype_new(letters[i] == 'i' ? WASM_I32 : WASM_I64);
 	wasm_valtype_vec_new(out, count, types);

@@ -30,6 +30,9 @@ MUST_CHECK enum capsule_status wasm_capsule_new(struct engine **out, struct wasm
 /** Processor time of all calls so far, in nanoseconds, for an engine made by wasm_capsule_new(). */
 int64_t wasm_capsule_cpu_ns(const struct engine *engine);
 
+/** Whether a loaded engine made by wasm_capsule_new() runs a loop of its own, which takes no calls. */
+bool wasm_capsule_loops(const struct engine *engine);
+
 /** Describe the module of `env` as the JSON object that capsule_inspect() documents; `op` is started by the caller. `file` as
  *  above. Compiles, runs nothing. */
 void wasm_inspect(struct wasm_runtime *runtime, const struct engine_env *env, const char *file, struct op *op);

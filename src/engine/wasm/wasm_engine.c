@@ -254,6 +254,13 @@ static const struct engine_ops wasm_engine_ops = {
 	.free = engine_free,
 };
 
+bool wasm_capsule_loops(const struct engine *engine)
+{
+	const struct wasm_capsule *capsule = LIST_ENTRY(engine, const struct wasm_capsule, engine);
+
+	return capsule->module != NULL && capsule->module->run_loop && capsule->env.manifest != NULL;
+}
+
 int64_t wasm_capsule_cpu_ns(const struct engine *engine)
 {
 	return LIST_ENTRY(engine, const struct wasm_capsule, engine)->total_cpu_ns;
