@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Compiles guests from C to WebAssembly. What is up to date is left alone, and a module is replaced in one step, so that nobody
-# loads half of one.
+# Compiles guests from C to WebAssembly. What is up to date is left alone, and a module is replaced in one step, so that
+# nobody loads half of one.
 #
 # Usage: build.sh                      all capsules of examples/capsules, each into its folder
 #        build.sh SOURCE.c OUT.wasm    one guest, wherever it is
@@ -10,10 +10,11 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
 
-# The stack comes first, so that a guest that overflows it traps instead of writing over its data. Names are kept: they are what
-# the host tells when a guest traps.
+# The stack comes first, so that a guest that overflows it traps instead of writing over its data. Names are kept: they
+# are what the host tells when a guest traps.
 readonly flags=(
-	--target=wasm32 -O2 -std=gnu17 -ffreestanding -nostdlib -mbulk-memory -mmutable-globals -msign-ext -mnontrapping-fptoint
+	--target=wasm32 -O2 -std=gnu17 -ffreestanding -nostdlib
+	-mbulk-memory -mmutable-globals -msign-ext -mnontrapping-fptoint
 	-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Werror
 	-I "$here/guest"
 	-Wl,--no-entry -Wl,--stack-first -Wl,-z,stack-size=65536
@@ -42,7 +43,7 @@ require_compiler() {
 		exit 1
 	fi
 	if ! "$clang" --print-targets 2>/dev/null | grep -q wasm32; then
-		echo "examples/build.sh: $clang was built without the target wasm32; take the clang of the distribution, or of llvm.org" >&2
+		echo "examples/build.sh: $clang was built without the target wasm32; take the distribution's clang" >&2
 		exit 1
 	fi
 }

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# What this release does, shown on the example capsules. Each command is printed before it runs, and what it says is checked: the
-# exit status is not 0 if anything is not as it should be. State goes to a home that is removed at the end.
+# What this release does, shown on the example capsules. Each command is printed before it runs, and what it says is
+# checked: the exit status is not 0 if anything is not as it should be. State goes to a home that is removed at the end.
 #
 # Usage: demo.sh        with the programs of build/, or of $CAPSULE_BUILD_DIR
 set -uo pipefail

@@ -132,7 +132,9 @@ def test_a_module_with_another_hash_is_refused(hashed, refused):  # abi:6
 
 
 @pytest.mark.parametrize(
-    "content", [b"\x93\x11\x07 random \xff", b"\0asm\1\0\0\0\7\x99", b"\0asm\1\0\0\0\1\4\1\x60\0"], ids=["noise", "section", "truncated"]
+    "content",
+    [b"\x93\x11\x07 random \xff", b"\0asm\1\0\0\0\7\x99", b"\0asm\1\0\0\0\1\4\1\x60\0"],
+    ids=["noise", "section", "truncated"],
 )
 def test_what_is_no_module_does_not_load(refused, content):  # abi:7
     told = refused(manifest(tools=["t"], module="guest.wasm"), content, module_name="guest.wasm")

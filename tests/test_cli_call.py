@@ -238,7 +238,8 @@ def test_the_processor_time_limit_names_clock_and_duration(run, home, capsule):
 
 
 def test_the_wall_limit_names_clock_and_duration(run, home, capsule):
-    check_refused(run, home, capsule, "wall", "100 ms", tool="spin", options=["--wall-ms", "100"])
+    result = check_refused(run, home, capsule, "wall", tool="spin", options=["--wall-ms", "100"])
+    assert int(re.search(r"after (\d+) ms", result.stderr)[1]) >= 100
 
 
 def test_the_memory_ceiling_is_an_error(run, home, capsule):

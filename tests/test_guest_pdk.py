@@ -18,9 +18,9 @@ FILES = ["guest.ts", "package.json", "package-lock.json"]
 
 
 def npm(folder, *arguments):
-    made = subprocess.run([need("npm"), *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    made = subprocess.run([need("npm"), *arguments], cwd=folder, capture_output=True, text=True, check=False)
     if made.returncode != 0:
-        pytest.fail("npm %s in %s:\n%s" % (" ".join(arguments), folder, made.stdout))
+        pytest.fail("npm %s in %s:\n%s%s" % (" ".join(arguments), folder, made.stdout, made.stderr))
 
 
 @pytest.fixture(scope="module")

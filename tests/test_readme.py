@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The tour of the README, word for word: each command of its console blocks runs in the checkout, with a home of its own, and says
-what stands below it. A line of "..." stands for any lines, "..." within a line for anything."""
+"""The tour of the README, word for word: each command of its console blocks runs in the checkout, with a home of its own, and
+says what stands below it. A line of "..." stands for any lines, "..." within a line for anything."""
 
 import pathlib
 import re
@@ -39,6 +39,7 @@ def shell(capsule_bin, environment):
     need("wasm-ld")
     path = "%s:%s" % (pathlib.Path(capsule_bin).parent, environment["PATH"])
     env = dict(environment, PATH=path, NO_COLOR="1")
+    subprocess.run([ROOT / "examples" / "build.sh"], check=True)
 
     def run_line(command):
         done = subprocess.run(

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The smallest program that embeds the runtime: it loads one capsule and calls it for each line of standard input, which is the
- * name of a tool and its arguments. Each call is answered by a line, "ok ANSWER" or "failed REASON".
+/* A small program that embeds the runtime: it loads one capsule and calls it for each line of standard input, which is
+ * the name of a tool and its arguments. Each call is answered by a line, "ok ANSWER" or "failed REASON".
  *
  * Usage: session [-c CPU_MS] DIR       tools of the capsule in the folder DIR
  *        session [-c CPU_MS] FILE      exports of a module */
@@ -76,9 +76,8 @@ static void read_lines(struct capsule *capsule, struct capsule_error *error)
 	bool bare = strcmp(capsule_tools_json(capsule), "[]") == 0;
 	char *line = NULL;
 	size_t room = 0;
-	ssize_t len;
 
-	while ((len = getline(&line, &room, stdin)) > 0) {
+	while (getline(&line, &room, stdin) > 0) {
 		char *rest = line, *name;
 
 		line[strcspn(line, "\n")] = '\0';

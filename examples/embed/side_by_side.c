@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Two capsules in one runtime on one thread: while a guest of the first spins until its processor time is used up, the second
- * is called every few milliseconds. Prints how many answers came meanwhile and how long the slowest took.
+/* Two capsules in one runtime on one thread: while a guest of the first spins until its processor time is used up, the
+ * second is called every few milliseconds. Prints how many answers came meanwhile and how long the slowest took.
  *
  * Usage: side_by_side FOLDER_OF_CAPSULES [CPU_MS]      (FOLDER has the examples spinner and hello) */
 #include <capsule/capsule.h>
@@ -107,7 +107,7 @@ static int compare(const void *a, const void *b)
 static bool report(struct program *program)
 {
 	const struct capsule_error *error = capsule_op_error(program->spin);
-	size_t n = program->answers;
+	size_t n = program->answers, middle = n / 2;
 
 	if (capsule_error_status(error) != CAPSULE_ETIMEOUT)
 		return complain("spin was not stopped at its limit", error);
@@ -117,7 +117,7 @@ static bool report(struct program *program)
 	}
 	qsort(program->took_ns, n, sizeof program->took_ns[0], compare);
 	printf("hello answered %zu times meanwhile: half of the answers within %.0f µs, the slowest after %.1f ms\n", n,
-		(double)program->took_ns[n / 2] / 1000, (double)program->took_ns[n - 1] / NS_PER_MS);
+		(double)program->took_ns[middle] / 1000, (double)program->took_ns[n - 1] / NS_PER_MS);
 	printf("spinner was stopped after %" PRId64 " ms of processor time:\n%s\n",
 		capsule_op_cpu_ns(program->spin) / NS_PER_MS, capsule_error_text(error));
 	return true;

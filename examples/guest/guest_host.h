@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the host offers to a guest, declared for the linker. Only what is called is imported. Failures do not return: see
- * capsule_guest.h, which is the header to include. */
+/* What the host offers to a guest, declared for the linker. Only what is called is imported. Failures do not return:
+ * see capsule_guest.h, which is the header to include. */
 #ifndef GUEST_HOST_H
 #define GUEST_HOST_H
 
@@ -33,8 +33,8 @@ GUEST_ENV(var_set) void extism_var_set(uint64_t key, uint64_t value);
 
 /* ---- What the host offers: the functions of a capsule ----
  *
- * Arguments and results are handles of blocks. Arguments stay the guest's: free them if many calls are made. Which of the
- * functions a capsule may use is said in its Capsule.toml; `capsule inspect` tells what would be refused. */
+ * Arguments and results are handles of blocks. Arguments stay the guest's: free them if many calls are made. Which of
+ * the functions a capsule may use is said in its Capsule.toml; `capsule inspect` tells what would be refused. */
 
 #define GUEST_HOST(name) __attribute__((import_module("extism:host/user"), import_name(#name)))
 

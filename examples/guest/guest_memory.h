@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The guest's own memory, blocks of the host brought into it and back, and text that grows. See capsule_guest.h, which is
- * the header to include. */
+/* The guest's own memory, blocks of the host brought into it and back, and text that grows. See capsule_guest.h, which
+ * is the header to include. */
 #ifndef GUEST_MEMORY_H
 #define GUEST_MEMORY_H
 
@@ -107,8 +107,8 @@ static inline uint64_t guest_put(struct guest_bytes bytes)
 	return handle;
 }
 
-/** Copy the block `handle` into the guest's memory and free it: for the results of host functions. False when the memory
- *  is at its ceiling; the block is freed then too. */
+/** Copy the block `handle` into the guest's memory and free it: for the results of host functions. False when the
+ *  memory is at its ceiling; the block is freed then too. */
 static inline bool guest_take(uint64_t handle, struct guest_bytes *out)
 {
 	uint64_t len = extism_length(handle), i = 0;

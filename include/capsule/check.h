@@ -14,7 +14,7 @@ extern "C" {
 struct capsule_report;
 
 /** Check the manifest `path` (a Capsule.toml or the folder that holds one) and the files it names. Fails only when there is
- *  nothing to check: CAPSULE_ENOTFOUND, CAPSULE_EIO, CAPSULE_ENOMEM; problems of the manifest are in the report. Needs no
+ *  nothing to check: CAPSULE_EINVAL (no path), CAPSULE_ENOTFOUND, CAPSULE_EIO, CAPSULE_ENOMEM; problems of the manifest are in the report. Needs no
  *  runtime. Threads: any. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_check(
 	struct capsule_report **out, const char *path, struct capsule_error *err);

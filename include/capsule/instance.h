@@ -28,18 +28,20 @@ struct capsule_setting {
 };
 
 /** Load one module file (.wasm, or .wat as text) without a manifest: every capability is denied, its key-value state lives in
- *  memory, and its exports are called by name with capsule_call_export(). `settings` (borrowed, `count` of them) answer both
- *  Extism's config_get and astrid_get_config. Otherwise as capsule_load(). */
+ *  memory, and its exports are called by name with capsule_call_export(). `settings` (copied, `count` of them; the last of
+ *  equal keys counts) answer both Extism's config_get and astrid_get_config. Otherwise as capsule_load(). */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_load_module(struct capsule_runtime *runtime,
 	const char *file, const struct capsule_setting *settings, size_t count, capsule_done_fn done, void *user,
 	struct capsule_op **op, struct capsule_error *err);
 
-/** Unload `capsule`: its calls end with CAPSULE_ECANCELLED, its instance is gone, and after completion so is the handle. */
+/** Unload `capsule`: its calls end with CAPSULE_ECANCELLED, its instance is gone, and after completion so is the handle. At
+ *  once: CAPSULE_ESTATE (it is being unloaded already), CAPSULE_ENOMEM. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_unload(
 	struct capsule *capsule, capsule_done_fn done, void *user, struct capsule_op **op, struct capsule_error *err);
 
-/** Call the tool `name` with `arguments` (JSON text, `len` bytes, copied; at most 10 MiB). The operation's result is what the
- *  guest answered, as UTF-8 (bytes that are not are replaced by U+FFFD). Calls of one capsule run one at a time, in order.
+/** Call the tool `name` with `arguments` (JSON text, `len` bytes, copied; at most 10 MiB). The guest gets them as given but
+ *  without the blanks between values. The operation's result is what it answered, as UTF-8 (bytes that are not are replaced by
+ *  U+FFFD). Calls of one capsule run one at a time, in order.
  *  At once: CAPSULE_ENOTFOUND (no such tool; the nearest name is offered), CAPSULE_EINVAL (not JSON; with place),
  *  CAPSULE_ELIMIT (too large, queue full), CAPSULE_EUNSUPPORTED, CAPSULE_ESTATE, CAPSULE_ENOMEM.
  *  From the operation: CAPSULE_EGUEST (the guest's own message), CAPSULE_ETRAP (with its function names), CAPSULE_ETIMEOUT

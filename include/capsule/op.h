@@ -30,8 +30,9 @@ CAPSULE_API void capsule_op_cancel(struct capsule_op *op);
 /** Whether it is complete. */
 CAPSULE_API bool capsule_op_done(const struct capsule_op *op);
 
-/** Turn the runtime until `op` is complete: for simple programs without a loop of their own. Returns the operation's status,
- *  or CAPSULE_ESTATE when called from inside a turn. `err` may be NULL. */
+/** Turn the runtime until `op` is complete: for simple programs without a loop of their own. Returns the operation's status
+ *  with its text in `err` (may be NULL), CAPSULE_ECANCELLED when somebody frees `op` meanwhile, or CAPSULE_ESTATE when called
+ *  from inside a turn. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_op_wait(struct capsule_op *op, struct capsule_error *err);
 
 /** Its outcome: CAPSULE_OK, or why it failed. Borrowed from `op`; an empty error while it is pending. */

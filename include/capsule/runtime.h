@@ -20,9 +20,11 @@ struct capsule_runtime;
 
 /* Zero-initialise, set `size` and what differs. Strings are copied. */
 struct capsule_runtime_options {
-	size_t size;      /* sizeof(struct capsule_runtime_options) */
-	const char *home; /* absolute; NULL: $ASTRID_HOME, else $HOME/.astrid. Made (0700) when something is stored */
-	const char *principal; /* NULL: "default" */
+	size_t size; /* sizeof(struct capsule_runtime_options) */
+	/* Absolute; NULL: $ASTRID_HOME, else $HOME/.astrid. Made (0700) when a capsule first uses its key-value state; from then
+	 * on until capsule_runtime_free() a lock file in it says which process has it. */
+	const char *home;
+	const char *principal; /* 1 to 63 bytes; NULL: "default" */
 	bool memory_store;     /* keep key-value state in memory; the home is not touched */
 	capsule_log_fn log;    /* NULL: nothing is logged */
 	void *log_user;
@@ -41,8 +43,8 @@ CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_runtime_new(
 	struct capsule_runtime **out, const struct capsule_runtime_options *options, struct capsule_error *err);
 
 /** End everything and free (taken; NULL is fine). Pending operations are cancelled, their done functions do not run; handles
- *  of operations become invalid. Must not be called from inside a turn. May wait for work that can't be stopped (a module
- *  that is being compiled). */
+ *  of operations become invalid. What was posted and did not run yet is dropped. From inside a turn it does nothing. May wait
+ *  for work that can't be stopped (a module that is being compiled). */
 CAPSULE_API void capsule_runtime_free(struct capsule_runtime *runtime);
 
 /** A descriptor to poll for reading in a loop of your own, and how many milliseconds that loop may wait before it turns this

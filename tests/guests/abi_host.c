@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The host functions around configuration, log, time and key-value store, called with bytes that the caller chooses. An argument
+/* Configuration, log, time and the key-value store, called with bytes that the caller chooses. An argument
  * is a string, or a number N for N bytes of 'x', or an array of numbers for those bytes. */
 #include "capsule_guest.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The memory that guest and host share, seen by a guest: each export does one thing to it and answers with the numbers that it
- * saw, in decimal with a blank between them. */
+/* The memory that guest and host share, seen by a guest: each export does one thing to it and answers with the numbers
+ * that it saw, in decimal with a blank between them. */
 #include "capsule_guest.h"
 
 GUEST_ENV(input_offset) uint64_t extism_input_offset(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The namespace `shim`, through which guests with an interpreter inside reach host functions by number, and WASI without files.
- * Each export answers with the numbers that it saw, in decimal with a blank between them. */
+/* The namespace `shim`, through which guests with an interpreter inside reach host functions by number, and WASI
+ * without files. Each export answers with the numbers that it saw, in decimal with a blank between them. */
 #include "capsule_guest.h"
 
 #define SHIM(name) __attribute__((import_module("shim"), import_name(#name)))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A capsule that misbehaves, to show what the runtime does about it: `spin` never ends, `fetch` calls a host function that
- * the manifest does not declare. `ping` answers. */
+/* A capsule that misbehaves, to show what the runtime does about it: `spin` never ends, `fetch` calls a host function
+ * that the manifest does not declare. `ping` answers. */
 #include "capsule_guest.h"
 
 static volatile uint32_t turns;

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The number of rounds in a batch is found by doubling, which is the warm-up too. */
+#include "harness.h"
+
+#include "base/clock.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RUNS 21
+#define BATCH_NS (10 * NS_PER_MS) /* at least; an hour of clock readings would not help against a noisy machine */
+#define WARM_UP_NS (100 * NS_PER_MS)
+
+int64_t bench_now(void)
+{
+	return clock_monotonic_ns(&clock_system);
+}
+
+void bench_fail(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)fputs("bench: ", stderr);
+	(void)vfprintf(stderr, format, args);
+	(void)fputc('\n', stderr);
+	va_end(args);
+	exit(1);
+}
+
+const char *bench_guests(int argc, char **argv)
+{
+	if (argc != 2) {
+		(void)fprintf(stderr, "usage: %s FOLDER_OF_GUESTS (bench/run does it)\n", argv[0]);
+		exit(2);
+	}
+	return argv[1];
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+void bench_sort(double *values, size_t count)
+{
+	qsort(values, count, sizeof *values, compare);
+}
+
+double bench_percentile(const double *values, size_t count, double percent)
+{
+	size_t at = (size_t)((double)count * percent / 100);
+
+	return values[at < count ? at : count - 1];
+}
+
+void bench_report(const char *name, const char *unit, double *values, size_t count)
+{
+	bench_sort(values, count);
+	printf("{\"name\":\"%s\",\"unit\":\"%s\",\"median\":%.6g,\"low\":%.6g,\"high\":%.6g,\"runs\":%zu}\n", name, unit,
+		values[count / 2], values[0], values[count - 1], count);
+	(void)fflush(stdout);
+}
+
+static uint64_t warm_up(const struct bench_case *item)
+{
+	int64_t until = bench_now() + WARM_UP_NS;
+	uint64_t count = 1;
+
+	for (;;) {
+		int64_t took = item->run(item->arg, count);
+
+		if (took >= BATCH_NS && bench_now() >= until)
+			return count;
+		if (took < BATCH_NS)
+			count *= 2;
+	}
+}
+
+void bench_run(const struct bench_case *cases, size_t count)
+{
+	double values[BENCH_CASES_MAX][RUNS];
+	uint64_t rounds[BENCH_CASES_MAX];
+
+	if (count > BENCH_CASES_MAX)
+		bench_fail("%zu cases, at most %d", count, BENCH_CASES_MAX);
+	for (size_t i = 0; i < count; i++)
+		rounds[i] = warm_up(&cases[i]);
+	for (size_t run = 0; run < RUNS; run++)
+		for (size_t i = 0; i < count; i++)
+			values[i][run] = (double)cases[i].run(cases[i].arg, rounds[i]) / (double)rounds[i] /
+				cases[i].ns_per_unit;
+	for (size_t i = 0; i < count; i++)
+		bench_report(cases[i].name, cases[i].unit, values[i], RUNS);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Everything that the benches have in common around the public API. */
+#include "rig.h"
+
+#include "base/clock.h"
+#include "harness.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+void rig_open(struct rig *rig, const char *guests, const struct capsule_runtime_options *options)
+{
+	struct capsule_runtime_options wanted = { 0 };
+	char home[sizeof rig->folder + 8];
+
+	*rig = (struct rig){ .guests = guests, .folder = "/tmp/capsule-bench-XXXXXX", .error = capsule_error_new() };
+	if (rig->error == NULL || mkdtemp(rig->folder) == NULL)
+		bench_fail("no temporary folder: %s", strerror(errno));
+	if (options != NULL)
+		wanted = *options;
+	(void)snprintf(home, sizeof home, "%s/home", rig->folder);
+	wanted.size = sizeof wanted;
+	wanted.home = home;
+	if (capsule_runtime_new(&rig->runtime, &wanted, rig->error) != CAPSULE_OK)
+		bench_fail("runtime: %s", capsule_error_text(rig->error));
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
+{
+	(void)info;
+	(void)kind;
+	(void)walk;
+	return remove(path);
+}
+
+void rig_close(struct rig *rig)
+{
+	capsule_runtime_free(rig->runtime);
+	capsule_error_free(rig->error);
+	if (nftw(rig->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
+		bench_fail("%s can't be removed: %s", rig->folder, strerror(errno));
+}
+
+static FILE *open_file(const char *path, const char *mode)
+{
+	FILE *file = fopen(path, mode);
+
+	if (file == NULL)
+		bench_fail("%s: %s", path, strerror(errno));
+	return file;
+}
+
+static void close_file(FILE *file, const char *path)
+{
+	if (ferror(file) != 0 || fclose(file) != 0)
+		bench_fail("%s: %s", path, strerror(errno));
+}
+
+static void write_manifest(const char *folder, const char *id, const char *tools)
+{
+	char path[256], names[256], *rest = names, *name;
+	FILE *file;
+
+	(void)snprintf(path, sizeof path, "%s/Capsule.toml", folder);
+	(void)snprintf(names, sizeof names, "%s", tools);
+	file = open_file(path, "w");
+	(void)fprintf(
+		file, "[package]\nname = \"%s\"\nversion = \"1.0.0\"\n[[component]]\nfile = \"guest.wasm\"\n", id);
+	while ((name = strsep(&rest, " ")) != NULL)
+		(void)fprintf(file,
+			"[[tool]]\nname = \"%s\"\ndescription = \"of a bench\"\ninput_schema = { type = \"object\" }\n",
+			name);
+	close_file(file, path);
+}
+
+static void copy_module(const char *folder, const char *guests, const char *guest)
+{
+	char from[512], to[256], block[4096];
+	FILE *in, *out;
+	size_t len;
+
+	(void)snprintf(from, sizeof from, "%s/%s.wasm", guests, guest);
+	(void)snprintf(to, sizeof to, "%s/guest.wasm", folder);
+	in = open_file(from, "rb");
+	out = open_file(to, "wb");
+	while ((len = fread(block, 1, sizeof block, in)) > 0)
+		(void)fwrite(block, 1, len, out);
+	close_file(in, from);
+	close_file(out, to);
+}
+
+struct capsule *rig_load(struct rig *rig, const char *id, const char *guest, const char *tools)
+{
+	char folder[sizeof rig->folder + 64];
+	struct capsule *capsule = NULL;
+	struct capsule_op *op = NULL;
+
+	(void)snprintf(folder, sizeof folder, "%s/%s", rig->folder, id);
+	if (mkdir(folder, 0700) != 0)
+		bench_fail("%s: %s", folder, strerror(errno));
+	write_manifest(folder, id, tools);
+	copy_module(folder, rig->guests, guest);
+	if (capsule_load(rig->runtime, folder, NULL, NULL, &op, rig->error) == CAPSULE_OK &&
+		capsule_op_wait(op, rig->error) == CAPSULE_OK)
+		capsule = capsule_op_capsule(op);
+	capsule_op_free(op);
+	if (capsule == NULL)
+		bench_fail("%s: %s", id, capsule_error_text(rig->error));
+	return capsule;
+}
+
+size_t rig_call(struct rig *rig, struct capsule *capsule, const char *tool, const char *arguments, size_t len)
+{
+	struct capsule_op *op = NULL;
+	size_t answer;
+
+	if (capsule_call(capsule, tool, arguments, len, NULL, NULL, &op, rig->error) != CAPSULE_OK ||
+		capsule_op_wait(op, rig->error) != CAPSULE_OK)
+		bench_fail("%s: %s", tool, capsule_error_text(rig->error));
+	(void)capsule_op_result(op, &answer);
+	capsule_op_free(op);
+	return answer;
+}
+
+struct capsule_op *rig_start(
+	struct rig *rig, struct capsule *capsule, const char *tool, capsule_done_fn done, void *user)
+{
+	struct capsule_op *op = NULL;
+
+	if (capsule_call(capsule, tool, "{}", 2, done, user, &op, rig->error) != CAPSULE_OK)
+		bench_fail("%s: %s", tool, capsule_error_text(rig->error));
+	return op;
+}
+
+void rig_turn(struct rig *rig, int ms)
+{
+	int64_t until = bench_now() + ms * NS_PER_MS, left;
+
+	while ((left = until - bench_now()) > 0)
+		(void)capsule_runtime_turn(rig->runtime, (int)(left / NS_PER_MS) + 1);
+}
