@@ -21,6 +21,7 @@ TSAN := -Db_sanitize=thread -Db_lundef=false
 build:
 	@tools/configure build -Dwerror=$(WERROR)
 	@ninja -C build
+	@examples/build.sh
 
 setup:
 	@tools/setup

@@ -130,11 +130,11 @@ enum capsule_status host_granted(const struct host_function *row, const char *ca
 	if (manifest == NULL)
 		return error_set(err, CAPSULE_EDENIED,
 			"security denied: %s needs the capability `%s`, not declared in manifest, for '%s' has none; make it "
-			"a capsule with a Capsule.toml that has:  [capabilities] %s = [\"%s\"]",
+			"a capsule whose Capsule.toml has, under [capabilities]:  %s = [\"%s\"]",
 			row->name, key, capsule_id, key, example_of(key));
 	return error_set(err, CAPSULE_EDENIED,
 		"security denied: %s needs the capability `%s`, not declared in manifest of capsule '%s' (no %s "
-		"declarations); add to Capsule.toml:  [capabilities] %s = [\"%s\"]",
+		"declarations); add under [capabilities] of Capsule.toml:  %s = [\"%s\"]",
 		row->name, key, capsule_id, key, key, example_of(key));
 }
 

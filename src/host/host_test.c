@@ -241,7 +241,7 @@ static void function_without_its_capability_is_refused_with_the_line_to_add(void
 	assert_error_says(fixture,
 		"security denied: astrid_http_request needs the capability `net`, not declared in manifest of "
 		"capsule 'testing'");
-	assert_error_says(fixture, "add to Capsule.toml:  [capabilities] net = [\"<host>\"]");
+	assert_error_says(fixture, "add under [capabilities] of Capsule.toml:  net = [\"<host>\"]");
 }
 
 static void an_empty_list_grants_nothing(void **state)
@@ -270,7 +270,7 @@ static void a_module_without_manifest_is_granted_nothing(void **state)
 	assert_int_equal(CALL(fixture, "astrid_read_file", span_text("x")), CAPSULE_EDENIED);
 	assert_error_says(fixture, "security denied");
 	assert_error_says(fixture, "needs the capability `fs_read`, not declared in manifest");
-	assert_error_says(fixture, "[capabilities] fs_read = [\"workspace://<folder>\"]");
+	assert_error_says(fixture, "under [capabilities]:  fs_read = [\"workspace://<folder>\"]");
 }
 
 static void every_refusal_names_function_key_and_an_example(void **state)
@@ -288,7 +288,7 @@ static void every_refusal_names_function_key_and_an_example(void **state)
 		}
 		assert_int_equal(host_granted(row, "x", NULL, &err), CAPSULE_EDENIED);
 		assert_non_null(strstr(err.text, row->name));
-		(void)snprintf(line, sizeof line, "[capabilities] %s = [\"", row->capability);
+		(void)snprintf(line, sizeof line, "under [capabilities]:  %s = [\"", row->capability);
 		assert_non_null(strstr(err.text, line));
 		assert_null(strstr(err.text, "[\"*\"]")); /* never advise to open everything */
 	}

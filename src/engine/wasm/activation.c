@@ -222,10 +222,10 @@ static void wall_fire(struct timer *timer)
 	int64_t ms = (loop_now(capsule->shared->loop) - capsule->started_ns) / NS_PER_MS;
 	struct capsule_error err;
 
-	if (instance != NULL && instance->waiting && instance->finish != NULL && instance->host_call.row != NULL)
+	if (instance != NULL && instance->waiting)
 		(void)error_set(&err, CAPSULE_ETIMEOUT,
 			"timeout: the wall limit is reached after %lld ms, the guest waits in %s", (long long)ms,
-			instance->host_call.row->name);
+			instance->waits_in);
 	else
 		(void)error_set(
 			&err, CAPSULE_ETIMEOUT, "timeout: the wall limit is reached after %lld ms", (long long)ms);

@@ -86,6 +86,7 @@ static wasm_trap_t *call_begin(void *env, wasmtime_caller_t *caller, wasmtime_va
 	(void)count;
 	wait = begin(instance, row, values, &trap, &instance->ready_result) == HOST_WAITING;
 	instance->finish = wait ? row_finish : NULL;
+	instance->waits_in = row->name;
 	instance->wait_charged = row->waits == HOST_WORKS;
 	values[0].i32 = wait;
 	return trap;

@@ -160,6 +160,7 @@ wasm_trap_t *wasi_poll_begin(void *env, wasmtime_caller_t *caller, wasmtime_val_
 			return instance_trap(instance);
 		}
 		instance->finish = poll_finish;
+		instance->waits_in = "poll_oneoff";
 		instance->wait_charged = false;
 		values[0].i32 = 1;
 		return NULL;
