@@ -57,8 +57,10 @@ void operation_discard(struct capsule_op *op)
 	struct buffer result = op->call.op.result;
 
 	list_remove(&op->link);
-	if (runtime->awaited == op)
+	if (runtime->awaited == op) {
+		(void)error_set(&runtime->outcome, CAPSULE_ECANCELLED, "freed while it was waited for");
 		runtime->awaited = NULL;
+	}
 	inspection_free(op->inspected);
 	op->inspected = NULL;
 	if (runtime->spare_count >= SPARE_MAX) {
@@ -147,7 +149,6 @@ enum capsule_status capsule_op_wait(struct capsule_op *op, struct capsule_error 
 	if (op->complete)
 		return error_copy(err, &op->call.op.error);
 	/* A done function may free the handle: it must not be looked at after a turn. */
-	(void)error_set(&runtime->outcome, CAPSULE_ECANCELLED, "freed while it was waited for");
 	runtime->awaited = op;
 	while (runtime->awaited != NULL)
 		(void)loop_turn(runtime->loop, -1);

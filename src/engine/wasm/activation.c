@@ -40,6 +40,14 @@ static void charge(struct wasm_capsule *capsule, int64_t ns)
 	capsule->total_cpu_ns += ns;
 }
 
+/* The loop's time when the system's is `now_ns`: the same, unless the loop's clock is moved by hand. Saves a reading. */
+static int64_t loop_time(const struct wasm_capsule *capsule, int64_t now_ns)
+{
+	const struct clock *clock = loop_clock(capsule->shared->loop);
+
+	return clock == &clock_system ? now_ns : clock_monotonic_ns(clock);
+}
+
 static void slice_begin(struct wasm_capsule *capsule)
 {
 	struct wasm_instance *instance = capsule->instance;
@@ -50,6 +58,9 @@ static void slice_begin(struct wasm_capsule *capsule)
 	else
 		capsule->thread_cpu_ns = 0;
 	capsule->slice_start_ns = system_ns();
+	if (!capsule->started)
+		capsule->started_ns = loop_time(capsule, capsule->slice_start_ns);
+	capsule->started = true;
 	slab_enter(capsule->shared->slab, instance->slot);
 	wasmtime_context_set_epoch_deadline(instance->context, 1);
 	ticker_enter(capsule->shared->ticker);
@@ -74,6 +85,7 @@ static void slice_end(struct wasm_capsule *capsule)
 {
 	ticker_leave(capsule->shared->ticker);
 	slice_charge(capsule);
+	capsule->stopped_ns = loop_time(capsule, capsule->slice_start_ns);
 	capsule->slice_start_ns = 0;
 }
 
@@ -181,17 +193,19 @@ static void finish(struct wasm_capsule *capsule, const struct capsule_error *err
 	struct engine_call *call = capsule->current;
 
 	loop_timer_disarm(capsule->shared->loop, &capsule->wall);
-	call->wall_ns = loop_now(capsule->shared->loop) - capsule->started_ns;
+	call->wall_ns = capsule->started ? capsule->stopped_ns - capsule->started_ns : 0;
 	call->cpu_ns = capsule->cpu_ns;
 	capsule->current = NULL;
 	capsule->phase = PHASE_IDLE;
-	if (aborted) {
+	if (aborted)
 		capsule_drop_instance(capsule);
-		note_aborted(capsule);
-	} else {
-		capsule->aborted_in_row = 0;
+	else
 		note_active(capsule);
-	}
+	/* A guest that exits with success at the end of each call is not to blame. */
+	if (aborted && err != NULL)
+		note_aborted(capsule);
+	else
+		capsule->aborted_in_row = 0;
 	if (err == NULL)
 		op_finish(&call->op);
 	else
@@ -211,6 +225,7 @@ void activation_abort(struct wasm_capsule *capsule, const struct capsule_error *
 		wasmtime_error_delete(capsule->error);
 	capsule->trap = NULL;
 	capsule->error = NULL;
+	capsule->stopped_ns = loop_now(capsule->shared->loop);
 	finish(capsule, why, true);
 	activation_next(capsule);
 }
@@ -278,6 +293,10 @@ static void suspended(struct wasm_capsule *capsule)
 {
 	struct wasm_instance *instance = capsule->instance;
 
+	/* Most calls are over in their first slice and need no timer. */
+	if (capsule->wall.index == 0 && capsule->wall_limit_ns != 0)
+		(void)loop_timer_arm(
+			capsule->shared->loop, &capsule->wall, capsule->started_ns + capsule->wall_limit_ns);
 	if (!instance->waiting) {
 		loop_ready(capsule->shared->loop, &capsule->runnable, true);
 		return;
@@ -359,10 +378,8 @@ static void set_limits(struct wasm_capsule *capsule, const struct engine_call *c
 	if (call->wall_ms != 0 && call->wall_ms < wall_ms)
 		wall_ms = call->wall_ms;
 	capsule->cpu_limit_ns = (int64_t)cpu_ms * NS_PER_MS;
+	capsule->wall_limit_ns = call == &capsule->run_call ? 0 : (int64_t)wall_ms * NS_PER_MS;
 	capsule->wall.fire = wall_fire;
-	if (call != &capsule->run_call)
-		(void)loop_timer_arm(
-			capsule->shared->loop, &capsule->wall, capsule->started_ns + (int64_t)wall_ms * NS_PER_MS);
 }
 
 /* Make `call` the current one. False when it failed at once. */
@@ -371,7 +388,7 @@ static bool begin_call(struct wasm_capsule *capsule, struct engine_call *call)
 	struct capsule_error err;
 
 	capsule->current = call;
-	capsule->started_ns = loop_now(capsule->shared->loop);
+	capsule->started = false;
 	capsule->cpu_ns = 0;
 	capsule->since_wait_ns = 0;
 	capsule->phase = PHASE_CALL;

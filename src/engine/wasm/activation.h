@@ -45,9 +45,12 @@ struct wasm_capsule {
 	wasmtime_val_t values[2];
 	wasmtime_func_t function;
 	bool returns_value;
-	bool skipped;       /* a lifecycle hook that the module does not have */
-	int64_t started_ns; /* monotonic, of the call */
-	int64_t cpu_ns;     /* charged to the call so far */
+	bool skipped;          /* a lifecycle hook that the module does not have */
+	bool started;          /* its first slice began */
+	int64_t started_ns;    /* the loop's time then */
+	int64_t stopped_ns;    /* the loop's time at the end of its last slice */
+	int64_t wall_limit_ns; /* 0: none */
+	int64_t cpu_ns;        /* charged to the call so far */
 	int64_t cpu_limit_ns;
 	int64_t since_wait_ns;  /* charged since a run loop last waited */
 	int64_t slice_start_ns; /* system clock; 0 outside a slice */

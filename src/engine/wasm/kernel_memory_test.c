@@ -449,7 +449,7 @@ static void a_handle_of_the_last_call_has_no_length(void **state) /* abi:71 */
 
 static void a_reset_zeroes_what_was_used_and_keeps_the_log_level(void **state)
 {
-	static const uint64_t lens[] = { 1, 100, 60000, MIB - 12, MIB - 11, 3 * MIB, 3 * MIB + 12345 };
+	static const uint64_t lens[] = { 1, 100, 60000, MIB - 12, MIB - 11, 3 * MIB, 3 * MIB + 12345, 17 * MIB + 5 };
 	struct kernel_memory *memory = &((struct fixture *)*state)->memory;
 	struct kernel_header *header = kernel_header(memory);
 

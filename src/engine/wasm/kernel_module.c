@@ -17,40 +17,46 @@ static_assert(offsetof(struct kernel_header, error) == 32, "the text below says 
 static_assert(offsetof(struct kernel_header, log_level) == 40, "the text below says 40");
 static_assert(sizeof(struct kernel_header) == KERNEL_HEADER, "guests reach what lies behind byte 64");
 
+/* Whether local 0 is neither in the header nor behind the end: 64 <= offset <= end for a byte, <= end - 7 for a word, with one
+ * comparison that wraps below 64. Written out in each function, since the compiler does not inline and these are where guests
+ * spend their time. `below` is 64, plus 7 for a word. */
+#define IN_REACH(below)                                                                                                \
+	"(i64.le_u (i64.sub (local.get 0) (i64.const 64))"                                                             \
+	" (i64.sub (i64.shl (i64.extend_i32_u (memory.size)) (i64.const 16)) (i64.const " below ")))"
+
 static const char plain_text[] =
-	"(func $reachable (param i64) (result i32)\n"
-	"  (i32.and (i64.ge_u (local.get 0) (i64.const 64))\n"
-	"    (i64.le_u (local.get 0) (i64.shl (i64.extend_i32_u (memory.size)) (i64.const 16)))))\n"
-	"(func $word_reachable (param i64) (result i32)\n"
-	"  (i32.and (call $reachable (local.get 0)) (call $reachable (i64.add (local.get 0) (i64.const 7)))))\n"
 	"(func (export \"extism:host/env/load_u8\") (param i64) (result i32)\n"
-	"  (if (result i32) (call $reachable (local.get 0))\n"
-	"    (then (i32.load8_u (i32.wrap_i64 (local.get 0)))) (else (i32.const 0))))\n"
-	"(func (export \"extism:host/env/load_u64\") (param i64) (result i64)\n"
-	"  (if (result i64) (call $word_reachable (local.get 0))\n"
-	"    (then (i64.load (i32.wrap_i64 (local.get 0)))) (else (i64.const 0))))\n"
-	"(func (export \"extism:host/env/store_u8\") (param i64 i32)\n"
-	"  (if (call $reachable (local.get 0))\n"
-	"    (then (i32.store8 (i32.wrap_i64 (local.get 0)) (local.get 1)))))\n"
-	"(func (export \"extism:host/env/store_u64\") (param i64 i64)\n"
-	"  (if (call $word_reachable (local.get 0))\n"
-	"    (then (i64.store (i32.wrap_i64 (local.get 0)) (local.get 1)))))\n"
-	"(func (export \"extism:host/env/input_offset\") (result i64) (i64.load (i32.const 0)))\n"
-	"(func (export \"extism:host/env/input_length\") (result i64) (i64.load (i32.const 8)))\n"
-	"(func (export \"extism:host/env/output_offset\") (result i64) (i64.load (i32.const 16)))\n"
-	"(func (export \"extism:host/env/output_length\") (result i64) (i64.load (i32.const 24)))\n"
-	"(func (export \"extism:host/env/error_get\") (result i64) (i64.load (i32.const 32)))\n"
-	"(func (export \"extism:host/env/get_log_level\") (result i32) (i32.load (i32.const 40)))\n"
-	"(func (export \"extism:host/env/input_load_u8\") (param i64) (result i32)\n"
-	"  (if (result i32) (i64.lt_u (local.get 0) (i64.load (i32.const 8)))\n"
-	"    (then (i32.load8_u (i32.wrap_i64 (i64.add (i64.load (i32.const 0)) (local.get 0)))))\n"
-	"    (else (i32.const 0))))\n"
-	"(func (export \"extism:host/env/input_load_u64\") (param i64) (result i64) (local i64)\n"
-	"  (local.set 1 (i64.load (i32.const 8)))\n"
-	"  (if (result i64) (i32.and (i64.ge_u (local.get 1) (i64.const 8))\n"
-	"      (i64.le_u (local.get 0) (i64.sub (local.get 1) (i64.const 8))))\n"
-	"    (then (i64.load (i32.wrap_i64 (i64.add (i64.load (i32.const 0)) (local.get 0)))))\n"
-	"    (else (i64.const 0))))\n";
+	"  (if (result i32) " IN_REACH(
+		"64") "\n"
+		      "    (then (i32.load8_u (i32.wrap_i64 (local.get 0)))) (else (i32.const 0))))\n"
+		      "(func (export \"extism:host/env/load_u64\") (param i64) (result i64)\n"
+		      "  (if (result i64) " IN_REACH(
+			      "71") "\n"
+				    "    (then (i64.load (i32.wrap_i64 (local.get 0)))) (else (i64.const 0))))\n"
+				    "(func (export \"extism:host/env/store_u8\") (param i64 i32)\n"
+				    "  (if " IN_REACH(
+					    "64") "\n"
+						  "    (then (i32.store8 (i32.wrap_i64 (local.get 0)) (local.get 1)))))\n"
+						  "(func (export \"extism:host/env/store_u64\") (param i64 i64)\n"
+						  "  (if " IN_REACH(
+							  "71") "\n"
+								"    (then (i64.store (i32.wrap_i64 (local.get 0)) (local.get 1)))))\n"
+								"(func (export \"extism:host/env/input_offset\") (result i64) (i64.load (i32.const 0)))\n"
+								"(func (export \"extism:host/env/input_length\") (result i64) (i64.load (i32.const 8)))\n"
+								"(func (export \"extism:host/env/output_offset\") (result i64) (i64.load (i32.const 16)))\n"
+								"(func (export \"extism:host/env/output_length\") (result i64) (i64.load (i32.const 24)))\n"
+								"(func (export \"extism:host/env/error_get\") (result i64) (i64.load (i32.const 32)))\n"
+								"(func (export \"extism:host/env/get_log_level\") (result i32) (i32.load (i32.const 40)))\n"
+								"(func (export \"extism:host/env/input_load_u8\") (param i64) (result i32)\n"
+								"  (if (result i32) (i64.lt_u (local.get 0) (i64.load (i32.const 8)))\n"
+								"    (then (i32.load8_u (i32.wrap_i64 (i64.add (i64.load (i32.const 0)) (local.get 0)))))\n"
+								"    (else (i32.const 0))))\n"
+								"(func (export \"extism:host/env/input_load_u64\") (param i64) (result i64) (local i64)\n"
+								"  (local.set 1 (i64.load (i32.const 8)))\n"
+								"  (if (result i64) (i32.and (i64.ge_u (local.get 1) (i64.const 8))\n"
+								"      (i64.le_u (local.get 0) (i64.sub (local.get 1) (i64.const 8))))\n"
+								"    (then (i64.load (i32.wrap_i64 (i64.add (i64.load (i32.const 0)) (local.get 0)))))\n"
+								"    (else (i64.const 0))))\n";
 
 static bool waits(const struct binding *binding)
 {

@@ -105,8 +105,6 @@ static enum capsule_status prepare_input(struct wasm_capsule *capsule, struct ca
 	status = buffer_check(text, err);
 	if (status == CAPSULE_OK)
 		status = put_input(capsule, buffer_span(text), err);
-	if (text->capacity > 64 * KIB)
-		buffer_fini(text);
 	return status;
 }
 
