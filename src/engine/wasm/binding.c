@@ -119,7 +119,7 @@ bool binding_module_known(const struct binding_table *table, struct span module)
 
 static void valtype_vec(wasm_valtype_vec_t *out, const char *letters, size_t count)
 {
-	wasm_valtype_t *types[sizeof ((struct binding *)0)->type];
+	wasm_valtype_t *types[sizeof((struct binding *)0)->type];
 
 	assert(count <= sizeof types / sizeof types[0]);
 	for (size_t i = 0; i < count; i++)

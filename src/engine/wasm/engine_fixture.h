@@ -59,7 +59,10 @@ int engine_fixture_free(void **state);
 /** A guest whose load was started. `lines` is what its manifest has besides [package] and [[component]]; NULL: a bare module. */
 struct guest *guest_start(struct engine_fixture *fixture, struct span module, const char *lines);
 
-/** The same with WAT text, loaded or failed. */
+/** The same for a file that stands somewhere, beneath the folder `dir` unless that is NULL. */
+struct guest *guest_start_file(struct engine_fixture *fixture, const char *dir, const char *file);
+
+/** As guest_start() with WAT text, loaded or failed. */
 struct guest *guest_try(struct engine_fixture *fixture, const char *wat, const char *lines);
 
 /** A bare module that has to load. */

@@ -53,7 +53,7 @@ struct wasm_instance {
 	struct wasi_poll poll;
 	wait_finish_fn finish; /* set by a begin that makes the guest wait */
 	int64_t ready_result;  /* the answer: of a begin that did not, or of the finish */
-	const char *waits_in;   /* name of the import whose begin makes the guest wait */
+	const char *waits_in;  /* name of the import whose begin makes the guest wait */
 	bool waiting;          /* parked in the kernel's wait */
 	bool wait_over;        /* may go on */
 	bool wait_charged;     /* waits for the host's own work */

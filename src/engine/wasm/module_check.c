@@ -7,6 +7,8 @@
 #include "base/limits.h"
 #include "base/text.h"
 
+#define NAME_SHOWN 96 /* bytes of an import's module and of its name */
+
 bool module_type_letters(const wasm_functype_t *type, char *out, size_t size)
 {
 	const wasm_valtype_vec_t *parts[] = { wasm_functype_params(type), wasm_functype_results(type) };
@@ -25,6 +27,13 @@ bool module_type_letters(const wasm_functype_t *type, char *out, size_t size)
 	}
 	out[at] = '\0';
 	return true;
+}
+
+/* As much of a hostile name as a message has room for. */
+static struct span shown(struct span name)
+{
+	return name.len <= NAME_SHOWN ? name
+				      : span_of(name.data, text_utf8_valid_prefix(span_of(name.data, NAME_SHOWN)));
 }
 
 /* "II:I" as "(i64, i64) -> i64". */
@@ -59,7 +68,7 @@ static void explain_unknown(
 {
 	const char *near;
 
-	buffer_printf(problems, "\n  import %.*s::%.*s ", SPAN_ARG(module), SPAN_ARG(name));
+	buffer_printf(problems, "\n  import %.*s::%.*s ", SPAN_ARG(shown(module)), SPAN_ARG(shown(name)));
 	if (!binding_module_known(table, module)) {
 		buffer_append_text(problems, "comes from a module that this host does not offer");
 		return;
@@ -85,7 +94,7 @@ static const struct binding *check_import(
 
 	if (func == NULL) {
 		buffer_printf(problems, "\n  import %.*s::%.*s is not a function; only functions can be imported",
-			SPAN_ARG(module), SPAN_ARG(name));
+			SPAN_ARG(shown(module)), SPAN_ARG(shown(name)));
 		return NULL;
 	}
 	if (binding == NULL) {
@@ -94,8 +103,8 @@ static const struct binding *check_import(
 	}
 	if (plain && strcmp(letters, binding->type) == 0)
 		return binding;
-	buffer_printf(problems, "\n  import %.*s::%.*s has the wrong type (type mismatch): it is ", SPAN_ARG(module),
-		SPAN_ARG(name));
+	buffer_printf(problems, "\n  import %.*s::%.*s has the wrong type (type mismatch): it is ",
+		SPAN_ARG(shown(module)), SPAN_ARG(shown(name)));
 	append_type(problems, binding->type);
 	buffer_append_text(problems, ", the module wants ");
 	if (plain)

@@ -5,6 +5,9 @@
 #define HEADER 8
 #define SECTION_TABLE 4
 #define SECTION_MEMORY 5
+#define REFERENCE_OR_NULL 0x63
+#define REFERENCE 0x64
+#define WITH_INITIALISER 0x40
 
 struct reader {
 	struct span rest;
@@ -67,15 +70,24 @@ static void scan_memories(struct reader *reader, struct module_scan *out)
 		out->memory_min = read_limits(reader, &out->memory_max);
 }
 
+/* A type of references: one byte, or one that says that a number follows, which tells what is referred to. */
+static void skip_reference_type(struct reader *reader, uint8_t first)
+{
+	if (first == REFERENCE || first == REFERENCE_OR_NULL)
+		(void)read_leb(reader);
+}
+
 /* Tables with an initialiser expression begin with 0x40 0x00; nothing behind them is read then. */
 static void scan_tables(struct reader *reader, struct module_scan *out)
 {
 	out->table_count = read_leb(reader);
 	for (uint64_t i = 0; i < out->table_count && !reader->broken; i++) {
+		uint8_t first = read_byte(reader);
 		uint64_t max, min;
 
-		if (read_byte(reader) == 0x40)
+		if (first == WITH_INITIALISER)
 			return;
+		skip_reference_type(reader, first);
 		min = read_limits(reader, &max);
 		out->table_min = min > out->table_min ? min : out->table_min;
 	}

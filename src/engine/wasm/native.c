@@ -248,14 +248,14 @@ NATIVE(log)
 	if (trap != NULL)
 		return trap;
 	if (log_wants(log, level)) {
-		if (message.len > LIMIT_LOG_MESSAGE)
-			message.len = LIMIT_LOG_MESSAGE;
-		message.len = text_utf8_valid_prefix(message) == message.len ? message.len : 0;
-		if (message.len == 0 && handle != 0)
+		if (text_is_utf8(message)) {
+			if (message.len > LIMIT_LOG_MESSAGE)
+				message.len = text_utf8_valid_prefix(span_of(message.data, LIMIT_LOG_MESSAGE));
+			log_write(log, level, instance->owner->host.capsule_id, message);
+		} else {
 			log_write(log, CAPSULE_LOG_ERROR, instance->owner->host.capsule_id,
 				span_text("a log message of the guest is not valid UTF-8"));
-		else
-			log_write(log, level, instance->owner->host.capsule_id, message);
+		}
 	}
 	kernel_free(&instance->kernel, handle);
 	return NULL;

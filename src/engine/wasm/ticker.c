@@ -21,11 +21,12 @@ struct ticker {
 	pthread_t thread;
 };
 
-static void ticker_sleep(struct ticker *ticker)
+/* A stay may be over before the ticker looks: it wakes for any visit after the `seen` ones. */
+static void ticker_sleep(struct ticker *ticker, unsigned seen)
 {
 	pthread_mutex_lock(&ticker->lock);
 	atomic_store(&ticker->asleep, true);
-	while (!atomic_load(&ticker->inside) && !atomic_load(&ticker->stop))
+	while (!atomic_load(&ticker->inside) && atomic_load(&ticker->visits) == seen && !atomic_load(&ticker->stop))
 		pthread_cond_wait(&ticker->wake, &ticker->lock);
 	atomic_store(&ticker->asleep, false);
 	pthread_mutex_unlock(&ticker->lock);
@@ -46,7 +47,7 @@ static void *ticker_main(void *arg)
 			wasmtime_engine_increment_epoch(ticker->engine);
 			idle = 0;
 		} else if (++idle >= IDLE_TICKS) {
-			ticker_sleep(ticker);
+			ticker_sleep(ticker, visits);
 			idle = 0;
 		}
 		seen = visits;

@@ -8,6 +8,9 @@
 #include <stdio.h>
 
 #define FRAMES_MAX 12
+#define NAME_SHOWN 128   /* bytes of a function's name */
+#define REASON_SHOWN 700 /* bytes of a message of Wasmtime's */
+#define ERROR_SHOWN 480  /* bytes of one that comes behind words of ours */
 
 static const char *trap_words(wasmtime_trap_code_t code)
 {
@@ -35,6 +38,14 @@ static const char *trap_words(wasmtime_trap_code_t code)
 	default:
 		return "trapped";
 	}
+}
+
+/* The first bytes of a text, cut where a character ends. */
+static struct span head_of(const wasm_byte_vec_t *text, size_t most)
+{
+	struct span all = span_of(text->data, text->size);
+
+	return all.len <= most ? all : span_of(all.data, text_utf8_valid_prefix(span_of(all.data, most)));
 }
 
 static bool is_kernel_frame(const wasm_frame_t *frame)
@@ -67,7 +78,7 @@ static void append_frames(struct buffer *out, const wasm_frame_vec_t *frames)
 		last = index;
 		shown++;
 		if (name != NULL && name->size > 0)
-			buffer_printf(out, "\n  in %.*s", (int)(name->size < 128 ? name->size : 128), name->data);
+			buffer_printf(out, "\n  in %.*s", SPAN_ARG(head_of(name, NAME_SHOWN)));
 		else
 			buffer_printf(out, "\n  in function #%u", index);
 		buffer_printf(out, " at 0x%zx", wasm_frame_module_offset(frame));
@@ -102,7 +113,7 @@ static enum capsule_status reason(const struct wasm_instance *instance, const wa
 		wasm_trap_message(trap, &message);
 	else
 		wasmtime_error_message(error, &message);
-	text_append_lossy(out, span_of(message.data, message.size < 700 ? message.size : 700));
+	text_append_lossy(out, head_of(&message, REASON_SHOWN));
 	wasm_byte_vec_delete(&message);
 	return CAPSULE_ETRAP;
 }
@@ -143,8 +154,7 @@ enum capsule_status trap_error_text(
 	va_end(args);
 	wasmtime_error_message(error, &message);
 	wasmtime_error_delete(error);
-	(void)error_set(err, status, "%s: %.*s", words, (int)(message.size < 480 ? message.size : 480),
-		message.size > 0 ? message.data : "");
+	(void)error_set(err, status, "%s: %.*s", words, SPAN_ARG(head_of(&message, ERROR_SHOWN)));
 	wasm_byte_vec_delete(&message);
 	return status;
 }

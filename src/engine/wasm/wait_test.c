@@ -6,7 +6,8 @@
 #define IMPORTS                                                                                                        \
 	WAIT IMPORT_TEST("work", "") IMPORT_TEST("late", "(result i64)") IMPORT_TEST("ready", "(result i64)")          \
 		IMPORT_TEST("fail", "(result i64)")
-#define SLEEP_IMPORT "(import \"wasi_snapshot_preview1\" \"poll_oneoff\" (func $poll (param i32 i32 i32 i32) (result i32)))"
+#define SLEEP_IMPORT                                                                                                   \
+	"(import \"wasi_snapshot_preview1\" \"poll_oneoff\" (func $poll (param i32 i32 i32 i32) (result i32)))"
 /* One subscription of zeroes at 0, but for its timeout: realtime clock, relative. */
 #define SLEEP                                                                                                          \
 	"(memory (export \"memory\") 1)"                                                                               \
@@ -177,7 +178,8 @@ static void test_a_call_may_have_a_smaller_wall_limit_and_no_larger_one(void **s
 static void test_a_guest_that_sleeps_is_not_said_to_wait_in_an_earlier_function(void **state)
 {
 	struct engine_fixture *fixture = *state;
-	HOLD(guest_drop) struct guest *guest = guest_new(fixture,
+	HOLD(guest_drop)
+	struct guest *guest = guest_new(fixture,
 		MODULE(IMPORTS SLEEP_IMPORT, SLEEP "(func (export \"both\") (drop (call $ready)) (call $sleep))"));
 	CALL(call, guest, "both");
 
@@ -242,9 +244,11 @@ static void test_guests_that_wait_do_not_wait_for_each_other(void **state)
 static void test_initialisers_and_start_functions_may_wait(void **state)
 {
 	struct engine_fixture *fixture = *state;
-	HOLD(guest_drop) struct guest *initialised = guest_new(
+	HOLD(guest_drop)
+	struct guest *initialised = guest_new(
 		fixture, MODULE(WAIT, "(func (export \"_initialize\") (drop (call $wait (i64.const 0))))"));
-	HOLD(guest_drop) struct guest *started = guest_new(
+	HOLD(guest_drop)
+	struct guest *started = guest_new(
 		fixture, MODULE(WAIT, "(func $begin (drop (call $wait (i64.const 0)))) (start $begin)"));
 	CALL(first, initialised, "count");
 
@@ -262,9 +266,11 @@ static void test_initialisers_and_start_functions_may_wait(void **state)
 static void test_an_argument_is_checked_before_anything_waits(void **state)
 {
 	struct engine_fixture *fixture = *state;
-	HOLD(guest_drop) struct guest *guest = guest_new(fixture,
-		MODULE(WAIT, "(func (export \"no_block\") (drop (call $wait (i64.const 1))))"
-			     "(func (export \"too_long\") (drop (call $wait (call $alloc (i64.const 65)))))"));
+	HOLD(guest_drop)
+	struct guest *guest = guest_new(fixture,
+		MODULE(WAIT,
+			"(func (export \"no_block\") (drop (call $wait (i64.const 1))))"
+			"(func (export \"too_long\") (drop (call $wait (call $alloc (i64.const 65)))))"));
 
 	assert_fails(guest, "no_block", CAPSULE_EINVAL, "invalid memory offset");
 	assert_fails(guest, "too_long", CAPSULE_ELIMIT, "exceeds maximum allowed limit");

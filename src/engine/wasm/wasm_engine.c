@@ -63,6 +63,7 @@ static void run_loop_over(struct op *op, void *user)
 	if (capsule->health == ENGINE_UNLOADED)
 		return;
 	capsule->health = ENGINE_FAILED;
+	capsule_drop_instance(capsule);
 	if (op->error.status == CAPSULE_OK)
 		(void)error_set(&capsule->why, CAPSULE_EGUEST, "WASM run loop exited unexpectedly: it returned");
 	else
@@ -91,6 +92,8 @@ static void call_stopped(struct op *op)
 static void call_queue(struct wasm_capsule *capsule, struct engine_call *call, op_done_fn done, void *user)
 {
 	call->engine = &capsule->engine;
+	call->wall_ns = 0;
+	call->cpu_ns = 0;
 	op_start(&call->op, done, user, call_stopped, 0, "call");
 	list_init(&call->link);
 	list_append(&capsule->queue, &call->link);
@@ -196,14 +199,24 @@ static void cancel_calls(struct wasm_capsule *capsule)
 	activation_abort(capsule, &err);
 }
 
+static void cancel_load(struct wasm_capsule *capsule)
+{
+	struct capsule_error err;
+
+	if (capsule->loading == NULL)
+		return;
+	module_load_cancel(capsule->loading);
+	capsule->loading = NULL;
+	(void)error_set(&err, CAPSULE_ECANCELLED, "cancelled: capsule '%s' is unloaded", capsule->host.capsule_id);
+	op_fail(capsule->load_op, &err);
+}
+
 static void engine_unload(struct engine *engine, struct op *op)
 {
 	struct wasm_capsule *capsule = capsule_of(engine);
 
 	capsule->health = ENGINE_UNLOADED;
-	if (capsule->loading != NULL)
-		module_load_cancel(capsule->loading);
-	capsule->loading = NULL;
+	cancel_load(capsule);
 	cancel_calls(capsule);
 	loop_timer_disarm(capsule->shared->loop, &capsule->pause);
 	capsule_drop_instance(capsule);

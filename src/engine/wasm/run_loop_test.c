@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Guests with a loop of their own: which modules are that, what their manifest may say, how they end. */
+#include "engine/wasm/engine_fixture.h"
+
+#include <stdio.h>
+
+#define WAIT IMPORT_TEST("wait", "(param i64) (result i64)")
+#define RUN(type, body) MODULE(WAIT, "(func (export \"run\") " type body ")")
+#define PARK "(drop (call $wait (i64.const 0)))"
+
+/* A capsule, whose manifest has `lines`, that has to load. */
+static struct guest *capsule_new(struct engine_fixture *fixture, const char *wat, const char *lines)
+{
+	struct guest *guest = guest_try(fixture, wat, lines);
+
+	if (guest->load_error.status != CAPSULE_OK)
+		fail_msg("%s", guest->load_error.text);
+	return guest;
+}
+
+static enum engine_health health(const struct guest *guest, struct capsule_error *why)
+{
+	return guest->engine->ops->health(guest->engine, why);
+}
+
+static void test_a_run_loop_runs_until_it_is_unloaded(void **state) /* abi:15 */
+{
+	static const char *const modules[] = { RUN("", "(loop $again " PARK "(br $again))"),
+		RUN("(result i32)", "(loop $again " PARK "(br $again)) (i32.const 0)") };
+	struct engine_fixture *fixture = *state;
+
+	for (int i = 0; i < 2; i++) {
+		HOLD(guest_drop) struct guest *guest = capsule_new(fixture, modules[i], "");
+
+		assert_true(wasm_capsule_loops(guest->engine));
+		for (int n = 0; n < 3; n++) {
+			answer_parked(fixture, "");
+			advance_ms(fixture, 2 * (int64_t)LIMIT_CALL_WALL_MS);
+			assert_int_equal(health(guest, NULL), ENGINE_READY);
+		}
+		guest_unload(guest);
+		assert_int_equal(fixture->stopped, i + 1);
+		settle(fixture);
+		assert_int_equal(health(guest, NULL), ENGINE_UNLOADED);
+	}
+	assert_int_equal(fixture->logged.len, 0);
+}
+
+static void test_a_run_loop_takes_no_calls(void **state) /* abi:43 */
+{
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *guest = capsule_new(fixture, RUN("", PARK), "");
+	struct capsule_error err = { 0 };
+	HOLD(call_fini) struct guest_call call;
+
+	call_init(&call, guest, "action", span_of(NULL, 0));
+	call.call.kind = ENGINE_INTERCEPTOR;
+	assert_int_equal(guest->engine->ops->call(guest->engine, &call.call, NULL, NULL, &err), CAPSULE_EUNSUPPORTED);
+	assert_says(err.text, "Not supported");
+}
+
+static void test_a_run_loop_that_ends_has_failed(void **state)
+{
+	static const struct {
+		const char *wat, *says;
+		enum capsule_status status;
+	} ends[] = {
+		{ RUN("", PARK), "WASM run loop exited unexpectedly: it returned", CAPSULE_EGUEST },
+		{ RUN("(result i32)", PARK "(i32.const 3)"), "exit code: 3", CAPSULE_EGUEST },
+		{ RUN("", PARK "(unreachable)"), "unreachable", CAPSULE_ETRAP },
+	};
+	struct engine_fixture *fixture = *state;
+
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		HOLD(guest_drop) struct guest *guest = capsule_new(fixture, ends[i].wat, "");
+		struct capsule_error why = { 0 };
+		HOLD(call_fini) struct guest_call call;
+
+		answer_parked(fixture, "");
+		settle(fixture);
+		assert_int_equal(health(guest, &why), ENGINE_FAILED);
+		assert_int_equal(why.status, ends[i].status);
+		assert_says(why.text, ends[i].says);
+		assert_says(buffer_text(&fixture->logged), ends[i].says);
+		call_init(&call, guest, "count", span_of(NULL, 0));
+		assert_int_equal(guest->engine->ops->call(guest->engine, &call.call, NULL, NULL, &why), CAPSULE_ESTATE);
+		assert_says(why.text, "has failed");
+	}
+}
+
+static void test_a_run_loop_that_spins_is_stopped(void **state)
+{
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *guest = NULL;
+	struct capsule_error why = { 0 };
+	int64_t end = clock_monotonic_ns(&clock_system) + 10 * NS_PER_S;
+
+	fixture->limits.call_cpu_ms = 10;
+	guest = capsule_new(fixture, RUN("", PARK "(loop $again (br $again))"), "");
+	for (int i = 0; i < 3; i++) {
+		settle(fixture);
+		burn_ms(5);
+	}
+	answer_parked(fixture, "");
+	while (health(guest, &why) == ENGINE_READY && clock_monotonic_ns(&clock_system) < end)
+		(void)loop_turn(fixture->loop, 0);
+	assert_int_equal(why.status, CAPSULE_ETIMEOUT);
+	assert_says(why.text, "10 ms of CPU time");
+}
+
+/* Its budget begins again with each wait: no call of a few milliseconds each ends it, however many there are. */
+static void test_a_run_loop_that_waits_is_not_stopped(void **state)
+{
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *guest = NULL;
+
+	fixture->limits.call_cpu_ms = 40;
+	guest = capsule_new(fixture,
+		RUN("(local i32)",
+			"(loop $again " PARK "(local.set 0 (i32.const 2000000))"
+			"(loop $work (br_if $work (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))"
+			"(br $again))"),
+		"");
+	while (wasm_capsule_cpu_ns(guest->engine) < 100 * NS_PER_MS)
+		answer_parked(fixture, "");
+	assert_int_equal(health(guest, NULL), ENGINE_READY);
+}
+
+static void test_run_of_another_type_is_refused(void **state) /* abi:16 */
+{
+	struct engine_fixture *fixture = *state;
+
+	assert_refused(
+		guest_try(fixture, RUN("(param i32) (result i32)", "(i32.const 0)"), ""), CAPSULE_EMODULE, "mismatch");
+	assert_refused(guest_try(fixture, RUN("(result i64)", "(i64.const 0)"), ""), CAPSULE_EMODULE, "mismatch");
+	assert_refused(guest_try(fixture, RUN("(result f32)", "(f32.const 0)"), ""), CAPSULE_EMODULE, "mismatch");
+}
+
+static void test_a_global_called_run_is_no_run_loop(void **state) /* abi:17 */
+{
+	HOLD(guest_drop)
+	struct guest *guest = capsule_new(*state, MODULE("", "(global (export \"run\") i32 (i32.const 1))"), "");
+
+	assert_false(wasm_capsule_loops(guest->engine));
+	assert_answers(guest, "count", "1");
+}
+
+static void test_run_of_a_bare_module_is_an_export_like_others(void **state)
+{
+	HOLD(guest_drop) struct guest *guest = guest_new(*state, RUN("", "(call $count)"));
+
+	assert_false(wasm_capsule_loops(guest->engine));
+	assert_answers(guest, "run", "1");
+	assert_answers(guest, "run", "2");
+}
+
+/* `count` interceptors, the last for `event`. */
+static struct guest *with_interceptors(struct engine_fixture *fixture, const char *wat, int count, const char *event)
+{
+	HOLD(buffer_fini) struct buffer lines = { 0 };
+
+	for (int i = 1; i < count; i++)
+		buffer_printf(&lines, "[[interceptor]]\nevent = \"a.b%d\"\naction = \"act\"\n", i);
+	buffer_printf(&lines, "[[interceptor]]\nevent = \"%s\"\naction = \"act\"\n", event);
+	return guest_try(fixture, wat, buffer_text(&lines));
+}
+
+static void test_a_run_loop_may_have_64_interceptors(void **state) /* abi:24 */
+{
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *most = with_interceptors(fixture, RUN("", PARK), 64, "a.last");
+	HOLD(guest_drop) struct guest *tools = with_interceptors(fixture, MODULE("", ""), 65, "a.last");
+
+	assert_int_equal(most->load_error.status, CAPSULE_OK);
+	assert_int_equal(tools->load_error.status, CAPSULE_OK);
+	assert_refused(with_interceptors(fixture, RUN("", PARK), 65, "a.last"), CAPSULE_EMANIFEST, "has 65");
+}
+
+static void test_events_of_a_run_loop_have_no_empty_segments(void **state) /* abi:25 */
+{
+	struct engine_fixture *fixture = *state;
+
+	assert_refused(
+		with_interceptors(fixture, RUN("", PARK), 2, "a..b"), CAPSULE_EMANIFEST, "`a..b` has empty segments");
+	assert_refused(with_interceptors(fixture, RUN("", PARK), 1, ".a"), CAPSULE_EMANIFEST, "empty segments");
+}
+
+static void test_unloading_right_after_the_load_ends_a_loop_that_never_ran(void **state)
+{
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *guest = capsule_new(fixture, RUN("", PARK), "");
+
+	guest_unload(guest);
+	settle(fixture);
+	assert_int_equal(fixture->parked_ever, fixture->stopped);
+	assert_int_equal(health(guest, NULL), ENGINE_UNLOADED);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, engine_fixture_new, engine_fixture_free)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_a_run_loop_runs_until_it_is_unloaded),
+		TEST(test_a_run_loop_takes_no_calls),
+		TEST(test_a_run_loop_that_ends_has_failed),
+		TEST(test_a_run_loop_that_spins_is_stopped),
+		TEST(test_a_run_loop_that_waits_is_not_stopped),
+		TEST(test_run_of_another_type_is_refused),
+		TEST(test_a_global_called_run_is_no_run_loop),
+		TEST(test_run_of_a_bare_module_is_an_export_like_others),
+		TEST(test_a_run_loop_may_have_64_interceptors),
+		TEST(test_events_of_a_run_loop_have_no_empty_segments),
+		TEST(test_unloading_right_after_the_load_ends_a_loop_that_never_ran),
+	};
+
+	return cmocka_run_group_tests_name("run loops", tests, NULL, NULL);
+}
