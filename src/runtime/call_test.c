@@ -73,8 +73,9 @@ static void an_answer_that_is_no_utf8_is_repaired(void **state) /* abi:51 */
 	struct fixture *fixture = *state;
 	struct capsule *capsule = fixture_load(fixture, fixture_capsule(fixture, "broken", ""));
 
-	assert_string_equal(fixture_call(fixture, capsule, "bytes", "{}"), "a\xef\xbf\xbd"
-									     "b\xef\xbf\xbd");
+	assert_string_equal(fixture_call(fixture, capsule, "bytes", "{}"),
+		"a\xef\xbf\xbd"
+		"b\xef\xbf\xbd");
 }
 
 static void no_output_is_an_empty_answer(void **state) /* abi:52 */
@@ -90,6 +91,7 @@ static void the_guests_own_error_and_its_trap_are_told_apart(void **state)
 	struct fixture *fixture = *state;
 	struct capsule *capsule = fixture_load(fixture, fixture_capsule(fixture, "fails", ""));
 
+	fixture_expect_traps();
 	assert_int_equal(fixture_call_fails(fixture, capsule, "fail"), CAPSULE_EGUEST);
 	assert_says(fixture, "boom");
 	assert_int_equal(fixture_call_fails(fixture, capsule, "trap"), CAPSULE_ETRAP);
@@ -105,8 +107,8 @@ static enum capsule_status refused(
 	struct fixture *fixture, struct capsule *capsule, const char *tool, const char *arguments, size_t len)
 {
 	struct outcome outcome = { 0 };
-	enum capsule_status status =
-		capsule_call(capsule, tool, arguments, len, fixture_note, &outcome, &outcome.op, fixture->err);
+	enum capsule_status status = capsule_call(
+		capsule, tool, arguments, len, fixture_note, &outcome, &outcome.op, fixture->err);
 
 	assert_null(outcome.op);
 	assert_int_equal(capsule_error_status(fixture->err), status);
@@ -146,8 +148,7 @@ static void arguments_that_are_no_json_are_refused_with_the_place(void **state)
 	struct capsule *capsule = fixture_load(fixture, fixture_capsule(fixture, "json", ""));
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		assert_int_equal(
-			refused(fixture, capsule, "echo", rows[i].text, strlen(rows[i].text)), CAPSULE_EINVAL);
+		assert_int_equal(refused(fixture, capsule, "echo", rows[i].text, strlen(rows[i].text)), CAPSULE_EINVAL);
 		assert_says(fixture, rows[i].says);
 	}
 	assert_int_equal(refused(fixture, capsule, "echo", NULL, 0), CAPSULE_EINVAL);
@@ -166,14 +167,14 @@ static void arguments_over_10_mib_are_refused_and_10_mib_are_not(void **state)
 	text[0] = text[PAYLOAD_MAX - 1] = text[PAYLOAD_MAX] = '"';
 	assert_int_equal(refused(fixture, capsule, "nothing", text, PAYLOAD_MAX + 1), CAPSULE_ELIMIT);
 	assert_says(fixture, "10485760");
-	assert_int_equal(capsule_call(capsule, "nothing", text, PAYLOAD_MAX, fixture_note, &outcome, &outcome.op,
-				 fixture->err),
+	assert_int_equal(
+		capsule_call(capsule, "nothing", text, PAYLOAD_MAX, fixture_note, &outcome, &outcome.op, fixture->err),
 		CAPSULE_OK);
 	assert_status(fixture, capsule_op_wait(outcome.op, fixture->err), CAPSULE_OK);
 	capsule_op_free(outcome.op);
 	capsule = fixture_load_module(fixture);
-	assert_int_equal(capsule_call_export(
-				 capsule, "echo", text, PAYLOAD_MAX + 1, NULL, NULL, &outcome.op, fixture->err),
+	assert_int_equal(
+		capsule_call_export(capsule, "echo", text, PAYLOAD_MAX + 1, NULL, NULL, &outcome.op, fixture->err),
 		CAPSULE_ELIMIT);
 	assert_says(fixture, "10485760");
 	free(text);
@@ -231,8 +232,8 @@ static void a_bare_module_has_its_settings_and_a_state_but_no_tools(void **state
 	for (size_t i = 0; i < 6; i += 2) {
 		struct capsule_op *op = NULL;
 
-		assert_int_equal(capsule_call_export(capsule, exports[i], "", 0, NULL, NULL, &op, fixture->err),
-			CAPSULE_OK);
+		assert_int_equal(
+			capsule_call_export(capsule, exports[i], "", 0, NULL, NULL, &op, fixture->err), CAPSULE_OK);
 		assert_status(fixture, capsule_op_wait(op, fixture->err), CAPSULE_OK);
 		assert_string_equal(capsule_op_result(op, NULL), exports[i + 1]);
 		capsule_op_free(op);

@@ -86,8 +86,8 @@ static enum capsule_status lock_taken(const struct home *home, int fd, struct ca
 		return error_set(err, CAPSULE_ELOCKED,
 			"the home %.512s is in use by process %llu%s: end it, or name another home", home->path,
 			(unsigned long long)pid, pid == (uint64_t)getpid() ? ", which is this one" : "");
-	return error_set(err, CAPSULE_ELOCKED, "the home %.512s is in use by another process: end it, or name another home",
-		home->path);
+	return error_set(err, CAPSULE_ELOCKED,
+		"the home %.512s is in use by another process: end it, or name another home", home->path);
 }
 
 /* Whether `fd` is still the file at the lock's path: its last owner removes it. */

@@ -23,17 +23,15 @@ enum capsule_status capsule_component(const struct manifest *manifest, const cha
 /* The folder is that in which the manifest is named, also when the name is a link to a file elsewhere. */
 char *capsule_folder(const char *path, struct capsule_error *err)
 {
-	HOLD(free_drop) char *folder = text_copy(span_text(path));
+	HOLD(free_drop) char *folder = NULL;
+	const char *slash = strrchr(path, '/');
+	struct span named = span_text(path);
 	struct stat info;
-	char *slash, *full;
+	char *full;
 
-	if (folder != NULL && stat(path, &info) == 0 && !S_ISDIR(info.st_mode)) {
-		slash = strrchr(folder, '/');
-		if (slash != NULL)
-			slash[1] = '\0';
-		else
-			(void)strcpy(folder, ".");
-	}
+	if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode))
+		named = slash == NULL ? span_text(".") : span_of(path, (size_t)(slash - path) + 1);
+	folder = text_copy(named);
 	full = folder == NULL ? NULL : realpath(folder, NULL);
 	if (full == NULL)
 		(void)error_os(err, folder == NULL ? ENOMEM : errno, "capsule `%.512s`", path);

@@ -3,6 +3,7 @@
 #include "runtime/runtime_fixture.h"
 
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,81 +14,100 @@
 /* The host hands {"name":"<tool>","arguments":[...]} to a tool call: the letter at offset 9 tells the tool. */
 const char fixture_guest[] =
 	"(module\n"
-	"  (import \"extism:host/env\" \"alloc\" (func $alloc (param i64) (result i64)))\n"
-	"  (import \"extism:host/env\" \"length\" (func $length (param i64) (result i64)))\n"
-	"  (import \"extism:host/env\" \"store_u8\" (func $store_u8 (param i64 i32)))\n"
-	"  (import \"extism:host/env\" \"input_length\" (func $input_length (result i64)))\n"
-	"  (import \"extism:host/env\" \"input_load_u8\" (func $input_load_u8 (param i64) (result i32)))\n"
-	"  (import \"extism:host/env\" \"output_set\" (func $output_set (param i64 i64)))\n"
-	"  (import \"extism:host/env\" \"error_set\" (func $error_set (param i64)))\n"
-	"  (import \"extism:host/env\" \"log_info\" (func $log_info (param i64)))\n"
-	"  (import \"extism:host/env\" \"log_warn\" (func $log_warn (param i64)))\n"
-	"  (import \"extism:host/env\" \"config_get\" (func $config_get (param i64) (result i64)))\n"
-	"  (import \"extism:host/user\" \"astrid_kv_set\" (func $kv_set (param i64 i64)))\n"
-	"  (import \"extism:host/user\" \"astrid_kv_get\" (func $kv_get (param i64) (result i64)))\n"
-	"  (import \"wasi_snapshot_preview1\" \"poll_oneoff\"\n"
-	"    (func $poll (param i32 i32 i32 i32) (result i32)))\n"
-	"  (memory (export \"memory\") 1)\n"
-	"  (data (i32.const 0) \"Hello!\")\n"
-	"  (data (i32.const 16) \"a\\ffb\\e2\\82\")\n"
-	"  (data (i32.const 32) \"\\22x\\22\")\n"
-	"  (data (i32.const 48) \"greeting\")\n"
-	"  (data (i32.const 64) \"boom\")\n"
-	"  (func $block (param $at i32) (param $len i32) (result i64)\n"
-	"    (local $handle i64) (local $i i32)\n"
-	"    (local.set $handle (call $alloc (i64.extend_i32_u (local.get $len))))\n"
-	"    (block $done (loop $next\n"
-	"      (br_if $done (i32.ge_u (local.get $i) (local.get $len)))\n"
-	"      (call $store_u8 (i64.add (local.get $handle) (i64.extend_i32_u (local.get $i)))\n"
-	"        (i32.load8_u (i32.add (local.get $at) (local.get $i))))\n"
-	"      (local.set $i (i32.add (local.get $i) (i32.const 1)))\n"
-	"      (br $next)))\n"
-	"    (local.get $handle))\n"
-	"  (func $say (param $at i32) (param $len i32)\n"
-	"    (call $output_set (call $block (local.get $at) (local.get $len)) (i64.extend_i32_u (local.get $len))))\n"
-	"  (func $give (param $handle i64)\n"
-	"    (call $output_set (local.get $handle) (call $length (local.get $handle))))\n"
-	"  (func $echo (export \"echo\")\n"
-	"    (local $handle i64) (local $len i64) (local $i i64)\n"
-	"    (local.set $len (call $input_length))\n"
-	"    (local.set $handle (call $alloc (local.get $len)))\n"
-	"    (block $done (loop $next\n"
-	"      (br_if $done (i64.ge_u (local.get $i) (local.get $len)))\n"
-	"      (call $store_u8 (i64.add (local.get $handle) (local.get $i)) (call $input_load_u8 (local.get $i)))\n"
-	"      (local.set $i (i64.add (local.get $i) (i64.const 1)))\n"
-	"      (br $next)))\n"
-	"    (call $output_set (local.get $handle) (local.get $len)))\n"
-	"  (func $spin (export \"spin\") (loop $again (br $again)))\n"
-	"  (func $sleep (param $ns i64)\n"
-	"    (i32.store (i32.const 272) (i32.const 1))\n"
-	"    (i64.store (i32.const 280) (local.get $ns))\n"
-	"    (drop (call $poll (i32.const 256) (i32.const 512) (i32.const 1) (i32.const 1024))))\n"
-	"  (func $wait (export \"wait\") (call $sleep (i64.const 300000000000)))\n"
-	"  (func $keep (export \"keep\")\n"
-	"    (call $kv_set (call $block (i32.const 64) (i32.const 4)) (call $block (i32.const 0) (i32.const 6)))\n"
-	"    (call $say (i32.const 0) (i32.const 6)))\n"
-	"  (func $get (export \"get\") (call $give (call $kv_get (call $block (i32.const 64) (i32.const 4)))))\n"
-	"  (func (export \"setting\") (call $give (call $config_get (call $block (i32.const 48) (i32.const 8)))))\n"
-	"  (func $log\n"
-	"    (call $log_info (call $block (i32.const 0) (i32.const 6)))\n"
-	"    (call $log_warn (call $block (i32.const 64) (i32.const 4))))\n"
-	"  (func $fall_over (unreachable))\n"
-	"  (func (export \"astrid_tool_call\") (result i32)\n"
-	"    (local $tool i32)\n"
-	"    (local.set $tool (call $input_load_u8 (i64.const 9)))\n"
-	"    (if (i32.eq (local.get $tool) (i32.const 101)) (then (call $echo)))\n"
-	"    (if (i32.eq (local.get $tool) (i32.const 98)) (then (call $say (i32.const 16) (i32.const 5))))\n"
-	"    (if (i32.eq (local.get $tool) (i32.const 113)) (then (call $say (i32.const 32) (i32.const 3))))\n"
-	"    (if (i32.eq (local.get $tool) (i32.const 115)) (then (call $spin)))\n"
-	"    (if (i32.eq (local.get $tool) (i32.const 114)) (then (call $sleep (i64.const 5000000))))\n"
-	"    (if (i32.eq (local.get $tool) (i32.const 119)) (then (call $wait)))\n"
-	"    (if (i32.eq (local.get $tool) (i32.const 108)) (then (call $log)))\n"
-	"    (if (i32.eq (local.get $tool) (i32.const 107)) (then (call $keep)))\n"
-	"    (if (i32.eq (local.get $tool) (i32.const 103)) (then (call $get)))\n"
-	"    (if (i32.eq (local.get $tool) (i32.const 116)) (then (call $fall_over)))\n"
-	"    (if (i32.eq (local.get $tool) (i32.const 102))\n"
-	"      (then (call $error_set (call $block (i32.const 64) (i32.const 4)))))\n"
-	"    (i32.const 0)))\n";
+	"(import \"extism:host/env\" \"alloc\" (func $alloc (param i64) (result i64)))\n"
+	"(import \"extism:host/env\" \"length\" (func $size (param i64) (result i64)))\n"
+	"(import \"extism:host/env\" \"store_u8\" (func $store_u8 (param i64 i32)))\n"
+	"(import \"extism:host/env\" \"input_length\" (func $input_length (result i64)))\n"
+	"(import \"extism:host/env\" \"input_load_u8\" (func $input_load_u8 (param i64) (result i32)))\n"
+	"(import \"extism:host/env\" \"output_set\" (func $output_set (param i64 i64)))\n"
+	"(import \"extism:host/env\" \"error_set\" (func $error_set (param i64)))\n"
+	"(import \"extism:host/env\" \"log_info\" (func $log_info (param i64)))\n"
+	"(import \"extism:host/env\" \"log_warn\" (func $log_warn (param i64)))\n"
+	"(import \"extism:host/env\" \"config_get\" (func $config_get (param i64) (result i64)))\n"
+	"(import \"extism:host/user\" \"astrid_kv_set\" (func $kv_set (param i64 i64)))\n"
+	"(import \"extism:host/user\" \"astrid_kv_get\" (func $kv_get (param i64) (result i64)))\n"
+	"(import \"wasi_snapshot_preview1\" \"poll_oneoff\"\n"
+	"(func $poll (param i32 i32 i32 i32) (result i32)))\n"
+	"(memory (export \"memory\") 1)\n"
+	"(data (i32.const 0) \"Hello!\")\n"
+	"(data (i32.const 16) \"a\\ffb\\e2\\82\")\n"
+	"(data (i32.const 32) \"\\22x\\22\")\n"
+	"(data (i32.const 48) \"greeting\")\n"
+	"(data (i32.const 64) \"boom\")\n"
+	"(func $block (param $at i32) (param $len i32) (result i64)\n"
+	"(local $h i64) (local $i i32)\n"
+	"(local.set $h (call $alloc (i64.extend_i32_u (local.get $len))))\n"
+	"(block $done (loop $next\n"
+	"(br_if $done (i32.ge_u (local.get $i) (local.get $len)))\n"
+	"(call $store_u8 (i64.add (local.get $h) (i64.extend_i32_u (local.get $i)))\n"
+	"(i32.load8_u (i32.add (local.get $at) (local.get $i))))\n"
+	"(local.set $i (i32.add (local.get $i) (i32.const 1)))\n"
+	"(br $next)))\n"
+	"(local.get $h))\n"
+	"(func $say (param $at i32) (param $len i32)\n"
+	"(call $output_set (call $block (local.get $at) (local.get $len)) (i64.extend_i32_u (local.get $len))))\n"
+	"(func $give (param $h i64)\n"
+	"(call $output_set (local.get $h) (call $size (local.get $h))))\n"
+	"(func $echo (export \"echo\")\n"
+	"(local $h i64) (local $len i64) (local $i i64)\n"
+	"(local.set $len (call $input_length))\n"
+	"(local.set $h (call $alloc (local.get $len)))\n"
+	"(block $done (loop $next\n"
+	"(br_if $done (i64.ge_u (local.get $i) (local.get $len)))\n"
+	"(call $store_u8 (i64.add (local.get $h) (local.get $i)) (call $input_load_u8 (local.get $i)))\n"
+	"(local.set $i (i64.add (local.get $i) (i64.const 1)))\n"
+	"(br $next)))\n"
+	"(call $output_set (local.get $h) (local.get $len)))\n"
+	"(func $spin (export \"spin\") (loop $again (br $again)))\n"
+	"(func $sleep (param $ns i64)\n"
+	"(i32.store (i32.const 272) (i32.const 1))\n"
+	"(i64.store (i32.const 280) (local.get $ns))\n"
+	"(drop (call $poll (i32.const 256) (i32.const 512) (i32.const 1) (i32.const 1024))))\n"
+	"(func $wait (export \"wait\") (call $sleep (i64.const 300000000000)))\n"
+	"(func $keep (export \"keep\")\n"
+	"(call $kv_set (call $block (i32.const 64) (i32.const 4)) (call $block (i32.const 0) (i32.const 6)))\n"
+	"(call $say (i32.const 0) (i32.const 6)))\n"
+	"(func $get (export \"get\") (call $give (call $kv_get (call $block (i32.const 64) (i32.const 4)))))\n"
+	"(func (export \"setting\") (call $give (call $config_get (call $block (i32.const 48) (i32.const 8)))))\n"
+	"(func $log\n"
+	"(call $log_info (call $block (i32.const 0) (i32.const 6)))\n"
+	"(call $log_warn (call $block (i32.const 64) (i32.const 4))))\n"
+	"(func $fall_over (unreachable))\n"
+	"(func $is (param $c i32) (result i32)\n"
+	"(i32.eq (call $input_load_u8 (i64.const 9)) (local.get $c)))\n"
+	"(func (export \"astrid_tool_call\") (result i32)\n"
+	"(if (call $is (i32.const 101)) (then (call $echo)))\n"
+	"(if (call $is (i32.const 98)) (then (call $say (i32.const 16) (i32.const 5))))\n"
+	"(if (call $is (i32.const 113)) (then (call $say (i32.const 32) (i32.const 3))))\n"
+	"(if (call $is (i32.const 115)) (then (call $spin)))\n"
+	"(if (call $is (i32.const 114)) (then (call $sleep (i64.const 5000000))))\n"
+	"(if (call $is (i32.const 119)) (then (call $wait)))\n"
+	"(if (call $is (i32.const 108)) (then (call $log)))\n"
+	"(if (call $is (i32.const 107)) (then (call $keep)))\n"
+	"(if (call $is (i32.const 103)) (then (call $get)))\n"
+	"(if (call $is (i32.const 116)) (then (call $fall_over)))\n"
+	"(if (call $is (i32.const 102))\n"
+	"(then (call $error_set (call $block (i32.const 64) (i32.const 4)))))\n"
+	"(i32.const 0)))\n";
+
+static const int trap_signals[] = { SIGILL, SIGSEGV, SIGBUS, SIGFPE };
+static struct sigaction trap_actions[sizeof trap_signals / sizeof trap_signals[0]];
+
+/* After the first runtime was made, when they are Wasmtime's. */
+static void remember_trap_actions(void)
+{
+	static bool known;
+
+	for (size_t i = 0; !known && i < sizeof trap_signals / sizeof trap_signals[0]; i++)
+		assert_int_equal(sigaction(trap_signals[i], NULL, &trap_actions[i]), 0);
+	known = true;
+}
+
+void fixture_expect_traps(void)
+{
+	for (size_t i = 0; i < sizeof trap_signals / sizeof trap_signals[0]; i++)
+		assert_int_equal(sigaction(trap_signals[i], &trap_actions[i], NULL), 0);
+}
 
 int fixture_setup(void **state)
 {
@@ -99,6 +119,7 @@ int fixture_setup(void **state)
 	fixture->err = capsule_error_new();
 	assert_non_null(fixture->err);
 	fixture_restart(fixture, (struct capsule_runtime_options){ .memory_store = true });
+	remember_trap_actions();
 	*state = fixture;
 	return 0;
 }
@@ -124,9 +145,9 @@ int fixture_teardown(void **state)
 
 const char *fixture_path(const struct fixture *fixture, const char *name)
 {
-	static char paths[4][512];
+	static char paths[16][512];
 	static unsigned next;
-	char *path = paths[next++ % 4];
+	char *path = paths[next++ % 16];
 
 	(void)snprintf(path, sizeof paths[0], "%s/%s", fixture->folder, name);
 	return path;
@@ -156,8 +177,8 @@ void fixture_capsule_of(const struct fixture *fixture, const char *name, const c
 
 const char *fixture_capsule(const struct fixture *fixture, const char *name, const char *more)
 {
-	static const char *const tools[] = { "echo", "bytes", "nothing", "quoted", "spin", "rest", "wait", "log", "keep",
-		"get", "trap", "fail" };
+	static const char *const tools[] = { "echo", "bytes", "nothing", "quoted", "spin", "rest", "wait", "log",
+		"keep", "get", "trap", "fail" };
 	char text[4096];
 	size_t len = 0;
 
@@ -193,8 +214,7 @@ struct capsule *fixture_load(struct fixture *fixture, const char *path)
 	struct capsule_op *op = NULL;
 	struct capsule *capsule;
 
-	assert_status(
-		fixture, capsule_load(fixture->runtime, path, NULL, NULL, &op, fixture->err), CAPSULE_OK);
+	assert_status(fixture, capsule_load(fixture->runtime, path, NULL, NULL, &op, fixture->err), CAPSULE_OK);
 	capsule = loaded(fixture, op, CAPSULE_OK);
 	assert_non_null(capsule);
 	return capsule;
@@ -221,8 +241,7 @@ enum capsule_status fixture_load_fails(struct fixture *fixture, const char *path
 	struct capsule_op *op = NULL;
 	enum capsule_status status;
 
-	assert_status(
-		fixture, capsule_load(fixture->runtime, path, NULL, NULL, &op, fixture->err), CAPSULE_OK);
+	assert_status(fixture, capsule_load(fixture->runtime, path, NULL, NULL, &op, fixture->err), CAPSULE_OK);
 	status = capsule_op_wait(op, fixture->err);
 	assert_int_not_equal(status, CAPSULE_OK);
 	assert_null(loaded(fixture, op, status));
@@ -243,8 +262,8 @@ void fixture_note(struct capsule_op *op, void *user)
 void fixture_start(struct fixture *fixture, struct capsule *capsule, const char *tool, struct outcome *outcome)
 {
 	*outcome = (struct outcome){ 0 };
-	assert_status(fixture,
-		capsule_call(capsule, tool, "{}", 2, fixture_note, outcome, &outcome->op, fixture->err), CAPSULE_OK);
+	assert_status(fixture, capsule_call(capsule, tool, "{}", 2, fixture_note, outcome, &outcome->op, fixture->err),
+		CAPSULE_OK);
 }
 
 const char *fixture_call(struct fixture *fixture, struct capsule *capsule, const char *tool, const char *arguments)
@@ -252,8 +271,8 @@ const char *fixture_call(struct fixture *fixture, struct capsule *capsule, const
 	static char answer[4096];
 	struct capsule_op *op = NULL;
 
-	assert_status(fixture,
-		capsule_call(capsule, tool, arguments, strlen(arguments), NULL, NULL, &op, fixture->err), CAPSULE_OK);
+	assert_status(fixture, capsule_call(capsule, tool, arguments, strlen(arguments), NULL, NULL, &op, fixture->err),
+		CAPSULE_OK);
 	assert_status(fixture, capsule_op_wait(op, fixture->err), CAPSULE_OK);
 	(void)snprintf(answer, sizeof answer, "%s", capsule_op_result(op, NULL));
 	capsule_op_free(op);
@@ -266,8 +285,7 @@ enum capsule_status fixture_call_fails(struct fixture *fixture, struct capsule *
 	enum capsule_status status;
 	size_t len = 1;
 
-	assert_status(
-		fixture, capsule_call(capsule, tool, "{}", 2, NULL, NULL, &op, fixture->err), CAPSULE_OK);
+	assert_status(fixture, capsule_call(capsule, tool, "{}", 2, NULL, NULL, &op, fixture->err), CAPSULE_OK);
 	status = capsule_op_wait(op, fixture->err);
 	assert_int_not_equal(status, CAPSULE_OK);
 	assert_string_equal(capsule_op_result(op, &len), "");

@@ -24,8 +24,8 @@ struct outcome {
 	int done;
 	enum capsule_status status;
 	struct capsule_op *op;
-	char text[1024];   /* of the error */
-	char result[1024]; /* its beginning */
+	char text[256];   /* of the error, its beginning */
+	char result[256]; /* likewise */
 };
 
 /* The module of fixture_capsule(): tools `echo` (gives back its whole input), `bytes` (an answer that is no UTF-8), `nothing`,
@@ -33,11 +33,15 @@ struct outcome {
  * and `fail`; and the exports `echo`, `spin`, `wait`, `keep`, `get` and `setting` (the value of "greeting"). */
 extern const char fixture_guest[];
 
+/** To be called first in a test whose guests trap: Wasmtime's handlers of signals are set once in a process, and cmocka sets
+ *  its own for each test. */
+void fixture_expect_traps(void);
+
 /** cmocka's setup and teardown: *state is a struct fixture. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 
-/** `<folder>/<name>`, in one of four places that are used in turn. */
+/** `<folder>/<name>`, in one of 16 places that are used in turn. */
 const char *fixture_path(const struct fixture *fixture, const char *name);
 
 /** Write a file, in place of what stood there; its folder must exist. */
@@ -63,8 +67,7 @@ struct capsule *fixture_load_module(struct fixture *fixture);
 enum capsule_status fixture_load_fails(struct fixture *fixture, const char *path);
 
 /** Start a call with the arguments {} and note its end in `outcome`, which is cleared. */
-void fixture_start(
-	struct fixture *fixture, struct capsule *capsule, const char *tool, struct outcome *outcome);
+void fixture_start(struct fixture *fixture, struct capsule *capsule, const char *tool, struct outcome *outcome);
 
 /** Call `tool` with `arguments` and wait. The answer, borrowed until the next one; fails the test when the call fails. */
 const char *fixture_call(struct fixture *fixture, struct capsule *capsule, const char *tool, const char *arguments);
