@@ -9,19 +9,16 @@
 
 struct floor;
 
-/** Compile `guest` from the folder `guests`. Free it with floor_close(). */
-struct floor *floor_open(const char *guests, const char *guest);
+/** Compile the guest `guest` (GUEST.wasm in the folder `guests`) of which the function `export` is to be called. Free it with
+ *  floor_close(). */
+struct floor *floor_open(const char *guests, const char *guest, const char *export);
 void floor_close(struct floor *floor);
 
-/** Call astrid_tool_call with `len` bytes of input, on an instance that is kept. Returns the length of the output, which is
- *  copied out too. */
+/** Call the guest with `len` bytes of input and copy its output out. Returns the output's length. */
 size_t floor_call(struct floor *floor, const void *input, size_t len);
 
-/** Make a store with both instances and call the guest in it. The last one is deleted first if `drop` is not 0. */
-void floor_renew(struct floor *floor);
+/** Throw the instance away, and make another: a store with a kernel and a guest in it. floor_open() has made the first. */
 void floor_drop(struct floor *floor);
-
-/** The input that a guest gets for the arguments `text`; *len is its length. Free it with free(). */
-char *floor_input(const char *text, size_t text_len, size_t *len);
+void floor_renew(struct floor *floor);
 
 #endif

@@ -7,10 +7,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define RUNS 21
+#define RUNS_ALONE 200
 #define BATCH_NS (10 * NS_PER_MS) /* at least; an hour of clock readings would not help against a noisy machine */
 #define WARM_UP_NS (100 * NS_PER_MS)
+
+static const char *alone; /* the only case to measure, NULL: all */
 
 int64_t bench_now(void)
 {
@@ -31,10 +35,11 @@ void bench_fail(const char *format, ...)
 
 const char *bench_guests(int argc, char **argv)
 {
-	if (argc != 2) {
-		(void)fprintf(stderr, "usage: %s FOLDER_OF_GUESTS (bench/run does it)\n", argv[0]);
+	if (argc != 2 && argc != 3) {
+		(void)fprintf(stderr, "usage: %s FOLDER_OF_GUESTS [CASE] (bench/run does it)\n", argv[0]);
 		exit(2);
 	}
+	alone = argv[2];
 	return argv[1];
 }
 
@@ -60,8 +65,8 @@ double bench_percentile(const double *values, size_t count, double percent)
 void bench_report(const char *name, const char *unit, double *values, size_t count)
 {
 	bench_sort(values, count);
-	printf("{\"name\":\"%s\",\"unit\":\"%s\",\"median\":%.6g,\"low\":%.6g,\"high\":%.6g,\"runs\":%zu}\n", name, unit,
-		values[count / 2], values[0], values[count - 1], count);
+	printf("{\"name\":\"%s\",\"unit\":\"%s\",\"median\":%.6g,\"low\":%.6g,\"high\":%.6g,\"runs\":%zu}\n", name,
+		unit, values[count / 2], values[0], values[count - 1], count);
 	(void)fflush(stdout);
 }
 
@@ -80,11 +85,31 @@ static uint64_t warm_up(const struct bench_case *item)
 	}
 }
 
+static void run_alone(const struct bench_case *cases, size_t count)
+{
+	double values[RUNS_ALONE];
+	const struct bench_case *item = cases;
+	uint64_t rounds;
+
+	while (item < cases + count && strcmp(item->name, alone) != 0)
+		item++;
+	if (item == cases + count)
+		bench_fail("no case of the name %s", alone);
+	rounds = warm_up(item);
+	for (size_t run = 0; run < RUNS_ALONE; run++)
+		values[run] = (double)item->run(item->arg, rounds) / (double)rounds / item->ns_per_unit;
+	bench_report(item->name, item->unit, values, RUNS_ALONE);
+}
+
 void bench_run(const struct bench_case *cases, size_t count)
 {
 	double values[BENCH_CASES_MAX][RUNS];
 	uint64_t rounds[BENCH_CASES_MAX];
 
+	if (alone != NULL) {
+		run_alone(cases, count);
+		return;
+	}
 	if (count > BENCH_CASES_MAX)
 		bench_fail("%zu cases, at most %d", count, BENCH_CASES_MAX);
 	for (size_t i = 0; i < count; i++)

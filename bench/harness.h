@@ -34,7 +34,8 @@ int64_t bench_now(void);
 /** Print the message and end the program. */
 _Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** The folder with the compiled guests, the only argument that the programs take. */
+/** The folder with the compiled guests, the first argument of each program. A second one is the name of a case: bench_run()
+ *  then measures that one alone and longer, which is what a profiler wants. */
 const char *bench_guests(int argc, char **argv);
 
 #endif

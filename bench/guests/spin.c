@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Never ends. */
+#include "capsule_guest.h"
+
+GUEST_EXPORT(astrid_tool_call)
+{
+	static volatile uint64_t turns;
+
+	for (;;)
+		turns++;
+}
