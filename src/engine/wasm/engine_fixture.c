@@ -130,17 +130,6 @@ void answer_parked(struct engine_fixture *fixture, const char *text)
 
 /* ---- The fixture ---- */
 
-#ifdef __SANITIZE_THREAD__
-/* The compiler hands its work space from thread to thread under a lock that the sanitizer does not see: the library it is in
- * was built without it. Nothing in there calls back. */
-const char *__tsan_default_suppressions(void);
-
-const char *__tsan_default_suppressions(void)
-{
-	return "race:cranelift\nrace:regalloc2\nrace:allocator_api2\nrace:alloc7raw_vec\n";
-}
-#endif
-
 /* Wasmtime installs its handlers for traps once in a process, and the test runner puts others in their place before each
  * test: they are kept when the first engine is made, and put back by each test that has a guest. */
 static const int trap_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE };

@@ -180,14 +180,22 @@ static void append_host_functions(
 	buffer_append_text(out, "]");
 }
 
+/* As a capsule it would have a run loop. */
+static bool exports_run(const wasm_exporttype_vec_t *exports)
+{
+	for (size_t i = 0; i < exports->size; i++) {
+		const wasm_functype_t *func = wasm_externtype_as_functype_const(wasm_exporttype_type(exports->data[i]));
+		char letters[32];
+
+		if (span_is(name_span(wasm_exporttype_name(exports->data[i])), "run") && func != NULL &&
+			module_type_letters(func, letters, sizeof letters))
+			return strcmp(letters, ":") == 0 || strcmp(letters, ":i") == 0;
+	}
+	return false;
+}
+
 static void append_head(struct buffer *out, const struct inspection *inspection, const struct module_inspected *module)
 {
-	bool run_loop = false;
-
-	for (size_t i = 0; i < module->exports.size; i++)
-		if (span_is(name_span(wasm_exporttype_name(module->exports.data[i])), "run") &&
-			wasm_externtype_kind(wasm_exporttype_type(module->exports.data[i])) == WASM_EXTERN_FUNC)
-			run_loop = true;
 	buffer_append_text(out, "{");
 	append_member(out, "file", span_text(inspection->file));
 	buffer_printf(out, ",\"bytes\":%zu,\"blake3\":\"", module->bytes);
@@ -198,7 +206,7 @@ static void append_head(struct buffer *out, const struct inspection *inspection,
 		buffer_append_text(out, "null");
 	else
 		json_append_string(out, span_text(inspection->env->capsule_id));
-	buffer_printf(out, ",\"kind\":\"%s\"", run_loop ? "run-loop" : "tools");
+	buffer_printf(out, ",\"kind\":\"%s\"", exports_run(&module->exports) ? "run-loop" : "tools");
 }
 
 static void inspected(void *user, const struct module_inspected *module, const struct capsule_error *error)

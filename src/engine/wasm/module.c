@@ -78,7 +78,7 @@ static enum capsule_status read_all(int fd, struct module_load *load)
 	for (;;) {
 		ssize_t got;
 
-		if (!buffer_reserve(&load->bytes, 64 * KIB))
+		if (load->bytes.len > load->limit_bytes || !buffer_reserve(&load->bytes, 64 * KIB))
 			return error_set(&load->error, CAPSULE_ELIMIT,
 				"Failed to read WASM module %s: it is over the limit of %llu bytes", load->file,
 				(unsigned long long)load->limit_bytes);

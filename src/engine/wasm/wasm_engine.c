@@ -279,8 +279,13 @@ int64_t wasm_capsule_cpu_ns(const struct engine *engine)
 	return LIST_ENTRY(engine, const struct wasm_capsule, engine)->total_cpu_ns;
 }
 
+/* So large that a time limit never comes, small enough to be added to a time in nanoseconds. */
+#define MS_MAX ((uint64_t)(INT64_MAX / NS_PER_MS / 4))
+
 static void default_limits(struct engine_limits *limits)
 {
+	limits->call_cpu_ms = limits->call_cpu_ms < MS_MAX ? limits->call_cpu_ms : MS_MAX;
+	limits->call_wall_ms = limits->call_wall_ms < MS_MAX ? limits->call_wall_ms : MS_MAX;
 	if (limits->call_cpu_ms == 0)
 		limits->call_cpu_ms = LIMIT_CALL_CPU_MS;
 	if (limits->call_wall_ms == 0)
