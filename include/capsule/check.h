@@ -34,7 +34,7 @@ CAPSULE_API void capsule_report_free(struct capsule_report *report);
 
 /** Compile the module of the capsule folder `path`, or the module file `path`, and describe it; runs nothing. The result is
  *  a JSON object: {"file", "bytes", "blake3", "capsule" (id or null), "kind": "tools" | "run-loop",
- *  "imports": [{"module", "name", "kind", "type", "known"}], "exports": [{"name", "kind", "type"}],
+ *  "imports": [{"module", "name", "kind", "type", "known"}], "exports": [{"name", "kind", "type" (null for what is no function)}],
  *  "memory": {"pages_min", "pages_max" (or null)} or null,
  *  "host_functions": [{"name", "capability" (or null), "state": "ok" | "refused" | "unserved", "reason" (or null)}]}.
  *  Module errors come from the operation, as for capsule_load(); imports that do not exist are listed with "known": false. */

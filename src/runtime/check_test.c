@@ -173,7 +173,7 @@ static void a_capsule_is_described_with_what_its_manifest_grants(void **state)
 	assert_string_equal(text_at(doc, "/imports/0/module"), "extism:host/user");
 	assert_string_equal(text_at(doc, "/imports/0/name"), "astrid_kv_get");
 	assert_string_equal(text_at(doc, "/imports/0/kind"), "function");
-	assert_string_equal(text_at(doc, "/imports/0/type"), "(i64) -> (i64)");
+	assert_string_equal(text_at(doc, "/imports/0/type"), "(i64) -> i64");
 	assert_true(yyjson_get_bool(yyjson_doc_ptr_get(doc, "/imports/0/known")));
 	assert_false(yyjson_get_bool(yyjson_doc_ptr_get(doc, "/imports/3/known")));
 	assert_string_equal(text_at(doc, "/imports/3/kind"), "global");

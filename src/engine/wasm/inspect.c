@@ -74,7 +74,9 @@ static void append_kind_and_type(struct buffer *out, const wasm_externtype_t *ty
 	}
 	buffer_append_text(out, "\"");
 	append_values(out, wasm_functype_params(func));
-	if (wasm_functype_results(func)->size > 0) {
+	if (wasm_functype_results(func)->size == 1)
+		buffer_printf(out, " -> %s", value_name(wasm_valtype_kind(wasm_functype_results(func)->data[0])));
+	else if (wasm_functype_results(func)->size > 1) {
 		buffer_append_text(out, " -> ");
 		append_values(out, wasm_functype_results(func));
 	}

@@ -78,7 +78,12 @@ static enum capsule_status read_all(int fd, struct module_load *load)
 	for (;;) {
 		ssize_t got;
 
-		if (load->bytes.len > load->limit_bytes || !buffer_reserve(&load->bytes, 64 * KIB))
+		if (load->bytes.len <= load->limit_bytes && !buffer_reserve(&load->bytes, 64 * KIB) &&
+			load->bytes.starved)
+			return error_set(&load->error, CAPSULE_ENOMEM,
+				"Failed to read WASM module %s: no memory after %zu bytes", load->file,
+				load->bytes.len);
+		if (load->bytes.len > load->limit_bytes || load->bytes.failed)
 			return error_set(&load->error, CAPSULE_ELIMIT,
 				"Failed to read WASM module %s: it is over the limit of %llu bytes", load->file,
 				(unsigned long long)load->limit_bytes);
@@ -159,6 +164,8 @@ static enum capsule_status assemble(struct module_load *load)
 	buffer_clear(&load->bytes);
 	fits = buffer_append(&load->bytes, binary.data, binary.size);
 	wasm_byte_vec_delete(&binary);
+	if (load->bytes.starved)
+		return error_set(&load->error, CAPSULE_ENOMEM, "WASM module %s: no memory for its binary", load->file);
 	return fits ? CAPSULE_OK
 		    : error_set(&load->error, CAPSULE_ELIMIT, "WASM module %s: over the limit of %llu bytes as binary",
 			      load->file, (unsigned long long)load->limit_bytes);
@@ -186,6 +193,12 @@ static void compile_work(struct pool_job *job)
 		(void)error_set(&load->error, CAPSULE_EMODULE,
 			"WASM module %s is a component; this release runs core modules: build for wasm32-wasip1 without "
 			"componentizing",
+			load->file);
+		return;
+	}
+	if (load->bytes.len < 4 || memcmp(load->bytes.data, "\0asm", 4) != 0) {
+		(void)error_set(&load->error, CAPSULE_EMODULE,
+			"WASM module %s is no valid module: it does not begin as one (\\0asm); name a .wasm file, or text as .wat",
 			load->file);
 		return;
 	}

@@ -18,6 +18,8 @@
 #define EXPORT_UPGRADE "astrid_upgrade"
 #define EXPORT_START "_start"
 
+#define COMPARED 256 /* exports that a name is compared with: a hostile module has any number */
+
 static const char *export_name(const struct engine_call *call)
 {
 	switch (call->kind) {
@@ -121,6 +123,34 @@ static bool callable(struct wasm_capsule *capsule, char *letters, size_t size)
 	return plain;
 }
 
+static enum capsule_status unknown_export(
+	const struct wasm_capsule *capsule, const char *name, struct capsule_error *err)
+{
+	wasm_exporttype_vec_t exports;
+	HOLD(free_drop) char **names = NULL;
+	const char *near = NULL;
+	size_t count = 0;
+
+	wasmtime_module_exports(capsule->module->module, &exports);
+	names = calloc(exports.size + 1, sizeof *names);
+	for (size_t i = 0; names != NULL && i < exports.size && i < COMPARED; i++) {
+		const wasm_name_t *export = wasm_exporttype_name(exports.data[i]);
+
+		names[count] = text_copy(span_of(export->data, export->size));
+		count += names[count] != NULL;
+	}
+	wasm_exporttype_vec_delete(&exports);
+	if (names != NULL)
+		near = text_nearest(name, (const char *const *)names, count);
+	if (near != NULL)
+		(void)error_set(err, CAPSULE_ENOTFOUND, "Function not found: %.256s; did you mean %s?", name, near);
+	else
+		(void)error_set(err, CAPSULE_ENOTFOUND, "Function not found: %.256s", name);
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	return CAPSULE_ENOTFOUND;
+}
+
 /* Find the export; the last one found is remembered, since a capsule's calls go to the same one. */
 static enum capsule_status find_export(struct wasm_capsule *capsule, const char *name, struct capsule_error *err)
 {
@@ -133,7 +163,7 @@ static enum capsule_status find_export(struct wasm_capsule *capsule, const char 
 		return CAPSULE_OK;
 	}
 	if (!instance_function(capsule->instance, name, &capsule->function))
-		return error_set(err, CAPSULE_ENOTFOUND, "Function not found: %.256s", name);
+		return unknown_export(capsule, name, err);
 	if (!callable(capsule, letters, sizeof letters))
 		return error_set(err, CAPSULE_EMODULE,
 			"the export `%.128s` can't be called: it takes parameters or gives back more than one value; "
@@ -189,7 +219,9 @@ static enum capsule_status take_output(struct wasm_capsule *capsule, struct caps
 	struct span output = kernel_output(&capsule->instance->kernel);
 
 	result->limit = LIMIT_OUTPUT;
-	if (!buffer_append_span(result, output))
+	if (!buffer_append_span(result, output) && result->starved)
+		return error_set(err, CAPSULE_ENOMEM, "no memory for the output of %zu bytes", output.len);
+	if (result->failed)
 		return error_set(err, CAPSULE_ELIMIT, "the output of %zu bytes is over the limit of %u bytes",
 			output.len, LIMIT_OUTPUT);
 	return CAPSULE_OK;

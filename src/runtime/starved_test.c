@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Every allocation of the library fails once: nothing crashes or hangs, what fails says so, and afterwards everything works.
+ * The library in this program is the usual one, with its own calls of malloc() and the like (not those of Wasmtime, which ends
+ * the process without memory) sent to the functions here. What is lost on the way is found by the leak sanitizer. */
+#include "runtime/runtime_fixture.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static atomic_int fails_in; /* allocations until the one that fails; 0 or less: none does */
+
+void *starved_malloc(size_t size);
+void *starved_calloc(size_t count, size_t size);
+void *starved_realloc(void *block, size_t size);
+void *starved_reallocarray(void *block, size_t count, size_t size);
+char *starved_strdup(const char *text);
+__attribute__((format(printf, 2, 0))) int starved_vasprintf(char **out, const char *format, va_list args);
+__attribute__((format(printf, 2, 3))) int starved_asprintf(char **out, const char *format, ...);
+__attribute__((format(printf, 3, 0))) int starved_vasprintf_chk(char **out, int flag, const char *format, va_list args);
+__attribute__((format(printf, 3, 4))) int starved_asprintf_chk(char **out, int flag, const char *format, ...);
+
+static bool starves(void)
+{
+	return atomic_load(&fails_in) > 0 && atomic_fetch_sub(&fails_in, 1) == 1;
+}
+
+void *starved_malloc(size_t size)
+{
+	return starves() ? NULL : malloc(size);
+}
+
+void *starved_calloc(size_t count, size_t size)
+{
+	return starves() ? NULL : calloc(count, size);
+}
+
+void *starved_realloc(void *block, size_t size)
+{
+	return starves() ? NULL : realloc(block, size);
+}
+
+void *starved_reallocarray(void *block, size_t count, size_t size)
+{
+	return starves() ? NULL : reallocarray(block, count, size);
+}
+
+char *starved_strdup(const char *text)
+{
+	return starves() ? NULL : strdup(text);
+}
+
+int starved_vasprintf(char **out, const char *format, va_list args)
+{
+	return starves() ? -1 : vasprintf(out, format, args);
+}
+
+int starved_vasprintf_chk(char **out, int flag, const char *format, va_list args)
+{
+	(void)flag;
+	return starved_vasprintf(out, format, args);
+}
+
+int starved_asprintf(char **out, const char *format, ...)
+{
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = starved_vasprintf(out, format, args);
+	va_end(args);
+	return len;
+}
+
+int starved_asprintf_chk(char **out, int flag, const char *format, ...)
+{
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = starved_vasprintf_chk(out, flag, format, args);
+	va_end(args);
+	return len;
+}
+
+struct round {
+	struct fixture *fixture;
+	struct capsule_runtime *runtime;
+	struct capsule_error *err;
+	const char *path;        /* of a capsule folder */
+	struct capsule *capsule; /* loaded already, for the phases that ask for it */
+	int failures;            /* steps that did not go well */
+};
+
+struct phase {
+	void (*run)(struct round *round);
+	bool make_runtime, load; /* before the hunger begins */
+};
+
+/* A step went well, or failed for the one reason that it can have. A guest's kernel memory that can't be kept account of is as
+ * full as one at its ceiling. */
+static bool went_well(struct round *round, enum capsule_status status)
+{
+	if (status == CAPSULE_OK)
+		return true;
+	round->failures++;
+	if (status != CAPSULE_ENOMEM && strstr(capsule_error_text(round->err), "oom: ") == NULL)
+		fail_msg("%s: %s", capsule_status_text(status), capsule_error_text(round->err));
+	assert_int_equal(capsule_error_status(round->err), status);
+	return false;
+}
+
+static void op_drop(struct capsule_op **op)
+{
+	capsule_op_free(*op);
+}
+
+#define HELD_OP __attribute__((cleanup(op_drop))) struct capsule_op
+
+/* Wait for what was started with `status`; a pointer to the handle, since it is not known before. */
+static bool ended_well(struct round *round, enum capsule_status status, struct capsule_op *const *op)
+{
+	return went_well(round, status) && went_well(round, capsule_op_wait(*op, round->err));
+}
+
+static void make_runtime(struct round *round)
+{
+	struct capsule_runtime_options options = {
+		.size = sizeof options, .home = fixture_path(round->fixture, "home"), .principal = "somebody"
+	};
+
+	(void)went_well(round, capsule_runtime_new(&round->runtime, &options, round->err));
+}
+
+static void load(struct round *round)
+{
+	HELD_OP *op = NULL;
+
+	round->capsule = NULL;
+	if (!ended_well(round, capsule_load(round->runtime, round->path, NULL, NULL, &op, round->err), &op))
+		return;
+	round->capsule = capsule_op_capsule(op);
+	assert_string_equal(capsule_id(round->capsule), "hungry");
+	assert_non_null(strstr(capsule_tools_json(round->capsule), "\"quoted\""));
+}
+
+static void call(struct round *round, const char *tool, const char *answer)
+{
+	static const char arguments[] = "{ \"name\" : \"a b\" }";
+	HELD_OP *op = NULL;
+
+	if (ended_well(round,
+		    capsule_call(round->capsule, tool, arguments, strlen(arguments), NULL, NULL, &op, round->err), &op))
+		assert_string_equal(capsule_op_result(op, NULL), answer);
+}
+
+static void call_tools(struct round *round)
+{
+	HELD_OP *op = NULL;
+	enum capsule_status status;
+
+	call(round, "keep", "Hello!");
+	call(round, "bytes",
+		"a\xef\xbf\xbd"
+		"b\xef\xbf\xbd");
+	call(round, "quoted", "\"x\"");
+	status = capsule_call(round->capsule, "qouted", "1", 1, NULL, NULL, &op, round->err);
+	assert_true(status == CAPSULE_ENOTFOUND || status == CAPSULE_ENOMEM);
+	(void)ended_well(round, capsule_unload(round->capsule, NULL, NULL, &op, round->err), &op);
+}
+
+static void use_module(struct round *round)
+{
+	static const struct capsule_setting settings[] = { { "greeting", "Good morning" },
+		{ "greeting", "Good night" } };
+	HELD_OP *op = NULL, *answer = NULL;
+
+	if (ended_well(round,
+		    capsule_load_module(round->runtime, fixture_path(round->fixture, "guest.wat"), settings, 2, NULL,
+			    NULL, &op, round->err),
+		    &op) &&
+		ended_well(round,
+			capsule_call_export(
+				capsule_op_capsule(op), "setting", "in", 2, NULL, NULL, &answer, round->err),
+			&answer))
+		assert_string_equal(capsule_op_result(answer, NULL), "Good night");
+}
+
+static void inspect(struct round *round)
+{
+	HELD_OP *op = NULL;
+
+	if (ended_well(round, capsule_inspect(round->runtime, round->path, NULL, NULL, &op, round->err), &op))
+		assert_non_null(strstr(capsule_op_result(op, NULL), "\"astrid_kv_get\""));
+}
+
+static void check(struct round *round)
+{
+	struct capsule_report *report = NULL;
+
+	if (!went_well(round, capsule_check(&report, fixture_path(round->fixture, "bad"), round->err)))
+		return;
+	(void)capsule_report_text(report, true);
+	(void)capsule_report_json(report);
+	capsule_report_free(report);
+}
+
+static void ran(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void post(struct round *round)
+{
+	bool done = false;
+
+	if (went_well(round, capsule_runtime_post(round->runtime, ran, &done, round->err))) {
+		(void)capsule_runtime_turn(round->runtime, 0);
+		assert_true(done);
+	}
+}
+
+/* One round in which the allocation number `nth` fails. Returns whether there was one. */
+static bool starve(struct fixture *fixture, const struct phase *phase, int nth)
+{
+	struct round round = { .fixture = fixture, .err = fixture->err, .path = fixture_path(fixture, "hungry") };
+	bool fired;
+
+	if (phase->make_runtime)
+		make_runtime(&round);
+	if (phase->load)
+		load(&round);
+	assert_int_equal(round.failures, 0);
+	atomic_store(&fails_in, nth);
+	phase->run(&round);
+	fired = atomic_exchange(&fails_in, 0) <= 0;
+	if (!fired)
+		assert_int_equal(round.failures, 0);
+	capsule_runtime_free(round.runtime);
+	return fired;
+}
+
+static void sweep(void **state, const struct phase *phase)
+{
+	struct fixture *fixture = *state;
+	int nth = 1;
+
+	(void)fixture_capsule(fixture, "hungry", "[env.word]\ntype = \"string\"\ndefault = \"x\"\n");
+	(void)fixture_capsule(fixture, "bad", "[package\n");
+	fixture_write(fixture, "bad/Capsule.toml",
+		"[package]\nname = \"Bad Name\"\nverson = 1\n[[component]]\nfile = 7\n[[tool]]\nname = \"t\"\n");
+	fixture_write(fixture, "guest.wat", fixture_guest);
+	while (starve(fixture, phase, nth))
+		nth++;
+	assert_in_range(nth, 2, 5000);
+}
+
+static void a_runtime_that_is_made(void **state)
+{
+	sweep(state, &(struct phase){ .run = make_runtime });
+}
+
+static void a_capsule_that_is_loaded(void **state)
+{
+	sweep(state, &(struct phase){ .run = load, .make_runtime = true });
+}
+
+static void tools_that_are_called(void **state)
+{
+	sweep(state, &(struct phase){ .run = call_tools, .make_runtime = true, .load = true });
+}
+
+static void a_module_that_is_used(void **state)
+{
+	sweep(state, &(struct phase){ .run = use_module, .make_runtime = true });
+}
+
+static void a_module_that_is_inspected(void **state)
+{
+	sweep(state, &(struct phase){ .run = inspect, .make_runtime = true });
+}
+
+static void a_manifest_that_is_checked(void **state)
+{
+	sweep(state, &(struct phase){ .run = check });
+}
+
+static void a_post(void **state)
+{
+	sweep(state, &(struct phase){ .run = post, .make_runtime = true });
+}
+
+int main(void)
+{
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_runtime_that_is_made),
+		TEST(a_capsule_that_is_loaded),
+		TEST(tools_that_are_called),
+		TEST(a_module_that_is_used),
+		TEST(a_module_that_is_inspected),
+		TEST(a_manifest_that_is_checked),
+		TEST(a_post),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
