@@ -47,7 +47,7 @@ static_assert(LIMIT_WASM_STACK <= LIMIT_FIBER_STACK / 2, "host functions need ro
 #define LIMIT_CALL_WALL_MS 600000 /* wall time of one such call */
 #define LIMIT_CALL_QUEUE 1024     /* calls that wait for one capsule */
 #define LIMIT_CALL_QUEUE_BYTES (64u * MIB)
-#define LIMIT_OUTPUT LIMIT_PAYLOAD * 4 /* bytes of one call's output */
+#define LIMIT_OUTPUT (LIMIT_PAYLOAD * 4) /* bytes of one call's output */
 
 /* Work handed to the pool when it is larger than this, since it may hold the loop for too long */
 #define LIMIT_INLINE_WORK (64u * KIB)

@@ -49,6 +49,22 @@ static void test_a_trap_ends_the_instance_and_names_its_functions(void **state) 
 	assert_answers(guest, "count", "1");
 }
 
+static void test_an_interceptor_gets_action_and_payload_and_answers_bytes(void **state) /* abi:59 */
+{
+	static const char echo[] =
+		"(module (import \"extism:host/env\" \"input_offset\" (func $offset (result i64)))"
+		"(import \"extism:host/env\" \"input_length\" (func $length (result i64)))"
+		"(import \"extism:host/env\" \"output_set\" (func $output (param i64 i64)))"
+		"(func (export \"astrid_hook_trigger\") (call $output (call $offset) (call $length))))";
+	HOLD(guest_drop) struct guest *guest = guest_new(*state, echo);
+	HOLD(call_fini) struct guest_call call;
+
+	call_init(&call, guest, "act", span_text("{}"));
+	call.call.kind = ENGINE_INTERCEPTOR;
+	call_start(&call);
+	assert_answered(&call, "{\"name\":\"act\",\"arguments\":[123,125]}");
+}
+
 static void test_an_exit_is_judged_by_its_status(void **state) /* abi:58 */
 {
 	HOLD(guest_drop) struct guest *guest = guest_new(*state, endings);
@@ -291,6 +307,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_an_error_of_the_guest_keeps_its_instance),
 		TEST(test_a_trap_ends_the_instance_and_names_its_functions),
+		TEST(test_an_interceptor_gets_action_and_payload_and_answers_bytes),
 		TEST(test_an_exit_is_judged_by_its_status),
 		TEST(test_what_can_not_be_called_keeps_the_instance),
 		TEST(test_a_module_without_exports_has_no_tools),
