@@ -49,20 +49,44 @@ static void test_a_trap_ends_the_instance_and_names_its_functions(void **state) 
 	assert_answers(guest, "count", "1");
 }
 
-static void test_an_interceptor_gets_action_and_payload_and_answers_bytes(void **state) /* abi:59 */
+/* Answers its input; `exports` follow. */
+#define ECHO(exports)                                                                                                  \
+	"(module (import \"extism:host/env\" \"input_offset\" (func $offset (result i64)))"                            \
+	"(import \"extism:host/env\" \"input_length\" (func $length (result i64)))"                                    \
+	"(import \"extism:host/env\" \"output_set\" (func $output (param i64 i64)))"                                   \
+	"(func $echo (call $output (call $offset) (call $length)))" exports ")"
+
+static void assert_kind_answers(
+	struct guest *guest, enum engine_call_kind kind, const char *name, const char *input, const char *answer)
 {
-	static const char echo[] =
-		"(module (import \"extism:host/env\" \"input_offset\" (func $offset (result i64)))"
-		"(import \"extism:host/env\" \"input_length\" (func $length (result i64)))"
-		"(import \"extism:host/env\" \"output_set\" (func $output (param i64 i64)))"
-		"(func (export \"astrid_hook_trigger\") (call $output (call $offset) (call $length))))";
-	HOLD(guest_drop) struct guest *guest = guest_new(*state, echo);
 	HOLD(call_fini) struct guest_call call;
 
-	call_init(&call, guest, "act", span_text("{}"));
-	call.call.kind = ENGINE_INTERCEPTOR;
+	call_init(&call, guest, name, span_text(input));
+	call.call.kind = kind;
 	call_start(&call);
-	assert_answered(&call, "{\"name\":\"act\",\"arguments\":[123,125]}");
+	assert_answered(&call, answer);
+}
+
+static void test_an_interceptor_gets_action_and_payload_and_answers_bytes(void **state) /* abi:59 */
+{
+	HOLD(guest_drop)
+	struct guest *guest = guest_new(*state, ECHO("(export \"astrid_hook_trigger\" (func $echo))"));
+
+	assert_kind_answers(guest, ENGINE_INTERCEPTOR, "act", "{}", "{\"name\":\"act\",\"arguments\":[123,125]}");
+}
+
+static void test_a_lifecycle_hook_gets_what_it_reads(void **state) /* abi:142 */
+{
+	HOLD(guest_drop)
+	struct guest *old = guest_new(
+		*state, ECHO("(export \"astrid_install\" (func $echo)) (export \"astrid_upgrade\" (func $echo))"));
+	HOLD(guest_drop)
+	struct guest *sdk = guest_new(
+		*state, ECHO("(export \"astrid_upgrade\" (func $echo)) (func (export \"astrid_export_schemas\"))"));
+
+	assert_kind_answers(old, ENGINE_INSTALL, "", "", "");
+	assert_kind_answers(old, ENGINE_UPGRADE, "0.1.0", "", "0.1.0");
+	assert_kind_answers(sdk, ENGINE_UPGRADE, "0.1.0", "", "{\"prev_version\":\"0.1.0\"}");
 }
 
 static void test_an_exit_is_judged_by_its_status(void **state) /* abi:58 */
@@ -308,6 +332,7 @@ int main(void)
 		TEST(test_an_error_of_the_guest_keeps_its_instance),
 		TEST(test_a_trap_ends_the_instance_and_names_its_functions),
 		TEST(test_an_interceptor_gets_action_and_payload_and_answers_bytes),
+		TEST(test_a_lifecycle_hook_gets_what_it_reads),
 		TEST(test_an_exit_is_judged_by_its_status),
 		TEST(test_what_can_not_be_called_keeps_the_instance),
 		TEST(test_a_module_without_exports_has_no_tools),
