@@ -136,22 +136,21 @@ static void future_delete(struct wasm_capsule *capsule)
 	capsule->future = NULL;
 }
 
+/* One that is in a call comes back into the list at its end: a guest that waits for hours causes no wake-ups. */
 static void trim_fire(struct timer *timer)
 {
 	struct wasm_runtime *shared = LIST_ENTRY(timer, struct wasm_runtime, trim);
+	struct list_node *node;
 
-	LIST_EACH_SAFE (node, &shared->active) {
+	while ((node = list_take_first(&shared->active)) != NULL) {
 		struct wasm_instance *instance = LIST_ENTRY(node, struct wasm_instance, active_link);
 
 		if (instance->owner->current != NULL)
 			continue;
-		list_remove(node);
 		kernel_reset(&instance->kernel);
 		host_call_trim(&instance->host_call);
 		slab_trim(instance->slot, TRIM_STACK_KEEP, TRIM_KERNEL_KEEP);
 	}
-	if (!list_empty(&shared->active))
-		(void)loop_timer_arm(shared->loop, timer, loop_now(shared->loop) + TRIM_AFTER_NS);
 }
 
 /* Idle instances give back the pages of stack and kernel memory that a deep or large call touched. */
