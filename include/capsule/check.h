@@ -14,8 +14,8 @@ extern "C" {
 struct capsule_report;
 
 /** Check the manifest `path` (a Capsule.toml or the folder that holds one) and the files it names. Fails only when there is
- *  nothing to check: CAPSULE_EINVAL (no path), CAPSULE_ENOTFOUND, CAPSULE_EIO, CAPSULE_ENOMEM; problems of the manifest are in the report. Needs no
- *  runtime. Threads: any. */
+ *  nothing to check: CAPSULE_EINVAL (no path), CAPSULE_ENOTFOUND, CAPSULE_EIO, CAPSULE_ENOMEM; problems of the manifest are
+ *  in the report. Needs no runtime. Threads: any. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_check(
 	struct capsule_report **out, const char *path, struct capsule_error *err);
 
@@ -34,7 +34,8 @@ CAPSULE_API void capsule_report_free(struct capsule_report *report);
 
 /** Compile the module of the capsule folder `path`, or the module file `path`, and describe it; runs nothing. The result is
  *  a JSON object: {"file", "bytes", "blake3", "capsule" (id or null), "kind": "tools" | "run-loop",
- *  "imports": [{"module", "name", "kind", "type", "known"}], "exports": [{"name", "kind", "type" (null for what is no function)}],
+ *  "imports": [{"module", "name", "kind", "type", "known"}], "exports": [{"name", "kind", "type"}] ("type" is null for what
+ *  is no function),
  *  "memory": {"pages_min", "pages_max" (or null)} or null,
  *  "host_functions": [{"name", "capability" (or null), "state": "ok" | "refused" | "unserved", "reason" (or null)}]}.
  *  Module errors come from the operation, as for capsule_load(); imports that do not exist are listed with "known": false. */
