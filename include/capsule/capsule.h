@@ -9,5 +9,6 @@
 #include <capsule/op.h>
 #include <capsule/instance.h>
 #include <capsule/check.h>
+#include <capsule/cache.h>
 
 #endif

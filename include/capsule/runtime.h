@@ -2,7 +2,7 @@
 /* The runtime: one loop, one thread, any number of capsules. Several runtimes in one process are fine, one home is used by
  * one runtime at a time. A runtime belongs to the thread that turns it; only capsule_runtime_post() may be called from
  * others. The library keeps no globals of its own, prints nothing and never ends the process; Wasmtime, which it links,
- * installs handlers for SIGSEGV, SIGBUS, SIGILL and SIGFPE once, and a panic inside that engine ends the process. */
+ * installs handlers for SIGSEGV, SIGBUS, SIGILL and SIGFPE once (unless no_signal_handlers is set), and a panic inside that engine ends the process. */
 #ifndef CAPSULE_RUNTIME_H
 #define CAPSULE_RUNTIME_H
 
@@ -35,10 +35,24 @@ struct capsule_runtime_options {
 	uint32_t memory_pages; /* of 64 KiB, of one guest's own memory: 1,024, which is also the most */
 	uint32_t queue_calls;  /* that wait for one capsule: 1,024 */
 	uint64_t module_bytes; /* largest module: 64 MiB */
+	/* Compiled code is kept as files, so that a module is compiled once. The folder is made (0700) when something is first
+	 * put into it; one that belongs to somebody else or that others may enter is not used, which is logged. */
+	const char *cache_dir; /* absolute; NULL: cache/capsules in the home; "": nothing is kept */
+	uint64_t cache_bytes;  /* what it may hold; what was not used for longest goes first: 1 GiB */
+	/* Modules over 32 KiB are compiled by child processes, a few at once, each within these limits. */
+	bool compile_in_process;   /* compile on a thread instead: no process is started, and none of these limits holds */
+	uint64_t compile_cpu_ms;   /* processor time for one module, rounded up to seconds: 60,000 */
+	uint64_t compile_bytes;    /* memory of one such child: 2 GiB */
+	uint32_t compile_jobs;     /* children at once: as many as there are processors, at most 8 */
+	const char *libexec_dir;   /* where capsule-launch and capsule-compile are; NULL: looked for as embedding.md says */
+	/* The engine. Both change the code that is made, so each has cache entries of its own. */
+	bool no_signal_handlers; /* install none: a guest's faults are found by checks in its code, which is slower */
+	uint32_t kernel_pages;   /* of 64 KiB, of the memory through which bytes cross to and from one guest: 1,024, also the
+	                          * most. Address space is reserved for memory_pages and kernel_pages and no more. */
 };
 
-/** Make a runtime. `options` is borrowed and may be NULL. Nothing is written to disk by this. Free it with
- *  capsule_runtime_free(). Errors: CAPSULE_EINVAL (an option, named), CAPSULE_ENOMEM, CAPSULE_EIO. */
+/** Make a runtime. `options` is borrowed and may be NULL. Of the disk this touches the cache of compiled code and nothing else.
+ *  Free it with capsule_runtime_free(). Errors: CAPSULE_EINVAL (an option, named), CAPSULE_ENOMEM, CAPSULE_EIO. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_runtime_new(
 	struct capsule_runtime **out, const struct capsule_runtime_options *options, struct capsule_error *err);
 
