@@ -40,14 +40,16 @@ struct capsule_runtime_options {
 	const char *cache_dir; /* absolute; NULL: cache/capsules in the home; "": nothing is kept */
 	uint64_t cache_bytes;  /* what it may hold; what was not used for longest goes first: 1 GiB */
 	/* Modules over 32 KiB are compiled by child processes, a few at once, each within these limits. */
-	bool compile_in_process;   /* compile on a thread instead: no process is started, and none of these limits holds */
-	uint64_t compile_cpu_ms;   /* processor time for one module, rounded up to seconds: 60,000 */
-	uint64_t compile_bytes;    /* memory of one such child: 2 GiB */
-	uint32_t compile_jobs;     /* children at once: as many as there are processors, at most 8 */
-	const char *libexec_dir;   /* where capsule-launch and capsule-compile are; NULL: looked for as embedding.md says */
+	bool compile_in_process; /* compile on a thread instead: no process is started, and none of these limits holds */
+	uint64_t compile_cpu_ms; /* processor time for one module, rounded up to seconds: 60,000 */
+	uint64_t compile_bytes;  /* memory of one such child: 2 GiB */
+	uint32_t compile_jobs;   /* children at once: as many as there are processors, at most 8 */
+	const char
+		*libexec_dir; /* where capsule-launch and capsule-compile are; NULL: looked for as embedding.md says */
 	/* The engine. Both change the code that is made, so each has cache entries of its own. */
 	bool no_signal_handlers; /* install none: a guest's faults are found by checks in its code, which is slower */
-	uint32_t kernel_pages;   /* of 64 KiB, of the memory through which bytes cross to and from one guest: 1,024, also the
+	uint32_t
+		kernel_pages; /* of 64 KiB, of the memory through which bytes cross to and from one guest: 1,024, also the
 	                          * most. Address space is reserved for memory_pages and kernel_pages and no more. */
 };
 

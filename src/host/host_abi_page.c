@@ -103,6 +103,23 @@ static void put_row(FILE *out, const struct page_row *row)
 		strcmp(row->begin, "UNSERVED") == 0 ? "not yet" : "yes");
 }
 
+static const char bulk[] =
+	"\n"
+	"## Bytes in bulk\n"
+	"\n"
+	"The module `capsule:bulk` is an addition of this host: a guest that imports from it runs here only. Extism's interface\n"
+	"moves bytes between shared memory and the guest's own with a call for each eight of them; these copy them at once.\n"
+	"\n"
+	"| function | type | what it does |\n"
+	"|---|---|---|\n"
+	"| `load` | `(block: i64, offset: i64, to: i32, len: i32) -> i32` | Copy at most `len` bytes of a block, from `offset` on, to "
+	"`to` in the guest's memory; gives how many were there. Anything that is no block has none. |\n"
+	"| `store` | `(from: i32, len: i32) -> i64` | A new block with `len` bytes of the guest's memory; 0 for none. |\n"
+	"| `arguments` | `() -> i64` | The block with the arguments of this call of a tool or interceptor as they are. The input of "
+	"a module that imports it is `{\"name\":...}`, without the array of bytes. |\n"
+	"\n"
+	"The guest's memory is the one it exports as `memory`; a range that is not inside it ends the call.\n";
+
 static bool put_page(FILE *out)
 {
 	fputs(intro, out);
@@ -110,6 +127,7 @@ static bool put_page(FILE *out)
 	fputs("|--:|---|---|---|---|---|---|---|\n", out);
 	for (size_t i = 0; i < ROW_COUNT; i++)
 		put_row(out, &rows[i]);
+	fputs(bulk, out);
 	return fflush(out) == 0 && !ferror(out);
 }
 

@@ -18,6 +18,8 @@
 #define JSON .type = KEY_JSON
 #define JSON_TABLE .type = KEY_JSON_TABLE
 #define SUBTABLE .type = KEY_SUBTABLE
+/* In front of the type: a key that astrid 0.3 does not know and ignores. */
+#define ADDED .added = true,
 #define WORD(list) .type = KEY_WORD, .words = list##_words
 
 #define AT(tag, member) .offset = offsetof(struct tag, member), .place_offset = KEYS_NO_OFFSET
@@ -43,6 +45,12 @@ static const char *const uplink_profile_words[] = {
 	[UPLINK_INTERACTIVE] = "interactive",
 	[UPLINK_NOTIFY] = "notify",
 	[UPLINK_BRIDGE] = "bridge",
+	NULL,
+};
+
+static const char *const component_instance_words[] = {
+	[INSTANCE_KEPT] = "kept",
+	[INSTANCE_PER_CALL] = "per-call",
 	NULL,
 };
 

@@ -39,6 +39,7 @@ struct key_row {
 	const char *const *words; /* KEY_WORD: NULL-ended, in the order of the enum it is kept as */
 	size_t offset;            /* of the value in the entry */
 	size_t place_offset;      /* of a struct place in the entry, or KEYS_NO_OFFSET */
+	bool added;               /* of this runtime alone: the reference ignores it */
 	const char *used_by;
 	const char *doc;
 };

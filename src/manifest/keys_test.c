@@ -82,7 +82,9 @@ static void check_fallback(const struct key_table *table, const struct key_row *
 	if (row->need >= NEED_REQUIRED)
 		assert_null(row->fallback);
 	if (row->fallback != NULL)
-		assert_true(row->type != KEY_STRINGS && row->type != KEY_WORD && row->type != KEY_SUBTABLE);
+		assert_true(row->type != KEY_STRINGS && row->type != KEY_SUBTABLE);
+	if (row->fallback != NULL && row->type == KEY_WORD)
+		assert_string_equal(row->words[0], row->fallback); /* what a zeroed entry holds */
 }
 
 static void values_that_may_be_absent_have_a_fitting_default(void **state)

@@ -37,11 +37,17 @@ struct manifest_capabilities {
 	struct place place; /* of the table's header, line 0 when there is none */
 };
 
+enum component_instance {
+	INSTANCE_KEPT,     /* calls follow each other on one instance */
+	INSTANCE_PER_CALL, /* each call has a fresh one: nothing in its memory outlives it */
+};
+
 struct manifest_component {
 	char *id, *file, *hash, *type;
 	struct string_list link;
 	struct manifest_capabilities capabilities; /* of the component; not consulted */
-	struct place place, file_place, hash_place;
+	enum component_instance instance;
+	struct place place, file_place, hash_place, instance_place;
 };
 
 struct manifest_env {

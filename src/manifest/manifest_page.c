@@ -102,6 +102,24 @@ static void print_row(FILE *out, const struct key_row *row)
 	(void)fprintf(out, " | %s | %s |\n", row->doc, row->used_by);
 }
 
+static void print_added(FILE *out, const struct key_table *tables, size_t count)
+{
+	char label[64];
+
+	(void)fputs(
+		"\n## Additions of this runtime\n\n"
+		"Keys that astrid 0.3 does not know and ignores, so that a capsule which uses them loads there, too.\n\n"
+		"| table | key | what it adds |\n|---|---|---|\n",
+		out);
+	for (size_t i = 0; i < count; i++) {
+		keys_label(&tables[i], NULL, label, sizeof(label));
+		for (size_t j = 0; j < tables[i].key_count; j++)
+			if (tables[i].keys[j].added)
+				(void)fprintf(out, "| `%s` | `%s` | %s |\n", label, tables[i].keys[j].name,
+					tables[i].keys[j].doc);
+	}
+}
+
 static void print_page(FILE *out)
 {
 	size_t count;
@@ -119,6 +137,7 @@ static void print_page(FILE *out)
 		for (size_t j = 0; j < tables[i].key_count; j++)
 			print_row(out, &tables[i].keys[j]);
 	}
+	print_added(out, tables, count);
 }
 
 /* Number of the first line in which two texts differ. */

@@ -208,6 +208,20 @@ static void component_with_a_file_alone_has_empty_id_and_type(void **state)
 	assert_int_equal(component->link.count, 0);
 }
 
+static void component_keeps_its_instance_unless_it_asks_for_one_each_call(void **state)
+{
+	HOLD(parsed_fini) struct parsed a = parse_good(HEADER "[[component]]\nfile = \"a\"\n");
+	HOLD(parsed_fini) struct parsed b = parse_good(HEADER "[[component]]\nfile = \"a\"\ninstance = \"kept\"\n");
+	HOLD(parsed_fini)
+	struct parsed c = parse_good(HEADER "[[component]]\nfile = \"a\"\ninstance = \"per-call\"\n");
+
+	(void)state;
+	assert_int_equal(a.manifest->components.items[0].instance, INSTANCE_KEPT);
+	assert_int_equal(b.manifest->components.items[0].instance, INSTANCE_KEPT);
+	assert_int_equal(c.manifest->components.items[0].instance, INSTANCE_PER_CALL);
+	assert_int_equal(c.manifest->components.items[0].instance_place.line, 6);
+}
+
 /* rt:54 */
 static void single_table_counts_as_one_entry(void **state)
 {
@@ -374,6 +388,7 @@ int main(void)
 		cmocka_unit_test(empty_inline_array_is_no_entry),
 		cmocka_unit_test(entrypoint_is_an_older_name_of_file),
 		cmocka_unit_test(component_with_a_file_alone_has_empty_id_and_type),
+		cmocka_unit_test(component_keeps_its_instance_unless_it_asks_for_one_each_call),
 		cmocka_unit_test(single_table_counts_as_one_entry),
 		cmocka_unit_test(inline_tables_are_entries),
 		cmocka_unit_test(component_capabilities_are_kept_with_the_component),

@@ -283,7 +283,7 @@ void reader_set_fallback(struct reader *reader, const struct reader_entry *entry
 {
 	void *member = keys_member(entry->target, row->offset);
 
-	if (row->fallback == NULL)
+	if (row->fallback == NULL || row->type == KEY_WORD) /* a word falls back to the first, which is 0 */
 		return;
 	if (row->type == KEY_BOOL) {
 		*(bool *)member = strcmp(row->fallback, "true") == 0;

@@ -29,9 +29,10 @@ struct process_spec {
 	const int *fds;          /* become its descriptors 3, 4, ... in this order; every other one is closed */
 	size_t fd_count;         /* at most PROCESS_FDS_MAX */
 	struct process_limits limits;
-	uint64_t wall_ms;        /* deadline; 0: none */
-	uint64_t grace_ms;       /* between SIGTERM and SIGKILL to its group when it is ended from outside; 0: SIGKILL at once */
-	size_t output_limit;     /* bytes kept of standard output and of standard error each; more is read and counted */
+	uint64_t wall_ms; /* deadline; 0: none */
+	uint64_t
+		grace_ms; /* between SIGTERM and SIGKILL to its group when it is ended from outside; 0: SIGKILL at once */
+	size_t output_limit; /* bytes kept of standard output and of standard error each; more is read and counted */
 };
 
 enum process_end {
@@ -44,10 +45,10 @@ enum process_end {
 struct process_result {
 	enum process_end end;
 	int code;
-	struct buffer output, error;           /* what was kept */
-	uint64_t output_bytes, error_bytes;    /* what was written */
-	int64_t cpu_ns;                        /* of the child and the children it waited for */
-	uint64_t peak_bytes;                   /* largest resident memory */
+	struct buffer output, error;        /* what was kept */
+	uint64_t output_bytes, error_bytes; /* what was written */
+	int64_t cpu_ns;                     /* of the child and the children it waited for */
+	uint64_t peak_bytes;                /* largest resident memory */
 };
 
 struct process;

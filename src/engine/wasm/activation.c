@@ -196,7 +196,7 @@ static void finish(struct wasm_capsule *capsule, const struct capsule_error *err
 	call->cpu_ns = capsule->cpu_ns;
 	capsule->current = NULL;
 	capsule->phase = PHASE_IDLE;
-	if (aborted)
+	if (aborted || capsule->per_call)
 		capsule_drop_instance(capsule);
 	else
 		note_active(capsule);

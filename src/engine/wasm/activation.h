@@ -23,6 +23,7 @@ struct wasm_capsule {
 	struct op *load_op;
 	struct module_load *loading;
 	struct wasm_module *module;
+	bool per_call;                  /* each call has an instance of its own */
 	struct wasm_instance *instance; /* NULL until the first call and after one that was cut off */
 
 	/* Calls */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The table of imports: built once for a runtime from four sources, then only looked up. */
+/* The table of imports: built once for a runtime from five sources, then only looked up. */
 #include "engine/wasm/binding.h"
 
 #include "base/cleanup.h"
@@ -84,6 +84,8 @@ enum capsule_status binding_table_init(
 		status = adapter_bind(table, extra->rows, extra->count, TEST_MODULE, err);
 	if (status == CAPSULE_OK)
 		status = shim_bind(table, err);
+	if (status == CAPSULE_OK)
+		status = bulk_bind(table, err);
 	if (status == CAPSULE_OK)
 		status = wasi_bind(table, err);
 	if (status == CAPSULE_OK)

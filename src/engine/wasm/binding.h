@@ -10,6 +10,9 @@
 #include <wasm.h>
 #include <wasmtime.h>
 
+#define BULK_MODULE "capsule:bulk"
+#define BULK_ARGUMENTS "arguments"
+
 struct binding {
 	const char *module, *name;
 	char type[12];             /* parameters, ':', results: i = i32, I = i64, e.g. "II:I" */
@@ -58,6 +61,7 @@ MUST_CHECK enum capsule_status native_bind(
 MUST_CHECK enum capsule_status adapter_bind(struct binding_table *table, const struct host_function *rows,
 	uint32_t count, const char *module, struct capsule_error *err);
 MUST_CHECK enum capsule_status shim_bind(struct binding_table *table, struct capsule_error *err);
+MUST_CHECK enum capsule_status bulk_bind(struct binding_table *table, struct capsule_error *err); /* capsule:bulk */
 MUST_CHECK enum capsule_status wasi_bind(struct binding_table *table, struct capsule_error *err);
 
 #endif

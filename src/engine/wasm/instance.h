@@ -46,6 +46,7 @@ struct wasm_instance {
 	bool begun;                   /* kernel instantiated: `kernel` may be used */
 	bool ready;                   /* guest instantiated and initialised */
 	struct export_cache cache;
+	uint64_t arguments; /* block with the arguments of the current call, for guests that ask for it there */
 
 	/* The host call it is in. */
 	struct host_call host_call;

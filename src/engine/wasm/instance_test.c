@@ -324,6 +324,55 @@ static void test_long_log_messages_are_cut_where_a_character_ends(void **state)
 	assert_string_equal(buffer_text(&fixture->logged), "a log message of the guest is not valid UTF-8\n");
 }
 
+/* Has to load with `lines` in its manifest, the first of them in [[component]]. */
+static struct guest *guest_with(struct engine_fixture *fixture, const char *wat, const char *lines)
+{
+	struct guest *guest = guest_try(fixture, wat, lines);
+
+	if (guest->load_error.status != CAPSULE_OK)
+		fail_msg("%s", guest->load_error.text);
+	return guest;
+}
+
+static void test_calls_share_no_memory_when_each_has_its_own_instance(void **state)
+{
+	HOLD(guest_drop) struct guest *kept = guest_with(*state, endings, "instance = \"kept\"");
+	HOLD(guest_drop) struct guest *fresh = guest_with(*state, endings, "instance = \"per-call\"");
+
+	for (int i = 0; i < 3; i++) {
+		const char answer[] = { (char)('1' + i), '\0' };
+
+		assert_answers(kept, "count", answer);
+		assert_answers(fresh, "count", "1");
+	}
+	assert_fails(fresh, "boom", CAPSULE_EGUEST, "boom");
+	assert_fails(fresh, "crash", CAPSULE_ETRAP, "unreachable");
+	assert_answers(fresh, "count", "1");
+}
+
+static void test_a_call_that_waits_keeps_its_instance_to_its_end(void **state)
+{
+	HOLD(guest_drop)
+	struct guest *guest = guest_with(*state,
+		MODULE(IMPORT_TEST("wait", "(param i64) (result i64)"),
+			"(func (export \"wait\") (call $count) (call $give (call $wait (i64.const 0))))"),
+		"instance = \"per-call\"");
+	struct engine_fixture *fixture = *state;
+
+	CALL(waits, guest, "wait");
+	CALL(behind, guest, "count");
+	turn_until(fixture, &fixture->parked_count, 1);
+	answer_parked(fixture, "on");
+	assert_answered(&waits, "on");
+	assert_answered(&behind, "1");
+}
+
+static void test_a_run_loop_can_not_have_an_instance_for_each_call(void **state)
+{
+	assert_refused(guest_try(*state, "(module (func (export \"run\")))", "instance = \"per-call\""),
+		CAPSULE_EMANIFEST, "remove `instance = \"per-call\"`");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, engine_fixture_new, engine_fixture_free)
 
 int main(void)
@@ -348,6 +397,9 @@ int main(void)
 		TEST(test_what_a_guest_wrote_before_it_fell_is_told),
 		TEST(test_long_names_of_functions_are_cut),
 		TEST(test_long_log_messages_are_cut_where_a_character_ends),
+		TEST(test_calls_share_no_memory_when_each_has_its_own_instance),
+		TEST(test_a_call_that_waits_keeps_its_instance_to_its_end),
+		TEST(test_a_run_loop_can_not_have_an_instance_for_each_call),
 	};
 
 	return cmocka_run_group_tests_name("instances", tests, NULL, NULL);

@@ -125,6 +125,9 @@ static enum capsule_status check_imports(
 	for (size_t i = 0; module->kernel_imports != NULL && i < imports.size; i++) {
 		const struct binding *binding = check_import(imports.data[i], table, &problems);
 
+		if (binding != NULL && strcmp(binding->module, BULK_MODULE) == 0 &&
+			strcmp(binding->name, BULK_ARGUMENTS) == 0)
+			module->bulk_arguments = true;
 		if (binding != NULL && binding->kernel_export != NULL)
 			module->kernel_imports[module->kernel_import_count++] = binding;
 	}

@@ -54,13 +54,15 @@ wasmtime_call_future_t *outcome_start_initializer(struct wasm_capsule *capsule)
 		initializer->two_zeroes ? 2 : 0, NULL, 0, &capsule->trap, &capsule->error);
 }
 
-/* {"name":...,"arguments":[bytes]} */
-static void append_request(struct buffer *out, const struct engine_call *call)
+/* {"name":...,"arguments":[bytes]}, or the name alone for a guest that takes its arguments as a block. */
+static void append_request(struct buffer *out, const struct engine_call *call, bool with_arguments)
 {
 	buffer_append_text(out, "{\"name\":");
 	json_append_string(out, span_text(call->name));
-	buffer_append_text(out, ",\"arguments\":");
-	json_append_byte_array(out, call->input);
+	if (with_arguments) {
+		buffer_append_text(out, ",\"arguments\":");
+		json_append_byte_array(out, call->input);
+	}
 	buffer_append_text(out, "}");
 }
 
@@ -76,18 +78,27 @@ static void append_upgrade(struct buffer *out, const struct engine_call *call, b
 	buffer_append_text(out, "}");
 }
 
+static enum capsule_status put_block(
+	struct wasm_capsule *capsule, struct span bytes, uint64_t *offset, struct capsule_error *err)
+{
+	bool ok = true;
+
+	*offset = kernel_put(&capsule->instance->kernel, bytes, &ok);
+	if (ok)
+		return CAPSULE_OK;
+	return error_set(err, CAPSULE_ELIMIT,
+		"oom: the input of %zu bytes does not fit into the guest's kernel memory of %u MiB", bytes.len,
+		LIMIT_WASM_KERNEL_PAGES / 16);
+}
+
 static enum capsule_status put_input(struct wasm_capsule *capsule, struct span input, struct capsule_error *err)
 {
-	struct kernel_memory *kernel = &capsule->instance->kernel;
-	bool ok = true;
-	uint64_t offset = kernel_put(kernel, input, &ok);
+	uint64_t offset;
+	enum capsule_status status = put_block(capsule, input, &offset, err);
 
-	if (!ok)
-		return error_set(err, CAPSULE_ELIMIT,
-			"oom: the input of %zu bytes does not fit into the guest's kernel memory of %u MiB", input.len,
-			LIMIT_WASM_KERNEL_PAGES / 16);
-	kernel_input_set(kernel, offset, input.len);
-	return CAPSULE_OK;
+	if (status == CAPSULE_OK)
+		kernel_input_set(&capsule->instance->kernel, offset, input.len);
+	return status;
 }
 
 static enum capsule_status prepare_input(struct wasm_capsule *capsule, struct capsule_error *err)
@@ -97,16 +108,19 @@ static enum capsule_status prepare_input(struct wasm_capsule *capsule, struct ca
 	enum capsule_status status;
 
 	kernel_reset(&capsule->instance->kernel);
+	capsule->instance->arguments = 0;
 	if (call->kind == ENGINE_EXPORT)
 		return put_input(capsule, call->input, err);
 	buffer_clear(text);
 	if (call->kind == ENGINE_TOOL || call->kind == ENGINE_INTERCEPTOR)
-		append_request(text, call);
+		append_request(text, call, !capsule->module->bulk_arguments);
 	else if (call->kind == ENGINE_UPGRADE)
 		append_upgrade(text, call, capsule->module->export_schemas);
 	status = buffer_check(text, err);
 	if (status == CAPSULE_OK)
 		status = put_input(capsule, buffer_span(text), err);
+	if (status == CAPSULE_OK && capsule->module->bulk_arguments)
+		status = put_block(capsule, call->input, &capsule->instance->arguments, err);
 	return status;
 }
 

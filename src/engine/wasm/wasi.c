@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "engine/wasm/activation.h"
+#include "engine/wasm/guest_memory.h"
 
 #define WASI(name)                                                                                                     \
 	static wasm_trap_t *wasi_##name(void *env, wasmtime_caller_t *caller, wasmtime_val_raw_t *values, size_t count)
@@ -14,49 +15,6 @@
 #define IOVECS_MAX 1024
 #define RANDOM_MAX MIB /* bytes of one random_get: the kernel's source takes milliseconds for that many */
 #define FILETYPE_CHARACTER_DEVICE 2
-
-static struct wasi_memory memory_of(wasmtime_context_t *context, const wasmtime_extern_t *item)
-{
-	struct wasi_memory memory = { 0 };
-
-	if (item->kind == WASMTIME_EXTERN_MEMORY) {
-		memory.data = wasmtime_memory_data(context, &item->of.memory);
-		memory.size = wasmtime_memory_data_size(context, &item->of.memory);
-	}
-	return memory;
-}
-
-/* Of the guest that calls directly. */
-static struct wasi_memory caller_memory(wasmtime_caller_t *caller)
-{
-	struct wasi_memory memory = { 0 };
-	wasmtime_extern_t item;
-
-	if (wasmtime_caller_export_get(caller, "memory", 6, &item)) {
-		memory = memory_of(wasmtime_caller_context(caller), &item);
-		wasmtime_extern_delete(&item);
-	}
-	return memory;
-}
-
-struct wasi_memory wasi_guest_memory(struct wasm_instance *instance)
-{
-	struct wasi_memory memory = { 0 };
-	wasmtime_extern_t item;
-
-	if (instance->owner->phase >= PHASE_INIT &&
-		wasmtime_instance_export_get(instance->context, &instance->guest, "memory", 6, &item)) {
-		memory = memory_of(instance->context, &item);
-		wasmtime_extern_delete(&item);
-	}
-	return memory;
-}
-
-uint8_t *wasi_bytes(const struct wasi_memory *memory, uint32_t offset, uint64_t len)
-{
-	return offset <= memory->size && len <= memory->size - offset && memory->data != NULL ? memory->data + offset
-											      : NULL;
-}
 
 uint32_t wasi_load32(const uint8_t *at)
 {
@@ -107,9 +65,9 @@ WASI(ok)
 /* args_sizes_get and environ_sizes_get: nothing of either. */
 WASI(no_sizes)
 {
-	struct wasi_memory memory = caller_memory(caller);
-	uint8_t *number = wasi_bytes(&memory, (uint32_t)values[0].i32, 4);
-	uint8_t *bytes = wasi_bytes(&memory, (uint32_t)values[1].i32, 4);
+	struct guest_memory memory = guest_memory_of_caller(caller);
+	uint8_t *number = guest_memory_at(&memory, (uint32_t)values[0].i32, 4);
+	uint8_t *bytes = guest_memory_at(&memory, (uint32_t)values[1].i32, 4);
 
 	UNUSED_WASI();
 	if (number == NULL || bytes == NULL)
@@ -121,8 +79,8 @@ WASI(no_sizes)
 
 WASI(clock_res_get)
 {
-	struct wasi_memory memory = caller_memory(caller);
-	uint8_t *out = wasi_bytes(&memory, (uint32_t)values[1].i32, 8);
+	struct guest_memory memory = guest_memory_of_caller(caller);
+	uint8_t *out = guest_memory_at(&memory, (uint32_t)values[1].i32, 8);
 
 	UNUSED_WASI();
 	if ((uint32_t)values[0].i32 > WASI_CLOCK_MONOTONIC)
@@ -136,8 +94,8 @@ WASI(clock_res_get)
 WASI(clock_time_get)
 {
 	const struct clock *clock = loop_clock(instance_of(caller)->shared->loop);
-	struct wasi_memory memory = caller_memory(caller);
-	uint8_t *out = wasi_bytes(&memory, (uint32_t)values[2].i32, 8);
+	struct guest_memory memory = guest_memory_of_caller(caller);
+	uint8_t *out = guest_memory_at(&memory, (uint32_t)values[2].i32, 8);
 	uint32_t id = (uint32_t)values[0].i32;
 
 	UNUSED_WASI();
@@ -157,8 +115,8 @@ static bool is_stdio(int32_t fd)
 /* struct fdstat: type, flags, base rights, inheriting rights. */
 WASI(fd_fdstat_get)
 {
-	struct wasi_memory memory = caller_memory(caller);
-	uint8_t *out = wasi_bytes(&memory, (uint32_t)values[1].i32, 24);
+	struct guest_memory memory = guest_memory_of_caller(caller);
+	uint8_t *out = guest_memory_at(&memory, (uint32_t)values[1].i32, 24);
 	const uint64_t read = 1u << 1, write = 1u << 6;
 
 	UNUSED_WASI();
@@ -181,8 +139,8 @@ WASI(fd_seek)
 /* Standard input is at its end. */
 WASI(fd_read)
 {
-	struct wasi_memory memory = caller_memory(caller);
-	uint8_t *out = wasi_bytes(&memory, (uint32_t)values[3].i32, 4);
+	struct guest_memory memory = guest_memory_of_caller(caller);
+	uint8_t *out = guest_memory_at(&memory, (uint32_t)values[3].i32, 4);
 
 	UNUSED_WASI();
 	if (values[0].i32 != 0)
@@ -222,11 +180,11 @@ static void log_output(struct wasm_instance *instance, int32_t fd, struct buffer
 }
 
 /* All of it counts as written; the log keeps the first LIMIT_LOG_MESSAGE bytes of one write. */
-static enum wasi_errno gather(struct wasm_instance *instance, const struct wasi_memory *memory,
+static enum wasi_errno gather(struct wasm_instance *instance, const struct guest_memory *memory,
 	const wasmtime_val_raw_t *values, struct buffer *text, uint64_t *written)
 {
 	uint32_t number = (uint32_t)values[2].i32;
-	const uint8_t *vector = wasi_bytes(memory, (uint32_t)values[1].i32, (uint64_t)number * 8);
+	const uint8_t *vector = guest_memory_at(memory, (uint32_t)values[1].i32, (uint64_t)number * 8);
 
 	if (number > IOVECS_MAX)
 		return WASI_INVAL;
@@ -234,7 +192,7 @@ static enum wasi_errno gather(struct wasm_instance *instance, const struct wasi_
 		return WASI_FAULT;
 	for (uint32_t i = 0; i < number; i++) {
 		uint32_t len = wasi_load32(vector + 8 * i + 4);
-		const uint8_t *data = wasi_bytes(memory, wasi_load32(vector + 8 * i), len);
+		const uint8_t *data = guest_memory_at(memory, wasi_load32(vector + 8 * i), len);
 		size_t room = LIMIT_LOG_MESSAGE - (text->len < LIMIT_LOG_MESSAGE ? text->len : LIMIT_LOG_MESSAGE);
 
 		if (data == NULL)
@@ -250,8 +208,8 @@ static enum wasi_errno gather(struct wasm_instance *instance, const struct wasi_
 WASI(fd_write)
 {
 	struct wasm_instance *instance = instance_of(caller);
-	struct wasi_memory memory = caller_memory(caller);
-	uint8_t *out = wasi_bytes(&memory, (uint32_t)values[3].i32, 4);
+	struct guest_memory memory = guest_memory_of_caller(caller);
+	uint8_t *out = guest_memory_at(&memory, (uint32_t)values[3].i32, 4);
 	struct buffer *text = &instance->host_call.out;
 	uint64_t written = 0;
 	enum wasi_errno error;
@@ -272,9 +230,9 @@ WASI(fd_write)
 
 WASI(random_get)
 {
-	struct wasi_memory memory = caller_memory(caller);
+	struct guest_memory memory = guest_memory_of_caller(caller);
 	uint32_t len = (uint32_t)values[1].i32;
-	uint8_t *out = wasi_bytes(&memory, (uint32_t)values[0].i32, len);
+	uint8_t *out = guest_memory_at(&memory, (uint32_t)values[0].i32, len);
 
 	UNUSED_WASI();
 	if (out == NULL)

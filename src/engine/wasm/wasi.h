@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Inside the WASI table: error numbers, guest memory access, the two files. */
+/* Inside the WASI table: error numbers, little-endian values, the two files. */
 #ifndef WASM_WASI_H
 #define WASM_WASI_H
 
@@ -16,19 +16,6 @@ enum wasi_errno {
 
 #define WASI_CLOCK_REALTIME 0
 #define WASI_CLOCK_MONOTONIC 1
-
-/* The bytes of the caller's own memory. */
-struct wasi_memory {
-	uint8_t *data;
-	size_t size;
-};
-
-/** The memory that the guest exports as "memory", for functions that it reaches through the kernel module, whose memory the
- *  caller would be asked for. Size 0 when it exports none, and while its start function runs: its exports are not known yet. */
-struct wasi_memory wasi_guest_memory(struct wasm_instance *instance);
-
-/** `len` bytes of guest memory at `offset`, NULL when they are not all there. */
-uint8_t *wasi_bytes(const struct wasi_memory *memory, uint32_t offset, uint64_t len);
 
 /** Little-endian values to and from guest memory that was checked. */
 uint32_t wasi_load32(const uint8_t *at);

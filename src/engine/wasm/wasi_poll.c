@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "engine/wasm/activation.h"
+#include "engine/wasm/guest_memory.h"
 
 #define SUBSCRIPTIONS_MAX 64
 #define EVENT_SIZE 32
@@ -85,11 +86,11 @@ static uint32_t write_events(
 /* Answer now if anything is ready. Returns whether it did; *error is the WASI error otherwise or WASI_OK. */
 static bool try_answer(struct wasm_instance *instance, const struct wasi_poll *poll, enum wasi_errno *error)
 {
-	struct wasi_memory memory = wasi_guest_memory(instance);
-	const uint8_t *subscriptions = wasi_bytes(
+	struct guest_memory memory = guest_memory_of(instance);
+	const uint8_t *subscriptions = guest_memory_at(
 		&memory, poll->subscriptions, (uint64_t)poll->count * subscription_size(poll->old_layout));
-	uint8_t *events = wasi_bytes(&memory, poll->events, (uint64_t)poll->count * EVENT_SIZE);
-	uint8_t *stored = wasi_bytes(&memory, poll->stored, 4);
+	uint8_t *events = guest_memory_at(&memory, poll->events, (uint64_t)poll->count * EVENT_SIZE);
+	uint8_t *stored = guest_memory_at(&memory, poll->stored, 4);
 	uint32_t number;
 
 	*error = WASI_FAULT;
@@ -124,9 +125,9 @@ static int64_t earliest(struct wasm_instance *instance)
 {
 	const struct wasi_poll *poll = &instance->poll;
 	const struct clock *clock = loop_clock(instance->shared->loop);
-	struct wasi_memory memory = wasi_guest_memory(instance);
+	struct guest_memory memory = guest_memory_of(instance);
 	uint32_t size = subscription_size(poll->old_layout);
-	const uint8_t *at = wasi_bytes(&memory, poll->subscriptions, (uint64_t)poll->count * size);
+	const uint8_t *at = guest_memory_at(&memory, poll->subscriptions, (uint64_t)poll->count * size);
 	int64_t first = INT64_MAX;
 
 	for (uint32_t i = 0; i < poll->count; i++) {

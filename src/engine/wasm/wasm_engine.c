@@ -43,6 +43,10 @@ static enum capsule_status check_run_loop(const struct wasm_capsule *capsule, st
 			"run() export mismatch: `run` must take nothing and give back nothing or an i32");
 	if (!capsule->module->run_loop)
 		return CAPSULE_OK;
+	if (manifest->components.items[0].instance == INSTANCE_PER_CALL)
+		return error_set(err, CAPSULE_EMANIFEST,
+			"%s:%u: a module with a run loop keeps its instance: remove `instance = \"per-call\"`",
+			manifest->path, manifest->components.items[0].instance_place.line);
 	if (manifest->interceptors.count > RUN_LOOP_INTERCEPTORS)
 		return error_set(err, CAPSULE_EMANIFEST,
 			"a capsule with a run loop may declare %d [[interceptor]] entries, this one has %zu",
@@ -311,6 +315,8 @@ enum capsule_status wasm_capsule_new(struct engine **out, struct wasm_runtime *r
 	}
 	capsule->engine.ops = &wasm_engine_ops;
 	capsule->env = *env;
+	capsule->per_call = env->manifest != NULL && env->manifest->components.count > 0 &&
+		env->manifest->components.items[0].instance == INSTANCE_PER_CALL;
 	default_limits(&capsule->env.limits);
 	capsule->shared = runtime;
 	capsule->host = (struct host){ .capsule_id = env->capsule_id,
