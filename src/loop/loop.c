@@ -58,6 +58,7 @@ enum capsule_status loop_new(struct loop **out, const struct clock *clock, struc
 	list_init(&loop->finished);
 	list_init(&loop->fresh);
 	list_init(&loop->spent);
+	list_init(&loop->closers);
 	loop->clock = clock;
 	loop->clock_is_real = clock == &clock_system;
 	loop->reads_every = loop->clock_is_real ? CLOCK_EVERY : 1;
@@ -77,6 +78,17 @@ static void close_handle(uv_handle_t *handle, void *arg)
 		uv_close(handle, NULL);
 }
 
+static void run_closers(struct loop *loop)
+{
+	struct list_node *node;
+
+	while ((node = list_take_first(&loop->closers)) != NULL) {
+		struct loop_closer *closer = LIST_ENTRY(node, struct loop_closer, link);
+
+		closer->close(closer);
+	}
+}
+
 void loop_free(struct loop *loop)
 {
 	if (loop == NULL)
@@ -85,6 +97,7 @@ void loop_free(struct loop *loop)
 	loop_post_close(loop);
 	/* Each time around, since such a completion may open a handle or submit another job. */
 	while (loop->uv_open && uv_loop_close(&loop->uv) == UV_EBUSY) {
+		run_closers(loop);
 		uv_walk(&loop->uv, close_handle, NULL);
 		uv_run(&loop->uv, UV_RUN_ONCE);
 	}
@@ -107,6 +120,16 @@ int64_t loop_now(const struct loop *loop)
 const struct clock *loop_clock(const struct loop *loop)
 {
 	return loop->clock;
+}
+
+void loop_closer_add(struct loop *loop, struct loop_closer *closer)
+{
+	list_append(loop->closers.next, &closer->link); /* in front of the one that is first now */
+}
+
+void loop_closer_remove(struct loop_closer *closer)
+{
+	list_remove(&closer->link);
 }
 
 struct uv_loop_s *loop_uv(struct loop *loop)

@@ -20,16 +20,26 @@ struct runnable {
 	struct list_node link;
 };
 
+/* Something on the loop that must be let go of before the loop is, when its owner has not done so. */
+struct loop_closer {
+	void (*close)(struct loop_closer *closer); /* from loop_free(); it is in no list any more */
+	struct list_node link;
+};
+
 /** Make a loop on `clock` (borrowed for its life). Free it with loop_free(). */
 MUST_CHECK enum capsule_status loop_new(struct loop **out, const struct clock *clock, struct capsule_error *err);
 
-/** Close everything and free (`loop` taken, NULL is fine). Pending operations must have been ended by their owners.
- *  Waits for jobs on the pool and runs their after(); what was posted and did not run yet is dropped. */
+/** Close everything and free (`loop` taken, NULL is fine). Pending operations must have been ended by their owners; closers
+ *  run, the last one added first. Waits for jobs on the pool and runs their after(); what was posted and did not run yet is dropped. */
 void loop_free(struct loop *loop);
 
 /** The clock's monotonic time now. */
 int64_t loop_now(const struct loop *loop);
 const struct clock *loop_clock(const struct loop *loop);
+
+/** Have `closer` (borrowed) run by loop_free(); and no longer, harmless when it was added and has run. */
+void loop_closer_add(struct loop *loop, struct loop_closer *closer);
+void loop_closer_remove(struct loop_closer *closer);
 
 /** libuv's loop, for the modules that need its handles. */
 struct uv_loop_s *loop_uv(struct loop *loop);

@@ -42,6 +42,7 @@ struct loop {
 	unsigned spent_skipped;    /* turns since */
 
 	struct post_queue posts;
+	struct list_node closers; /* struct loop_closer */
 };
 
 /** Count one step of work; reads the clock when enough of them have gone by. */
