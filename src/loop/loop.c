@@ -117,6 +117,15 @@ int64_t loop_now(const struct loop *loop)
 	return clock_monotonic_ns(loop->clock);
 }
 
+int64_t loop_due_after(const struct loop *loop, uint64_t ms)
+{
+	int64_t due;
+
+	if (ms > INT64_MAX / NS_PER_MS || __builtin_add_overflow(loop_now(loop), (int64_t)ms * NS_PER_MS, &due))
+		return INT64_MAX;
+	return due;
+}
+
 const struct clock *loop_clock(const struct loop *loop)
 {
 	return loop->clock;

@@ -35,6 +35,10 @@ void loop_free(struct loop *loop);
 
 /** The clock's monotonic time now. */
 int64_t loop_now(const struct loop *loop);
+
+/** The time `ms` milliseconds from now, for loop_timer_arm(); so far away that it never comes when it does not fit. */
+int64_t loop_due_after(const struct loop *loop, uint64_t ms);
+
 const struct clock *loop_clock(const struct loop *loop);
 
 /** Have `closer` (borrowed) run by loop_free(); and no longer, harmless when it was added and has run. */

@@ -3,7 +3,6 @@
  * producer's stop() comes last, so that nothing here touches the operation after foreign code had it. */
 #include "loop/op.h"
 
-#include "base/clock.h"
 #include "loop/loop_internal.h"
 #include <assert.h>
 #include <inttypes.h>
@@ -30,16 +29,6 @@ static void deadline_missed(struct timer *timer)
 
 	error_set(&op->error, CAPSULE_ETIMEOUT, "%s: no answer within %" PRIu64 " ms", op->what, op->timeout_ms);
 	settle_and_stop(op);
-}
-
-/* `ms` from now; so far away that it never comes when it does not fit. */
-static int64_t due_after(const struct loop *loop, uint64_t ms)
-{
-	int64_t due;
-
-	if (ms > INT64_MAX / NS_PER_MS || __builtin_add_overflow(loop_now(loop), (int64_t)ms * NS_PER_MS, &due))
-		return INT64_MAX;
-	return due;
 }
 
 void op_init(struct op *op, struct loop *loop)
@@ -83,7 +72,7 @@ void op_start(struct op *op, op_done_fn done, void *user, op_stop_fn stop, uint6
 	buffer_clear(&op->result);
 	/* Without memory for its deadline it must not run at all. It is ended by the next turn and not here, since the
 	 * producer has yet to begin; until then it stands among the finished ones as pending. */
-	if (timeout_ms != 0 && !loop_timer_arm(op->loop, &op->deadline, due_after(op->loop, timeout_ms)))
+	if (timeout_ms != 0 && !loop_timer_arm(op->loop, &op->deadline, loop_due_after(op->loop, timeout_ms)))
 		loop_op_finished(op->loop, op);
 }
 

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What the tests start where a shell can't do it. Its first argument says what it does. Descriptor 3, if it has one, is the
+ * writing end of a pipe: it tells when everything is set up, and ends when all that hold it are gone. */
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PIPE 3
+
+static void say(char letter)
+{
+	if (write(PIPE, &letter, 1) != 1)
+		_exit(2);
+}
+
+/* The numbers of all open descriptors. */
+static int fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *entry;
+
+	if (dir == NULL)
+		return 1;
+	while ((entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.' && strtol(entry->d_name, NULL, 10) != dirfd(dir))
+			(void)printf("%s ", entry->d_name);
+	return closedir(dir);
+}
+
+/* Ask for 64 MiB. */
+static int allocate(void)
+{
+	size_t size = (size_t)64 << 20;
+	char *memory = malloc(size);
+
+	if (memory == NULL)
+		return 9;
+	memset(memory, 1, size);
+	return memory[size / 2] == 1 ? 0 : 1;
+}
+
+static void terminated(int number)
+{
+	(void)number;
+	say('t');
+}
+
+/* Not to be ended by SIGTERM, which it tells. */
+static int stubborn(void)
+{
+	(void)signal(SIGTERM, terminated);
+	say('r');
+	for (;;)
+		(void)pause();
+}
+
+static int hold(void)
+{
+	say('r');
+	for (;;)
+		(void)pause();
+}
+
+/* Two generations that ignore SIGTERM below one that does not. */
+static int tree(void)
+{
+	int pid = fork();
+
+	if (pid == 0) {
+		(void)signal(SIGTERM, SIG_IGN);
+		(void)!fork();
+	}
+	return hold();
+}
+
+/* Leave somebody behind in the group. */
+static int orphan(void)
+{
+	return fork() == 0 ? hold() : 5;
+}
+
+/* Leave somebody behind in a session of its own, who holds the output open until the standard input ends. */
+static int runaway(void)
+{
+	char byte;
+
+	if (fork() != 0)
+		return 5;
+	(void)setsid();
+	say('r');
+	return read(STDIN_FILENO, &byte, 1) == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*run)(void);
+	} verbs[] = {
+		{ "fds", fds },
+		{ "allocate", allocate },
+		{ "stubborn", stubborn },
+		{ "hold", hold },
+		{ "tree", tree },
+		{ "orphan", orphan },
+		{ "runaway", runaway },
+	};
+
+	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+		if (argc > 1 && strcmp(argv[1], verbs[i].name) == 0)
+			return verbs[i].run();
+	return 3;
+}
