@@ -97,6 +97,7 @@ static void no_resume(struct host_call *call)
 struct passage *passage_open(const char *guests)
 {
 	const struct wasm_extra extra = { rows, sizeof rows / sizeof rows[0] };
+	const struct wasm_options options = { .extra = &extra };
 	struct passage *passage = calloc(1, sizeof *passage);
 	size_t bytes = LIMIT_WASM_PAGE;
 	struct capsule_error err;
@@ -106,7 +107,7 @@ struct passage *passage_open(const char *guests)
 	if (passage == NULL || memory == MAP_FAILED)
 		bench_fail("out of memory");
 	if (loop_new(&passage->loop, &clock_system, &err) != CAPSULE_OK ||
-		wasm_runtime_new(&passage->runtime, passage->loop, &extra, &err) != CAPSULE_OK)
+		wasm_runtime_new(&passage->runtime, passage->loop, &options, &err) != CAPSULE_OK)
 		bench_fail("passage: %s", err.text);
 	(void)snprintf(file, sizeof file, "%s/passage.wasm", guests);
 	load(passage, file);

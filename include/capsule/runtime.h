@@ -50,7 +50,7 @@ struct capsule_runtime_options {
 	bool no_signal_handlers; /* install none: a guest's faults are found by checks in its code, which is slower */
 	uint32_t
 		kernel_pages; /* of 64 KiB, of the memory through which bytes cross to and from one guest: 1,024, also the
-	                          * most. Address space is reserved for memory_pages and kernel_pages and no more. */
+	                          * most, 16 the least. Address space is reserved for twice the larger of both. */
 };
 
 /** Make a runtime. `options` is borrowed and may be NULL. Of the disk this touches the cache of compiled code and nothing else.

@@ -28,15 +28,22 @@
 
 /* WASM */
 #define LIMIT_WASM_PAGE (64u * KIB)
-#define LIMIT_WASM_GUEST_PAGES 1024      /* 64 MiB of the guest's own memory */
-#define LIMIT_WASM_KERNEL_PAGES 1024     /* 64 MiB of memory for what crosses the border */
-#define LIMIT_WASM_MODULE (64u * MIB)    /* bytes of a module file; compile time and memory grow with it */
-#define LIMIT_WASM_TABLE_ELEMENTS 100000 /* of one table; tables are host memory that no memory limit counts */
-#define LIMIT_WASM_TABLES 4              /* of one store */
-#define LIMIT_WASM_INSTANCES 4           /* of one store: guest, kernel, spare */
-#define LIMIT_WASM_MEMORIES 2            /* of one store: guest, kernel */
-#define LIMIT_WASM_STACK (512u * KIB)    /* of a guest's own frames */
-#define LIMIT_FIBER_STACK (1u * MIB)     /* the whole stack; what guests leave is room for host functions */
+#define LIMIT_WASM_GUEST_PAGES 1024         /* 64 MiB of the guest's own memory */
+#define LIMIT_WASM_KERNEL_PAGES 1024        /* 64 MiB of memory for what crosses the border */
+#define LIMIT_WASM_KERNEL_PAGES_LEAST 16    /* with which kernel memory begins */
+#define LIMIT_WASM_MODULE (64u * MIB)       /* bytes of a module file; compile time and memory grow with it */
+#define LIMIT_COMPILE_INLINE (32u * KIB)    /* bytes of a module that is compiled on the pool and not by a child */
+#define LIMIT_COMPILE_CPU_MS 60000          /* of a child that compiles one module */
+#define LIMIT_COMPILE_BYTES (2048ull * MIB) /* its memory */
+#define LIMIT_COMPILE_JOBS 8                /* such children at once, and no more than there are processors */
+#define LIMIT_ARTEFACT (1024ull * MIB)      /* bytes of one compiled module */
+#define LIMIT_CACHE (1024ull * MIB)         /* bytes of all that are kept */
+#define LIMIT_WASM_TABLE_ELEMENTS 100000    /* of one table; tables are host memory that no memory limit counts */
+#define LIMIT_WASM_TABLES 4                 /* of one store */
+#define LIMIT_WASM_INSTANCES 4              /* of one store: guest, kernel, spare */
+#define LIMIT_WASM_MEMORIES 2               /* of one store: guest, kernel */
+#define LIMIT_WASM_STACK (512u * KIB)       /* of a guest's own frames */
+#define LIMIT_FIBER_STACK (1u * MIB)        /* the whole stack; what guests leave is room for host functions */
 #define LIMIT_KERNEL_BLOCKS (512u * KIB) /* blocks, live and freed, of one kernel memory; each costs host memory too */
 #define LIMIT_EXTISM_VARS (1u * MIB)     /* keys, values and 48 bytes an entry */
 

@@ -68,6 +68,7 @@ void op_start(struct op *op, op_done_fn done, void *user, op_stop_fn stop, uint6
 	op->stop = stop;
 	op->timeout_ms = timeout_ms;
 	op->what = what;
+	op->stage = NULL;
 	error_clear(&op->error);
 	buffer_clear(&op->result);
 	/* Without memory for its deadline it must not run at all. It is ended by the next turn and not here, since the

@@ -35,6 +35,7 @@ struct op {
 	void *producer;  /* the producer's own */
 	struct timer deadline;
 	uint64_t timeout_ms; /* for the message of a missed deadline */
+	const char *stage;   /* what the producer is at, for a progress line: a static text or NULL */
 	const char *what;    /* static text that begins its messages, e.g. "sleep" */
 	struct list_node link;
 	struct capsule_error error; /* status CAPSULE_OK when it went well */

@@ -34,7 +34,7 @@ struct process {
 	struct timer timer;   /* the deadline, then the end of the grace time */
 	enum process_end end; /* PROCESS_EXITED until it is ended from outside */
 	uint64_t grace_ms;
-	char *program, *cwd; /* for messages */
+	char *program, *cwd;  /* for messages */
 	process_done_fn done; /* NULL: abandoned */
 	void *user;
 };
@@ -221,8 +221,7 @@ static enum capsule_status process_new(struct process **out, struct loop *loop, 
 	process->program = text_copy(span_text(spec->argv[0]));
 	process->cwd = text_copy(span_text(spec->cwd == NULL ? "/" : spec->cwd));
 	if (process->program == NULL || process->cwd == NULL ||
-		(spec->wall_ms != 0 &&
-			!loop_timer_arm(loop, &process->timer, loop_due_after(loop, spec->wall_ms))))
+		(spec->wall_ms != 0 && !loop_timer_arm(loop, &process->timer, loop_due_after(loop, spec->wall_ms))))
 		return error_set(err, CAPSULE_ENOMEM, "run %s: out of memory", spec->argv[0]);
 	*out = GIVE(process);
 	return CAPSULE_OK;
@@ -256,8 +255,8 @@ static enum capsule_status run(struct process *process, const struct process_spe
 		return error_os(err, errno, "make a pipe for the launcher of a child");
 	process->status_fd = ends[0];
 	told = ends[1];
-	status = spawn_launcher(&process->pid, spec,
-		&(struct spawn_ends){ .output = output, .error = error, .status = told }, err);
+	status = spawn_launcher(
+		&process->pid, spec, &(struct spawn_ends){ .output = output, .error = error, .status = told }, err);
 	if (status != CAPSULE_OK)
 		return status;
 	status = watch_end(process, err);

@@ -20,7 +20,7 @@
 /* Limits of the child, set by setrlimit() before it runs and inherited by its children. 0: as the runtime has it, which is
  * also the most that each can be. */
 struct process_limits {
-	uint64_t cpu_ms;       /* rounded up to seconds; the kernel ends it by SIGXCPU there, by SIGKILL a second later */
+	uint64_t cpu_ms; /* rounded up to seconds; the kernel ends it by SIGXCPU there, by SIGKILL a second later */
 	uint64_t memory_bytes; /* address space */
 	uint64_t file_bytes;   /* largest file that it may write; SIGXFSZ beyond */
 	uint64_t open_files;
@@ -53,14 +53,13 @@ struct process_result {
 	int code;
 	struct buffer output, error;        /* what was kept, raw; buffer_check() tells when memory ran out meanwhile */
 	uint64_t output_bytes, error_bytes; /* what was written */
-	int64_t cpu_ns; /* of the child and the children that it waited for */
+	int64_t cpu_ns;                     /* of the child and the children that it waited for */
 };
 
 struct process;
 
 /* `result` is borrowed and `failure` NULL, or the other way round. */
-typedef void (*process_done_fn)(
-	void *user, const struct process_result *result, const struct capsule_error *failure);
+typedef void (*process_done_fn)(void *user, const struct process_result *result, const struct capsule_error *failure);
 
 /** Start a child. `done` runs once from a later turn, when it has ended, SIGKILL was sent to what is left of its group, and its
  *  output is read. A grandchild that keeps the pipes open ends nobody's wait: reading stops with what is in them when the

@@ -23,7 +23,8 @@ static void limits_are_set_in_their_units(void **state)
 {
 	struct fixture *fixture = *state;
 	const struct process_limits limits = {
-		.cpu_ms = 2001, .memory_bytes = 100 << 20, .file_bytes = 5120, .open_files = 17 };
+		.cpu_ms = 2001, .memory_bytes = 100 << 20, .file_bytes = 5120, .open_files = 17
+	};
 	struct run run;
 
 	/* In this order: seconds soft and hard, KiB, blocks of 512 bytes, descriptors soft and hard. */

@@ -223,7 +223,8 @@ static void signals_are_as_in_a_fresh_process_whatever_the_embedder_does(void **
 static void it_gains_no_privileges_and_its_files_are_its_own(void **state)
 {
 	struct fixture *fixture = *state;
-	const char *const argv[] = { "/bin/sh", "-c", "/bin/grep NoNewPrivs /proc/self/status; umask; ulimit -c", NULL };
+	const char *const argv[] = { "/bin/sh", "-c", "/bin/grep NoNewPrivs /proc/self/status; umask; ulimit -c",
+		NULL };
 	const struct process_spec spec = fixture_spec(fixture, argv);
 	struct run run;
 
@@ -297,8 +298,7 @@ static void a_launcher_that_is_missing_is_told_at_once(void **state)
 	expect_refused(fixture, &spec, CAPSULE_ENOTFOUND,
 		"start /nonexistent/capsule-launch (is the installation complete?): No such file or directory");
 	spec.launcher = "/";
-	expect_refused(
-		fixture, &spec, CAPSULE_EIO, "start / (is the installation complete?): Permission denied");
+	expect_refused(fixture, &spec, CAPSULE_EIO, "start / (is the installation complete?): Permission denied");
 }
 
 static void arguments_that_are_too_long_are_told_at_once(void **state)

@@ -221,7 +221,8 @@ enum capsule_status spawn_explain(
 	struct capsule_error *err, const char *program, const char *cwd, const struct launch_failure *failure)
 {
 	static const char *const steps[LAUNCH_STEP_COUNT] = {
-		[LAUNCH_OPTIONS] = "capsule-launch is of another version than this library; install both from one build",
+		[LAUNCH_OPTIONS] =
+			"capsule-launch is of another version than this library; install both from one build",
 		[LAUNCH_PARENT] = "tie it to this process",
 		[LAUNCH_PRIVILEGES] = "keep it from gaining privileges",
 		[LAUNCH_FDS] = "arrange its descriptors",

@@ -36,11 +36,11 @@ static enum capsule_status check_path(const char *path, const char *from, struct
 	return CAPSULE_OK;
 }
 
-/* From the environment; *out stays NULL when nothing there names a home. */
-static enum capsule_status default_path(char **out, struct capsule_error *err)
+enum capsule_status home_default_path(char **out, struct capsule_error *err)
 {
 	const char *home = getenv("ASTRID_HOME"), *user = getenv("HOME");
 
+	*out = NULL;
 	if (home != NULL) {
 		if (check_path(home, "ASTRID_HOME", err) != CAPSULE_OK)
 			return CAPSULE_EINVAL;
@@ -60,7 +60,7 @@ enum capsule_status home_init(
 
 	*home = (struct home){ .loop = loop, .memory = memory, .lock_fd = -1 };
 	if (path == NULL) {
-		status = default_path(&home->path, err);
+		status = home_default_path(&home->path, err);
 	} else {
 		status = check_path(path, "home", err);
 		home->path = status == CAPSULE_OK ? text_copy(span_text(path)) : NULL;
@@ -72,6 +72,11 @@ enum capsule_status home_init(
 	if (home->socket_path == NULL || home->lock_path == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for the home's paths");
 	return CAPSULE_OK;
+}
+
+char *home_cache_path(const char *path)
+{
+	return join(path, "cache/capsules");
 }
 
 static enum capsule_status lock_taken(const struct home *home, int fd, struct capsule_error *err)

@@ -22,6 +22,12 @@ struct home {
 MUST_CHECK enum capsule_status home_init(
 	struct home *home, struct loop *loop, const char *path, bool memory, struct capsule_error *err);
 
+/** The folder for compiled modules in the home at `path`. Owned by the caller; NULL when out of memory. Threads: any. */
+char *home_cache_path(const char *path);
+
+/** The home that the environment names, NULL with *err empty when it names none. Owned by the caller. Errors: CAPSULE_EINVAL. */
+MUST_CHECK enum capsule_status home_default_path(char **out, struct capsule_error *err);
+
 /** Close the store and release the lock. */
 void home_fini(struct home *home);
 

@@ -162,6 +162,11 @@ const struct capsule_error *capsule_op_error(const struct capsule_op *op)
 	return op->complete ? &op->call.op.error : &none;
 }
 
+const char *capsule_op_stage(const struct capsule_op *op)
+{
+	return op->complete ? NULL : op->call.op.stage;
+}
+
 const char *capsule_op_result(const struct capsule_op *op, size_t *len)
 {
 	/* The terminator may need room: the handle is logically unchanged. */

@@ -292,9 +292,13 @@ static void a_load_can_be_given_up_at_any_turn(void **state)
 			for (int i = 0; i < turns && outcome.done == 0; i++)
 				(void)capsule_runtime_turn(fixture->runtime, -1);
 			if (way == 0 && outcome.done == 0) {
+				enum capsule_status status;
+
 				capsule_op_cancel(op);
-				assert_int_equal(capsule_op_wait(op, NULL), CAPSULE_ECANCELLED);
-				assert_null(capsule_op_capsule(op));
+				status = capsule_op_wait(
+					op, NULL); /* well when it was loaded already, and not told yet */
+				assert_true(status == CAPSULE_ECANCELLED || status == CAPSULE_OK);
+				assert_int_equal(capsule_op_capsule(op) != NULL, status == CAPSULE_OK);
 			}
 			capsule_op_free(op);
 			assert_in_range(outcome.done, 0, 1);

@@ -45,6 +45,8 @@ static enum capsule_status check_options(const struct capsule_runtime_options *o
 		status = check_time("call_cpu_ms", options->call_cpu_ms, err);
 	if (status == CAPSULE_OK)
 		status = check_time("call_wall_ms", options->call_wall_ms, err);
+	if (status == CAPSULE_OK)
+		status = check_time("compile_cpu_ms", options->compile_cpu_ms, err);
 	if (status != CAPSULE_OK)
 		return status;
 	if ((unsigned)options->log_level > CAPSULE_LOG_OFF)
@@ -53,6 +55,14 @@ static enum capsule_status check_options(const struct capsule_runtime_options *o
 	if (options->memory_pages > LIMIT_WASM_GUEST_PAGES)
 		return error_set(err, CAPSULE_EINVAL, "memory_pages is %u, %u is the most", options->memory_pages,
 			LIMIT_WASM_GUEST_PAGES);
+	if (options->kernel_pages != 0 &&
+		(options->kernel_pages < LIMIT_WASM_KERNEL_PAGES_LEAST ||
+			options->kernel_pages > LIMIT_WASM_KERNEL_PAGES))
+		return error_set(err, CAPSULE_EINVAL, "kernel_pages is %u, it may be %u to %u", options->kernel_pages,
+			LIMIT_WASM_KERNEL_PAGES_LEAST, LIMIT_WASM_KERNEL_PAGES);
+	if (options->libexec_dir != NULL && options->libexec_dir[0] != '/')
+		return error_set(err, CAPSULE_EINVAL, "libexec_dir is `%.256s`, expected an absolute path",
+			options->libexec_dir);
 	if (options->module_bytes > BUFFER_MAX / 2)
 		return error_set(err, CAPSULE_EINVAL, "module_bytes is %" PRIu64 ", %zu is the most",
 			options->module_bytes, BUFFER_MAX / 2);
@@ -60,6 +70,41 @@ static enum capsule_status check_options(const struct capsule_runtime_options *o
 		(options->principal[0] == '\0' || strlen(options->principal) >= ORIGIN_PRINCIPAL_MAX))
 		return error_set(err, CAPSULE_EINVAL, "principal must have 1 to %d bytes", ORIGIN_PRINCIPAL_MAX - 1);
 	return CAPSULE_OK;
+}
+
+/* Where compiled modules are kept, NULL for nowhere. */
+static enum capsule_status cache_folder(
+	const struct capsule_runtime *runtime, const char *asked, char **out, struct capsule_error *err)
+{
+	*out = NULL;
+	if (asked != NULL && asked[0] == '\0')
+		return CAPSULE_OK;
+	if (asked != NULL && asked[0] != '/')
+		return error_set(err, CAPSULE_EINVAL, "cache_dir is `%.256s`, expected an absolute path", asked);
+	if (asked == NULL && runtime->home.path == NULL)
+		return CAPSULE_OK;
+	*out = asked != NULL ? text_copy(span_text(asked)) : home_cache_path(runtime->home.path);
+	return *out != NULL ? CAPSULE_OK : error_set(err, CAPSULE_ENOMEM, "no memory for a runtime");
+}
+
+static enum capsule_status start_engine(
+	struct capsule_runtime *runtime, const struct capsule_runtime_options *options, struct capsule_error *err)
+{
+	HOLD(free_drop) char *cache = NULL;
+	struct wasm_options wasm = { .log = &runtime->log,
+		.cache_bytes = options->cache_bytes,
+		.libexec_dir = options->libexec_dir,
+		.compile_in_process = options->compile_in_process,
+		.compile_cpu_ms = options->compile_cpu_ms,
+		.compile_bytes = options->compile_bytes,
+		.compile_jobs = options->compile_jobs,
+		.no_signals = options->no_signal_handlers,
+		.guest_pages = options->memory_pages,
+		.kernel_pages = options->kernel_pages };
+	enum capsule_status status = cache_folder(runtime, options->cache_dir, &cache, err);
+
+	wasm.cache_dir = cache;
+	return status == CAPSULE_OK ? wasm_runtime_new(&runtime->wasm, runtime->loop, &wasm, err) : status;
 }
 
 static enum capsule_status runtime_fill(
@@ -80,7 +125,7 @@ static enum capsule_status runtime_fill(
 	if (status == CAPSULE_OK)
 		status = home_init(&runtime->home, runtime->loop, options->home, options->memory_store, err);
 	if (status == CAPSULE_OK)
-		status = wasm_runtime_new(&runtime->wasm, runtime->loop, NULL, err);
+		status = start_engine(runtime, options, err);
 	return status;
 }
 

@@ -5,6 +5,7 @@
 #define WASM_ACTIVATION_H
 
 #include "engine/wasm/instance.h"
+#include "engine/wasm/module_load.h"
 
 enum phase { PHASE_IDLE, PHASE_KERNEL, PHASE_GUEST, PHASE_INIT, PHASE_CALL };
 

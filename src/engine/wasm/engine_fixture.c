@@ -176,6 +176,7 @@ int engine_fixture_new(void **state)
 {
 	struct engine_fixture *fixture = calloc(1, sizeof *fixture);
 	const struct wasm_extra extra = { .rows = test_rows, .count = sizeof test_rows / sizeof test_rows[0] };
+	const struct wasm_options options = { .extra = &extra };
 
 	assert_non_null(fixture);
 	(void)snprintf(fixture->folder, sizeof fixture->folder, "/tmp/capsule-engine-XXXXXX");
@@ -185,7 +186,7 @@ int engine_fixture_new(void **state)
 	assert_int_equal(loop_new(&fixture->loop, &fixture->clock.clock, NULL), CAPSULE_OK);
 	assert_int_equal(kv_open_memory(&fixture->store, fixture->loop, NULL), CAPSULE_OK);
 	assert_int_equal(kv_scope_new(&fixture->scope, fixture->store, "default", CAPSULE_ID, NULL), CAPSULE_OK);
-	assert_int_equal(wasm_runtime_new(&fixture->runtime, fixture->loop, &extra, NULL), CAPSULE_OK);
+	assert_int_equal(wasm_runtime_new(&fixture->runtime, fixture->loop, &options, NULL), CAPSULE_OK);
 	keep_trap_handlers();
 	fixture->log = (struct log_sink){ .write = take_record, .user = fixture };
 	*state = fixture;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* A module described as JSON: what it imports and exports, its memory, and for each host function that it uses whether a call
  * would be let through. Compiles, runs nothing. */
-#include "engine/wasm/module.h"
+#include "engine/wasm/module_load.h"
 
 #include "base/cleanup.h"
 #include "base/json.h"
@@ -200,9 +200,9 @@ static void append_head(struct buffer *out, const struct inspection *inspection,
 {
 	buffer_append_text(out, "{");
 	append_member(out, "file", span_text(inspection->file));
-	buffer_printf(out, ",\"bytes\":%zu,\"blake3\":\"", module->bytes);
+	buffer_printf(out, ",\"bytes\":%zu,\"blake3\":\"", module->source->file_bytes);
 	for (size_t i = 0; i < HASH_LEN; i++)
-		buffer_printf(out, "%02x", module->hash[i]);
+		buffer_printf(out, "%02x", module->source->hash[i]);
 	buffer_append_text(out, "\",\"capsule\":");
 	if (inspection->env->manifest == NULL)
 		buffer_append_text(out, "null");
@@ -226,7 +226,7 @@ static void inspected(void *user, const struct module_inspected *module, const s
 	append_head(out, inspection, module);
 	append_imports(out, inspection, &module->imports);
 	append_exports(out, &module->exports);
-	append_memory(out, &module->scan);
+	append_memory(out, &module->source->scan);
 	append_host_functions(out, inspection, &module->imports);
 	buffer_append_text(out, "}");
 	if (buffer_check(out, &err) == CAPSULE_OK)
@@ -258,8 +258,8 @@ void wasm_inspect(struct wasm_runtime *runtime, const struct engine_env *env, co
 	op->producer = inspection;
 	op->stop = inspect_stopped;
 	inspection->load = module_inspect_start(runtime, env->dir, file,
-		env->limits.module_bytes != 0 ? env->limits.module_bytes : LIMIT_WASM_MODULE, inspected, inspection,
-		&err);
+		env->limits.module_bytes != 0 ? env->limits.module_bytes : LIMIT_WASM_MODULE, &op->stage, inspected,
+		inspection, &err);
 	if (inspection->load == NULL) {
 		op_fail(op, &err);
 		free(inspection);

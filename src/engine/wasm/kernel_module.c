@@ -6,7 +6,12 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
+#include "capsule_deps.h"
 #include "engine/wasm/instance.h"
+#include "engine/wasm/trap.h"
+
+#include <stdio.h>
+#include <time.h>
 
 /* Byte offsets into struct kernel_header. */
 static_assert(offsetof(struct kernel_header, input_offset) == 0, "the text below says 0");
@@ -99,7 +104,7 @@ static void append_waiting(struct buffer *out, const struct binding *binding, si
 }
 
 static enum capsule_status kernel_module_text(
-	struct buffer *out, const struct binding_table *table, struct capsule_error *err)
+	struct buffer *out, const struct binding_table *table, uint32_t pages, struct capsule_error *err)
 {
 	buffer_append_text(out,
 		"(module $" KERNEL_MODULE_NAME "\n"
@@ -112,7 +117,7 @@ static enum capsule_status kernel_module_text(
 		append_params(out, table->items[i].type);
 		buffer_append_text(out, " (result i32)))\n");
 	}
-	buffer_printf(out, "(memory (export \"memory\") 16 %u)\n", LIMIT_WASM_KERNEL_PAGES);
+	buffer_printf(out, "(memory (export \"memory\") %u %u)\n", LIMIT_WASM_KERNEL_PAGES_LEAST, pages);
 	buffer_append_text(out, plain_text);
 	for (size_t i = 0; i < table->count; i++)
 		if (waits(&table->items[i]))
@@ -155,43 +160,78 @@ static wasmtime_error_t *define_imports(wasmtime_linker_t *linker, const struct 
 	return error;
 }
 
-static wasmtime_error_t *compile(wasmtime_module_t **module, wasm_engine_t *engine, const struct buffer *text)
+static wasmtime_error_t *compile(struct wasm_runtime *runtime, const struct buffer *text)
 {
 	wasm_byte_vec_t bytes = { 0 };
 	wasmtime_error_t *error = wasmtime_wat2wasm((const char *)text->data, text->len, &bytes);
 
 	if (error == NULL) {
-		error = wasmtime_module_new(engine, (const uint8_t *)bytes.data, bytes.size, module);
+		error = wasmtime_module_new(
+			runtime->engine, (const uint8_t *)bytes.data, bytes.size, &runtime->kernel_module);
 		wasm_byte_vec_delete(&bytes);
 	}
 	return error;
 }
 
-enum capsule_status kernel_module_build(wasmtime_module_t **module, wasmtime_instance_pre_t **pre,
-	wasm_engine_t *engine, const struct binding_table *table, struct capsule_error *err)
+static void tell(const struct wasm_runtime *runtime, const struct capsule_error *note)
+{
+	if (note->status != CAPSULE_OK)
+		log_write(runtime->log, CAPSULE_LOG_WARN, NULL, span_text(note->text));
+}
+
+static void keep(const struct wasm_runtime *runtime, const struct artefact_seal *seal)
+{
+	wasm_byte_vec_t code;
+	struct capsule_error note;
+	wasmtime_error_t *error = wasmtime_module_serialize(runtime->kernel_module, &code);
+
+	if (error != NULL) {
+		wasmtime_error_delete(error);
+		return;
+	}
+	HOLD(fd_drop) int fd = cache_put(&runtime->cache, span_of(code.data, code.size), seal, &note);
+
+	wasm_byte_vec_delete(&code);
+	tell(runtime, &note);
+}
+
+/* From the cache, or compiled and then kept. It is our own text: compiling it here is safe and takes milliseconds. */
+static wasmtime_error_t *find_or_compile(struct wasm_runtime *runtime, const struct buffer *text)
+{
+	struct artefact_seal seal = { .module_bytes = text->len, .created = time(NULL), .name = "(kernel)" };
+	struct capsule_error note;
+	wasmtime_error_t *error;
+
+	deps_blake3(text->data, text->len, seal.module);
+	cache_key(seal.module, buffer_span(&runtime->description), seal.key);
+	(void)snprintf(seal.engine, sizeof seal.engine, "Wasmtime %s", WASMTIME_VERSION);
+	runtime->kernel_module = cache_load(&runtime->cache, seal.key, runtime->engine, &note);
+	tell(runtime, &note);
+	if (runtime->kernel_module != NULL)
+		return NULL;
+	error = compile(runtime, text);
+	if (error == NULL && runtime->cache.dir != NULL)
+		keep(runtime, &seal);
+	return error;
+}
+
+enum capsule_status kernel_module_build(struct wasm_runtime *runtime, struct capsule_error *err)
 {
 	HOLD(buffer_fini) struct buffer text = { 0 };
 	wasmtime_linker_t *linker;
 	wasmtime_error_t *error;
-	enum capsule_status status = kernel_module_text(&text, table, err);
+	enum capsule_status status = kernel_module_text(&text, &runtime->bindings, runtime->profile.kernel_pages, err);
 
 	if (status != CAPSULE_OK)
 		return status;
-	linker = wasmtime_linker_new(engine);
-	error = define_imports(linker, table);
+	linker = wasmtime_linker_new(runtime->engine);
+	error = define_imports(linker, &runtime->bindings);
 	if (error == NULL)
-		error = compile(module, engine, &text);
+		error = find_or_compile(runtime, &text);
 	if (error == NULL)
-		error = wasmtime_linker_instantiate_pre(linker, *module, pre);
+		error = wasmtime_linker_instantiate_pre(linker, runtime->kernel_module, &runtime->kernel);
 	wasmtime_linker_delete(linker);
 	if (error == NULL)
 		return CAPSULE_OK;
-	wasm_byte_vec_t message;
-
-	wasmtime_error_message(error, &message);
-	wasmtime_error_delete(error);
-	status = error_set(
-		err, CAPSULE_EINTERNAL, "the kernel module can't be built: %.*s", (int)message.size, message.data);
-	wasm_byte_vec_delete(&message);
-	return status;
+	return trap_error_text(err, CAPSULE_EINTERNAL, error, "the kernel module can't be built");
 }

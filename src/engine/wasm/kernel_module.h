@@ -5,7 +5,7 @@
 #ifndef WASM_KERNEL_MODULE_H
 #define WASM_KERNEL_MODULE_H
 
-#include "engine/wasm/binding.h"
+#include "engine/wasm/shared.h"
 
 /* Its name in backtraces, from which its frames are left out. */
 #define KERNEL_MODULE_NAME "capsule_kernel"
@@ -14,9 +14,8 @@
 #define KERNEL_WAIT "wait"
 #define KERNEL_FINISH "finish"
 
-/** Compile it for `engine` and resolve its imports: `*module` (wasmtime_module_delete) and `*pre`
- *  (wasmtime_instance_pre_delete) are the caller's. */
-MUST_CHECK enum capsule_status kernel_module_build(wasmtime_module_t **module, wasmtime_instance_pre_t **pre,
-	wasm_engine_t *engine, const struct binding_table *table, struct capsule_error *err);
+/** Fill runtime->kernel_module and runtime->kernel from its engine and bindings. The code comes from the cache where there is
+ *  one, and is kept there otherwise. */
+MUST_CHECK enum capsule_status kernel_module_build(struct wasm_runtime *runtime, struct capsule_error *err);
 
 #endif

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A compiled module: read, checked against what the host offers, compiled on the pool, shared by all instances that come from
- * the same bytes. */
+/* A compiled module that fits this host, shared by all instances that come from the same bytes. */
 #ifndef WASM_MODULE_H
 #define WASM_MODULE_H
 
-#include "engine/wasm/module_scan.h"
+#include "engine/wasm/module_source.h"
 #include "engine/wasm/shared.h"
-
-#define HASH_LEN 32
 
 /* An initialiser that runs once in a fresh instance, before the first call. */
 struct module_initializer {
@@ -31,34 +28,13 @@ struct wasm_module {
 	bool export_schemas; /* exports astrid_export_schemas: built with the project's own SDK */
 };
 
-/* A module on its way from a file to an instance. */
-struct module_load;
+/** The module that was made of these bytes, with one reference more; NULL when none is loaded. */
+struct wasm_module *module_known(struct wasm_runtime *shared, const uint8_t hash[HASH_LEN]);
 
-/** Read `file` (beneath the folder `dir` unless that is NULL; bounded by `limit_bytes`), hash, look up or compile, check. `done` runs once from the loop: with *module (one
- *  reference) or an error. `expected_hash` is 64 hex digits or NULL. Returns a handle that stays valid until done, for
- *  module_load_cancel(); NULL when out of memory (err filled, done will not run). */
-struct module_load *module_load_start(struct wasm_runtime *shared, const char *dir, const char *file,
-	uint64_t limit_bytes, const char *expected_hash,
-	void (*done)(void *user, struct wasm_module *module, const struct capsule_error *error), void *user,
-	struct capsule_error *err);
-
-/* A module as it was compiled, not checked against the host. Valid during the callback. */
-struct module_inspected {
-	wasm_importtype_vec_t imports;
-	wasm_exporttype_vec_t exports;
-	struct module_scan scan;
-	uint8_t hash[HASH_LEN];
-	size_t bytes;
-};
-
-/** As module_load_start(), for a look at the module: it need not fit this host, and is not kept. */
-struct module_load *module_inspect_start(struct wasm_runtime *shared, const char *dir, const char *file,
-	uint64_t limit_bytes,
-	void (*done)(void *user, const struct module_inspected *module, const struct capsule_error *error), void *user,
-	struct capsule_error *err);
-
-/** done() will not be called. */
-void module_load_cancel(struct module_load *load);
+/** Make a module of compiled code (taken, also on failure) that came from `source`, and enter it under its hash. One reference is
+ *  the caller's. NULL with `err` filled: CAPSULE_EMODULE (does not fit this host; says why), CAPSULE_ENOMEM. */
+struct wasm_module *module_make(struct wasm_runtime *shared, wasmtime_module_t *code,
+	const struct module_source *source, struct capsule_error *err);
 
 void module_unref(struct wasm_module *module);
 struct wasm_module *module_ref(struct wasm_module *module);

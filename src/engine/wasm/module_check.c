@@ -197,16 +197,17 @@ static void check_exports(struct wasm_module *module)
 	module->run_mismatch = found.run[0] != '\0' && !module->run_loop;
 }
 
-static enum capsule_status check_resources(const struct module_scan *scan, struct capsule_error *err)
+static enum capsule_status check_resources(
+	const struct module_scan *scan, uint32_t guest_pages, struct capsule_error *err)
 {
 	if (scan->memory_count > 1)
 		return error_set(err, CAPSULE_EMODULE, "the module defines %llu memories; one is the most",
 			(unsigned long long)scan->memory_count);
-	if (scan->memory_count == 1 && scan->memory_min > LIMIT_WASM_GUEST_PAGES)
+	if (scan->memory_count == 1 && scan->memory_min > guest_pages)
 		return error_set(err, CAPSULE_EMODULE,
 			"oom: the module declares a memory of %llu pages; the ceiling is %u pages (%u MiB). Link it with "
 			"a smaller initial memory",
-			(unsigned long long)scan->memory_min, LIMIT_WASM_GUEST_PAGES, LIMIT_WASM_GUEST_PAGES / 16);
+			(unsigned long long)scan->memory_min, guest_pages, guest_pages / 16);
 	if (scan->table_count > LIMIT_WASM_TABLES || scan->table_min > LIMIT_WASM_TABLE_ELEMENTS)
 		return error_set(err, CAPSULE_EMODULE,
 			"the module defines %llu tables, the largest of at least %llu elements; %u tables of %u elements "
@@ -219,7 +220,7 @@ static enum capsule_status check_resources(const struct module_scan *scan, struc
 enum capsule_status module_check(
 	struct wasm_module *module, const struct binding_table *table, struct capsule_error *err)
 {
-	enum capsule_status status = check_resources(&module->scan, err);
+	enum capsule_status status = check_resources(&module->scan, module->shared->profile.guest_pages, err);
 
 	if (status == CAPSULE_OK)
 		status = check_imports(module, table, err);

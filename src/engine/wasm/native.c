@@ -20,7 +20,7 @@ static wasm_trap_t *trap_oom(struct wasm_instance *instance)
 {
 	(void)error_set(&instance->failure, CAPSULE_ELIMIT,
 		"oom: out of memory: the kernel memory is at its ceiling of %u MiB or %u blocks",
-		LIMIT_WASM_KERNEL_PAGES / 16, LIMIT_KERNEL_BLOCKS);
+		instance->shared->profile.kernel_pages / 16, LIMIT_KERNEL_BLOCKS);
 	return instance_trap(instance);
 }
 

@@ -88,7 +88,7 @@ static enum capsule_status put_block(
 		return CAPSULE_OK;
 	return error_set(err, CAPSULE_ELIMIT,
 		"oom: the input of %zu bytes does not fit into the guest's kernel memory of %u MiB", bytes.len,
-		LIMIT_WASM_KERNEL_PAGES / 16);
+		capsule->shared->profile.kernel_pages / 16);
 }
 
 static enum capsule_status put_input(struct wasm_capsule *capsule, struct span input, struct capsule_error *err)

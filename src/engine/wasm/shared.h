@@ -4,12 +4,22 @@
 #define WASM_SHARED_H
 
 #include "engine/wasm/binding.h"
+#include "engine/wasm/cache.h"
+#include "engine/wasm/compile.h"
+#include "engine/wasm/profile.h"
 #include "engine/wasm/slab.h"
 #include "engine/wasm/ticker.h"
 #include "engine/wasm/wasm.h"
 
 struct wasm_runtime {
 	struct loop *loop;
+	const struct log_sink *log;
+	struct wasm_profile profile;
+	struct buffer description; /* of everything that compiled code depends on */
+	struct cache cache;
+	struct compiler compiler;
+	char *libexec_dir;
+	bool compile_in_process;
 	wasm_engine_t *engine;
 	struct slab *slab;
 	struct ticker *ticker;
@@ -19,7 +29,8 @@ struct wasm_runtime {
 	wasmtime_module_t *kernel_module;
 	wasmtime_instance_pre_t *kernel;
 	struct map modules;      /* BLAKE3 of the file -> struct wasm_module, those that are loaded now */
-	uint32_t jobs;           /* module loads on the pool; they use the engine */
+	struct list_node loads;  /* struct module_load */
+	uint32_t jobs;           /* how many those are; what is on the pool uses the engine */
 	struct list_node active; /* instances that ran since the last trim */
 	struct timer trim;       /* gives back the pages of idle stacks */
 };

@@ -11,11 +11,7 @@
 
 #define GUARD ((size_t)64 * KIB)
 #define STACK ((size_t)LIMIT_FIBER_STACK)
-#define AREA ((size_t)LIMIT_WASM_GUEST_PAGES * LIMIT_WASM_PAGE)
-#define SLOT (GUARD + STACK + AREA + GUARD + AREA)
 #define CHUNK_SLOTS 64
-
-static_assert(LIMIT_WASM_KERNEL_PAGES == LIMIT_WASM_GUEST_PAGES, "both areas of a slot have one size");
 
 struct slab_chunk {
 	struct slab_chunk *next;
@@ -25,17 +21,23 @@ struct slab_chunk {
 };
 
 struct slab {
+	size_t area;       /* bytes reserved for either memory: compiled code relies on one size for both */
+	size_t kernel_max; /* ceilings */
+	size_t guest_max;
 	struct slab_chunk *chunks;
 	struct list_node free_slots;
 	struct slab_slot *current;
 };
 
-enum capsule_status slab_new(struct slab **out, struct capsule_error *err)
+enum capsule_status slab_new(struct slab **out, const struct wasm_profile *profile, struct capsule_error *err)
 {
 	struct slab *slab = calloc(1, sizeof *slab);
 
 	if (slab == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for the slab of guests");
+	slab->guest_max = (size_t)profile->guest_pages * LIMIT_WASM_PAGE;
+	slab->kernel_max = (size_t)profile->kernel_pages * LIMIT_WASM_PAGE;
+	slab->area = slab->guest_max > slab->kernel_max ? slab->guest_max : slab->kernel_max;
 	list_init(&slab->free_slots);
 	*out = slab;
 	return CAPSULE_OK;
@@ -55,12 +57,17 @@ void slab_free(struct slab *slab)
 	free(slab);
 }
 
+static size_t slot_bytes(const struct slab *slab)
+{
+	return GUARD + STACK + slab->area + GUARD + slab->area;
+}
+
 static void slot_init(struct slab_slot *slot, struct slab *slab, uint8_t *base)
 {
 	slot->slab = slab;
 	slot->stack = base + GUARD;
 	slot->guest = (struct slab_area){ .slot = slot, .base = slot->stack + STACK };
-	slot->kernel = (struct slab_area){ .slot = slot, .base = slot->guest.base + AREA + GUARD };
+	slot->kernel = (struct slab_area){ .slot = slot, .base = slot->guest.base + slab->area + GUARD };
 	list_init(&slot->link);
 	list_append(&slab->free_slots, &slot->link);
 }
@@ -75,7 +82,7 @@ static enum capsule_status slab_grow(struct slab *slab, struct capsule_error *er
 	if (chunk == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for the book of guest slots");
 	for (; count > 0; count /= 4) {
-		chunk->bytes = count * SLOT + GUARD;
+		chunk->bytes = count * slot_bytes(slab) + GUARD;
 		base = mmap(NULL, chunk->bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (base != MAP_FAILED)
 			break;
@@ -84,10 +91,10 @@ static enum capsule_status slab_grow(struct slab *slab, struct capsule_error *er
 		return error_set(err, CAPSULE_ELIMIT,
 			"no address space for another capsule: each reserves %zu MiB; raise RLIMIT_AS (ulimit -v) or "
 			"vm.max_map_count",
-			SLOT / MIB);
+			slot_bytes(slab) / MIB);
 	chunk->base = base;
 	for (size_t i = 0; i < count; i++)
-		slot_init(&chunk->slots[i], slab, chunk->base + i * SLOT);
+		slot_init(&chunk->slots[i], slab, chunk->base + i * slot_bytes(slab));
 	chunk->next = slab->chunks;
 	slab->chunks = GIVE(chunk);
 	return CAPSULE_OK;
@@ -166,13 +173,17 @@ static uint8_t *area_get(void *env, size_t *size, size_t *capacity)
 	struct slab_area *area = env;
 
 	*size = area->size;
-	*capacity = AREA;
+	*capacity = area->slot->slab->area;
 	return area->base;
 }
 
 static size_t area_max(const struct slab_area *area)
 {
-	return area == &area->slot->guest && area->slot->guest_max < AREA ? area->slot->guest_max : AREA;
+	const struct slab *slab = area->slot->slab;
+
+	if (area != &area->slot->guest)
+		return slab->kernel_max;
+	return area->slot->guest_max < slab->guest_max ? area->slot->guest_max : slab->guest_max;
 }
 
 static wasmtime_error_t *area_grow(void *env, size_t size)
@@ -202,7 +213,7 @@ static wasmtime_error_t *memory_new(void *env, const wasm_memorytype_t *type, si
 		area = &slot->guest;
 	if (area == NULL)
 		return wasmtime_error_new("a module may have one memory of its own");
-	if (minimum > area_max(area) || reserved > AREA || guard > GUARD)
+	if (minimum > area_max(area) || reserved > slot->slab->area || guard > GUARD)
 		return wasmtime_error_new("oom: the memory that the module declares is above the ceiling");
 	error = area_protect(area, minimum);
 	if (error != NULL)
@@ -247,13 +258,6 @@ void slab_configure(struct slab *slab, wasm_config_t *config)
 	wasmtime_memory_creator_t memories = { .env = slab, .new_memory = memory_new };
 	wasmtime_stack_creator_t stacks = { .env = slab, .new_stack = stack_new };
 
-	wasmtime_config_memory_reservation_set(config, AREA);
-	wasmtime_config_memory_guard_size_set(config, GUARD);
-	wasmtime_config_memory_reservation_for_growth_set(config, 0);
-	wasmtime_config_memory_may_move_set(config, false);
-	wasmtime_config_memory_init_cow_set(config, false);
-	wasmtime_config_max_wasm_stack_set(config, LIMIT_WASM_STACK);
-	wasmtime_config_async_stack_size_set(config, STACK);
 	wasmtime_config_host_memory_creator_set(config, &memories);
 	wasmtime_config_host_stack_creator_set(config, &stacks);
 }

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/list.h"
+#include "engine/wasm/profile.h"
 #include <wasm.h>
 #include <wasmtime.h>
 
@@ -32,8 +33,9 @@ struct slab_slot {
 	struct slab_area guest, kernel;
 };
 
-/** Make a slab; nothing is reserved yet. Free it with slab_free() after the engine that was configured with it. */
-MUST_CHECK enum capsule_status slab_new(struct slab **out, struct capsule_error *err);
+/** Make a slab for memories up to the ceilings of `profile` (filled; borrowed for the call); nothing is reserved yet. Free it with slab_free() after the engine that was configured with it. */
+MUST_CHECK enum capsule_status slab_new(
+	struct slab **out, const struct wasm_profile *profile, struct capsule_error *err);
 void slab_free(struct slab *slab);
 
 /** Have the engine that `config` (borrowed) makes take stacks and memories from `slab` (borrowed until the engine is gone). */

@@ -21,9 +21,11 @@
 
 static int set_up(void **state)
 {
+	struct wasm_profile profile = { 0 };
 	struct slab *slab = NULL;
 
-	assert_int_equal(slab_new(&slab, NULL), CAPSULE_OK);
+	profile_fill(&profile);
+	assert_int_equal(slab_new(&slab, &profile, NULL), CAPSULE_OK);
 	*state = slab;
 	return 0;
 }

@@ -13,11 +13,26 @@ struct wasm_extra {
 	uint32_t count;
 };
 
+/* How the engine of a runtime is set up. Zero-initialised is a good set-up without a cache. Texts are copied. */
+struct wasm_options {
+	const struct wasm_extra *extra;
+	const struct log_sink
+		*log;          /* for problems of the cache; borrowed for the runtime's life, NULL: they are not told */
+	const char *cache_dir; /* where compiled modules are kept; NULL: nowhere */
+	uint64_t cache_bytes;  /* 0: LIMIT_CACHE */
+	const char *libexec_dir; /* NULL: looked for */
+	bool compile_in_process;
+	uint64_t compile_cpu_ms, compile_bytes; /* 0: the defaults */
+	uint32_t compile_jobs;
+	bool no_signals;
+	uint32_t guest_pages, kernel_pages; /* ceilings of the two memories; 0: the defaults */
+};
+
 /** Make what all capsules of one loop share: Wasmtime's engine, the address space slab, the ticker thread, the kernel module
- *  and the compiled modules. `loop` is borrowed and must outlive it; `extra` may be NULL. Errors: CAPSULE_ENOMEM,
+ *  and the compiled modules. `loop` is borrowed and must outlive it; `options` may be NULL. Errors: CAPSULE_ENOMEM,
  *  CAPSULE_EIO, CAPSULE_EINTERNAL. Threads: loop. */
 MUST_CHECK enum capsule_status wasm_runtime_new(
-	struct wasm_runtime **out, struct loop *loop, const struct wasm_extra *extra, struct capsule_error *err);
+	struct wasm_runtime **out, struct loop *loop, const struct wasm_options *options, struct capsule_error *err);
 
 /** Free it (taken; NULL is fine). Every engine must have been freed before. */
 void wasm_runtime_free(struct wasm_runtime *runtime);

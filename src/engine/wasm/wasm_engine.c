@@ -161,7 +161,7 @@ static void engine_load(struct engine *engine, struct op *op)
 		return;
 	}
 	capsule->loading = module_load_start(capsule->shared, capsule->env.dir, capsule->file,
-		capsule->env.limits.module_bytes, component_hash(capsule), module_loaded, capsule, &err);
+		capsule->env.limits.module_bytes, component_hash(capsule), &op->stage, module_loaded, capsule, &err);
 	if (capsule->loading == NULL)
 		load_failed(capsule, &err);
 }
@@ -286,7 +286,7 @@ int64_t wasm_capsule_cpu_ns(const struct engine *engine)
 /* So large that a time limit never comes, small enough to be added to a time in nanoseconds. */
 #define MS_MAX ((uint64_t)(INT64_MAX / NS_PER_MS / 4))
 
-static void default_limits(struct engine_limits *limits)
+static void default_limits(struct engine_limits *limits, uint32_t guest_pages)
 {
 	limits->call_cpu_ms = limits->call_cpu_ms < MS_MAX ? limits->call_cpu_ms : MS_MAX;
 	limits->call_wall_ms = limits->call_wall_ms < MS_MAX ? limits->call_wall_ms : MS_MAX;
@@ -294,8 +294,8 @@ static void default_limits(struct engine_limits *limits)
 		limits->call_cpu_ms = LIMIT_CALL_CPU_MS;
 	if (limits->call_wall_ms == 0)
 		limits->call_wall_ms = LIMIT_CALL_WALL_MS;
-	if (limits->memory_pages == 0 || limits->memory_pages > LIMIT_WASM_GUEST_PAGES)
-		limits->memory_pages = LIMIT_WASM_GUEST_PAGES;
+	if (limits->memory_pages == 0 || limits->memory_pages > guest_pages)
+		limits->memory_pages = guest_pages;
 	if (limits->queue_calls == 0)
 		limits->queue_calls = LIMIT_CALL_QUEUE;
 	if (limits->queue_bytes == 0)
@@ -317,7 +317,7 @@ enum capsule_status wasm_capsule_new(struct engine **out, struct wasm_runtime *r
 	capsule->env = *env;
 	capsule->per_call = env->manifest != NULL && env->manifest->components.count > 0 &&
 		env->manifest->components.items[0].instance == INSTANCE_PER_CALL;
-	default_limits(&capsule->env.limits);
+	default_limits(&capsule->env.limits, runtime->profile.guest_pages);
 	capsule->shared = runtime;
 	capsule->host = (struct host){ .capsule_id = env->capsule_id,
 		.manifest = env->manifest,
