@@ -37,7 +37,7 @@ struct capsule_runtime_options {
 	uint64_t module_bytes; /* largest module: 64 MiB */
 	/* Compiled code is kept as files, so that a module is compiled once. The folder is made (0700) when something is first
 	 * put into it; one that belongs to somebody else or that others may enter is not used, which is logged. */
-	const char *cache_dir; /* absolute; NULL: cache/capsules in the home; "": nothing is kept */
+	const char *cache_dir; /* absolute; NULL: cache/capsules in the home, nothing with memory_store; "": nothing */
 	uint64_t cache_bytes;  /* what it may hold; what was not used for longest goes first: 1 GiB */
 	/* Modules over 32 KiB are compiled by child processes, a few at once, each within these limits. */
 	bool compile_in_process; /* compile on a thread instead: no process is started, and none of these limits holds */

@@ -42,12 +42,17 @@ static void nothing_is_written_without_need(void **state)
 	const char *path = fixture_capsule(fixture, "frugal", "");
 	struct capsule *capsule;
 
-	restart_at_home(fixture);
+	fixture_restart(
+		fixture, (struct capsule_runtime_options){ .home = fixture_path(fixture, "home"), .cache_dir = "" });
 	capsule = fixture_load(fixture, path);
 	assert_string_equal(fixture_call(fixture, capsule, "quoted", "{}"), "\"x\"");
 	fixture_unload(fixture, capsule);
-	restart_at_home(fixture);
 	assert_false(exists(fixture, "home"));
+	restart_at_home(fixture);
+	assert_string_equal(fixture_call(fixture, fixture_load(fixture, path), "quoted", "{}"), "\"x\"");
+	assert_int_equal(mode_of(fixture, "home/cache/capsules"), 0700);
+	assert_false(exists(fixture, "home/capsule.db"));
+	assert_false(exists(fixture, "home/capsule.lock"));
 }
 
 static void the_first_write_makes_a_home_that_is_private(void **state)
@@ -112,7 +117,7 @@ static void a_bare_module_keeps_its_state_in_memory(void **state)
 		CAPSULE_OK);
 	assert_status(fixture, capsule_op_wait(op, fixture->err), CAPSULE_OK);
 	capsule_op_free(op);
-	assert_false(exists(fixture, "home"));
+	assert_false(exists(fixture, "home/capsule.db"));
 }
 
 static void a_second_runtime_of_this_process_is_refused(void **state)

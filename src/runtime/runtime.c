@@ -81,7 +81,7 @@ static enum capsule_status cache_folder(
 		return CAPSULE_OK;
 	if (asked != NULL && asked[0] != '/')
 		return error_set(err, CAPSULE_EINVAL, "cache_dir is `%.256s`, expected an absolute path", asked);
-	if (asked == NULL && runtime->home.path == NULL)
+	if (asked == NULL && (runtime->home.path == NULL || runtime->home.memory))
 		return CAPSULE_OK;
 	*out = asked != NULL ? text_copy(span_text(asked)) : home_cache_path(runtime->home.path);
 	return *out != NULL ? CAPSULE_OK : error_set(err, CAPSULE_ENOMEM, "no memory for a runtime");

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#define FOLDERS_ABOVE 2 /* that are made with the cache's own: cache/ in the home, and the home */
 #define USED_EVERY_S 60 /* how exactly the time of the last use is kept */
 
 /* A file mapped for reading. */
@@ -50,20 +51,22 @@ void cache_name(const uint8_t key[ARTEFACT_KEY], char name[CACHE_NAME])
 	memcpy(name + 2 * (size_t)ARTEFACT_KEY, CACHE_SUFFIX, sizeof CACHE_SUFFIX);
 }
 
-/* Make the folder and those above it that are missing. */
-static bool make_folders(const char *dir)
+/* Make the folder and, where they are missing, `above` of those above it. */
+static bool make_folders(const char *dir, int above)
 {
-	HOLD(free_drop) char *path = strdup(dir);
+	HOLD(free_drop) char *path = NULL;
+	char *slash;
 
-	if (path == NULL)
+	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
+		return true;
+	if (errno != ENOENT || above == 0)
 		return false;
-	for (char *slash = path + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
-		*slash = '\0';
-		if (mkdir(path, 0700) != 0 && errno != EEXIST)
-			return false;
-		*slash = '/';
-	}
-	return mkdir(path, 0700) == 0 || errno == EEXIST;
+	path = strdup(dir);
+	slash = path == NULL ? NULL : strrchr(path, '/');
+	if (slash == NULL)
+		return false;
+	*slash = '\0';
+	return make_folders(path, above - 1) && (mkdir(dir, 0700) == 0 || errno == EEXIST);
 }
 
 static enum capsule_status check_folder(const struct cache *cache, int fd, struct capsule_error *err)
@@ -92,7 +95,7 @@ int cache_folder(const struct cache *cache, bool make, struct capsule_error *err
 	error_clear(err);
 	if (fd < 0 && errno == ENOENT && !make)
 		return -1;
-	if (fd < 0 && errno == ENOENT && make_folders(cache->dir))
+	if (fd < 0 && errno == ENOENT && make_folders(cache->dir, FOLDERS_ABOVE))
 		fd = open(cache->dir, flags);
 	if (fd < 0) {
 		(void)error_os(err, errno, "the cache folder %.512s", cache->dir);

@@ -27,7 +27,7 @@ void cache_key(const uint8_t module[ARTEFACT_KEY], struct span description, uint
 void cache_name(const uint8_t key[ARTEFACT_KEY], char name[CACHE_NAME]);
 
 /** Open the folder; -1 when it does not exist and `make` is false, or with `err` filled: CAPSULE_EDENIED for one that is not
- *  ours alone (with what to change), CAPSULE_EIO. With `make` it and those above it are made (0700). The caller closes it. */
+ *  ours alone (with what to change), CAPSULE_EIO. With `make` it and up to two above it are made (0700). The caller closes it. */
 int cache_folder(const struct cache *cache, bool make, struct capsule_error *err);
 
 /** The compiled module of the entry `key`, NULL when there is none that is sound. An entry that was damaged is removed. `err` is
