@@ -48,24 +48,22 @@ static void terminated(int number)
 	say('t');
 }
 
-/* Not to be ended by SIGTERM, which it tells. */
-static int stubborn(void)
+_Noreturn static int hold(void)
 {
-	(void)signal(SIGTERM, terminated);
 	say('r');
 	for (;;)
 		(void)pause();
 }
 
-static int hold(void)
+/* Not to be ended by SIGTERM, which it tells. */
+_Noreturn static int stubborn(void)
 {
-	say('r');
-	for (;;)
-		(void)pause();
+	(void)signal(SIGTERM, terminated);
+	hold();
 }
 
 /* Two generations that ignore SIGTERM below one that does not. */
-static int tree(void)
+_Noreturn static int tree(void)
 {
 	int pid = fork();
 
@@ -73,13 +71,15 @@ static int tree(void)
 		(void)signal(SIGTERM, SIG_IGN);
 		(void)!fork();
 	}
-	return hold();
+	hold();
 }
 
 /* Leave somebody behind in the group. */
 static int orphan(void)
 {
-	return fork() == 0 ? hold() : 5;
+	if (fork() == 0)
+		hold();
+	return 5;
 }
 
 /* Leave somebody behind in a session of its own, who holds the output open until the standard input ends. */

@@ -41,9 +41,11 @@ int fixture_set_up(void **state)
 	struct fixture *fixture = calloc(1, sizeof *fixture);
 
 	assert_non_null(fixture);
+	clock_manual_init(&fixture->clock, 0);
+	assert_int_equal(loop_new(&fixture->loop, &fixture->clock.clock, NULL), CAPSULE_OK);
+	loop_free(fixture->loop); /* libuv keeps two descriptors once it has had a loop */
 	fixture->fds_before = count_fds();
 	fixture_paths(fixture);
-	clock_manual_init(&fixture->clock, 0);
 	assert_int_equal(loop_new(&fixture->loop, &fixture->clock.clock, NULL), CAPSULE_OK);
 	assert_int_equal(pipe2(fixture->ends, O_CLOEXEC), 0);
 	*state = fixture;

@@ -3,7 +3,6 @@
 #include "process/process_fixture.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>

@@ -131,7 +131,8 @@ static int set_attributes(posix_spawnattr_t *attributes)
 	sigset_t all, none;
 	int result;
 
-	(void)sigfillset(&all);
+	memset(&all, 0xff,
+		sizeof all); /* sigfillset() leaves out two of glibc's own, which the child would ignore then */
 	(void)sigemptyset(&none);
 	result = posix_spawnattr_setflags(
 		attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
