@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static void no_done(void *user, const struct process_result *result, const struct capsule_error *failure)
@@ -315,6 +316,32 @@ static void arguments_that_are_too_long_are_told_at_once(void **state)
 	free(argument);
 }
 
+/* Whatever step it is that has none left. */
+static void without_descriptors_nothing_is_started(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *const argv[] = { "/bin/true", NULL };
+	const struct process_spec spec = fixture_spec(fixture, argv);
+	struct process *process = NULL;
+	struct rlimit before, few;
+	int refused = 0;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (rlim_t limit = 0; process == NULL && limit < 100; limit++) {
+		enum capsule_status status;
+
+		few = (struct rlimit){ .rlim_cur = limit, .rlim_max = before.rlim_max };
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		status = process_start(&process, fixture->loop, &spec, no_done, NULL, NULL);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		assert_int_equal(status, process == NULL ? CAPSULE_EIO : CAPSULE_OK);
+		refused += status != CAPSULE_OK;
+	}
+	assert_non_null(process);
+	assert_true(refused > 10);
+	process_abandon(process);
+}
+
 static void expect_failure(
 	const struct fixture *fixture, const struct process_spec *spec, enum capsule_status status, const char *text)
 {
@@ -386,6 +413,7 @@ int main(void)
 		TEST(descriptors_that_can_not_be_passed_are_refused_at_once),
 		TEST(a_launcher_that_is_missing_is_told_at_once),
 		TEST(arguments_that_are_too_long_are_told_at_once),
+		TEST(without_descriptors_nothing_is_started),
 		TEST(a_program_that_can_not_run_is_told_with_the_reason),
 		TEST(a_folder_that_can_not_be_entered_is_told_with_the_reason),
 	};
