@@ -203,13 +203,13 @@ static void deadline_missed(struct timer *timer)
 	end_it(LIST_ENTRY(timer, struct process, timer), PROCESS_TIMEOUT);
 }
 
-static enum capsule_status process_new(struct process **out, struct loop *loop, const struct process_spec *spec,
-	process_done_fn done, void *user, struct capsule_error *err)
+/* With its deadline running. NULL when out of memory. */
+static struct process *process_new(struct loop *loop, const struct process_spec *spec, process_done_fn done, void *user)
 {
 	HOLD(process_drop) struct process *process = calloc(1, sizeof *process);
 
 	if (process == NULL)
-		return error_set(err, CAPSULE_ENOMEM, "run %s: out of memory", spec->argv[0]);
+		return NULL;
 	process->loop = loop;
 	list_init(&process->closer.link);
 	process->closer.close = end_with_loop;
@@ -220,11 +220,11 @@ static enum capsule_status process_new(struct process **out, struct loop *loop, 
 	process->user = user;
 	process->program = text_copy(span_text(spec->argv[0]));
 	process->cwd = text_copy(span_text(spec->cwd == NULL ? "/" : spec->cwd));
-	if (process->program == NULL || process->cwd == NULL ||
-		(spec->wall_ms != 0 && !loop_timer_arm(loop, &process->timer, loop_due_after(loop, spec->wall_ms))))
-		return error_set(err, CAPSULE_ENOMEM, "run %s: out of memory", spec->argv[0]);
-	*out = GIVE(process);
-	return CAPSULE_OK;
+	if (process->program == NULL || process->cwd == NULL)
+		return NULL;
+	if (spec->wall_ms != 0 && !loop_timer_arm(loop, &process->timer, loop_due_after(loop, spec->wall_ms)))
+		return NULL;
+	return GIVE(process);
 }
 
 /* Look at the end of the child that was just started. */
@@ -275,9 +275,10 @@ enum capsule_status process_start(struct process **out, struct loop *loop, const
 
 	if (spec->argv[0] == NULL)
 		return error_set(err, CAPSULE_EINVAL, "start a child: no program is named");
-	status = process_new(&process, loop, spec, done, user, err);
-	if (status == CAPSULE_OK)
-		status = run(process, spec, err);
+	process = process_new(loop, spec, done, user);
+	if (process == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "run %s: out of memory", spec->argv[0]);
+	status = run(process, spec, err);
 	if (status != CAPSULE_OK)
 		return status;
 	loop_closer_add(loop, &process->closer);

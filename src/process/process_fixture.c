@@ -91,10 +91,10 @@ static void done(void *user, const struct process_result *result, const struct c
 	run->calls++;
 	run->process = NULL;
 	assert_true((result == NULL) != (failure == NULL));
-	if (failure != NULL) {
+	if (failure != NULL)
 		(void)error_copy(&run->failure, failure);
+	if (result == NULL)
 		return;
-	}
 	run->result = *result;
 	run->output = text_of(&result->output);
 	run->error = text_of(&result->error);
