@@ -63,10 +63,11 @@ def need(tool):
 
 
 def snapshot(folder):
-    """Every path below `folder` with its content, to tell whether something was left behind."""
+    """Every path below `folder` with its content, to tell whether something was left behind; compiled code does not count."""
     folder = pathlib.Path(folder)
-    paths = sorted(folder.rglob("*")) if folder.exists() else []
-    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in paths}
+    paths = [path.relative_to(folder) for path in sorted(folder.rglob("*"))] if folder.exists() else []
+    kept = [path for path in paths if path.parts[0] != "cache"]
+    return {str(path): (folder / path).read_bytes() if (folder / path).is_file() else None for path in kept}
 
 
 def manifest(name="test", module="guest.wat", tools=(), more=""):
