@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
+#include <build_facts.h>
 #include <dlfcn.h>
 #include <limits.h>
 #include <stdio.h>

@@ -2,6 +2,7 @@
 #include "engine/wasm/profile.h"
 
 #include "base/limits.h"
+#include <build_facts.h>
 #include <stdlib.h>
 #include <wasmtime.h>
 
