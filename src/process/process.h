@@ -2,8 +2,8 @@
 /* Child processes: the one way in which anything of this program starts one. A child is started by posix_spawn of
  * capsule-launch (libexec/), which sets up what must hold before the program itself runs and then becomes it. It has a session
  * and a process group of its own, default signal handlers, umask 077, no core files, and gains no privileges. It is watched by
- * a pidfd, reads from a descriptor of the caller or nothing, writes into bounded buffers, has a deadline, and is killed with
- * its whole group when it ends, or when the thread that started it does, however that comes.
+ * a pidfd, reads from a descriptor of the caller or nothing, writes into bounded buffers and has a deadline. When it ends, what
+ * is left of its group is killed; it is killed itself when the thread that started it ends, however that comes.
  *
  * What leaves the group by a session of its own is out of reach, and so is a grandchild when this program is killed: that
  * takes a PID namespace around them. SIGCHLD is not touched, and only children of ours are waited for; but a program that
