@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Capsules: load one, call its tools, look at it, unload it. */
+/* Capsules: load one, call its tools, look at it, unload it. Every function with a status answers CAPSULE_EINVAL when a handle,
+ * the place for the operation, or announced bytes are NULL, and CAPSULE_ESTATE on a thread to which the runtime does not belong
+ * and inside the log function. */
 #ifndef CAPSULE_INSTANCE_H
 #define CAPSULE_INSTANCE_H
 
@@ -34,8 +36,9 @@ CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_load_module(struct ca
 	const char *file, const struct capsule_setting *settings, size_t count, capsule_done_fn done, void *user,
 	struct capsule_op **op, struct capsule_error *err);
 
-/** Unload `capsule`: its calls end with CAPSULE_ECANCELLED, its instance is gone, and after completion so is the handle. At
- *  once: CAPSULE_ESTATE (it is being unloaded already), CAPSULE_ENOMEM. */
+/** Unload `capsule`: its calls end with CAPSULE_ECANCELLED, its instance is gone, and after completion so is the handle, which must
+ *  not be used again: only until then is a second unload noticed. At once: CAPSULE_ESTATE (it is being unloaded already),
+ *  CAPSULE_ENOMEM. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_unload(
 	struct capsule *capsule, capsule_done_fn done, void *user, struct capsule_op **op, struct capsule_error *err);
 

@@ -20,7 +20,7 @@ enum capsule_log_level {
 
 /** Receives one record. `capsule` is the id of the capsule that it is about, NULL for the runtime; `message` is `len` bytes
  *  of UTF-8 without a terminator, which may hold control characters that a guest wrote. Both are borrowed for the call.
- *  Runs on the thread that drives the runtime; must not call back into it. */
+ *  Runs on the thread that drives the runtime; what it calls of that runtime is refused, except capsule_runtime_post(). */
 typedef void (*capsule_log_fn)(
 	void *user, enum capsule_log_level level, const char *capsule, const char *message, size_t len);
 

@@ -21,7 +21,7 @@ struct capsule_op;
 typedef void (*capsule_done_fn)(struct capsule_op *op, void *user);
 
 /** Let go of the handle (taken; NULL is fine). An operation that is still pending is cancelled and its done function is not
- *  called any more. */
+ *  called any more; an unload goes on. Allowed in every done function, the operation's own included. */
 CAPSULE_API void capsule_op_free(struct capsule_op *op);
 
 /** Ask for its end; it completes with CAPSULE_ECANCELLED in a later turn, unless it is complete already. */
@@ -36,7 +36,7 @@ CAPSULE_API const char *capsule_op_stage(const struct capsule_op *op);
 
 /** Turn the runtime until `op` is complete: for simple programs without a loop of their own. Returns the operation's status
  *  with its text in `err` (may be NULL), CAPSULE_ECANCELLED when somebody frees `op` meanwhile, or CAPSULE_ESTATE when called
- *  from inside a turn. */
+ *  from inside a turn or on a thread to which the runtime does not belong, CAPSULE_EINVAL for NULL. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_op_wait(struct capsule_op *op, struct capsule_error *err);
 
 /** Its outcome: CAPSULE_OK, or why it failed. Borrowed from `op`; an empty error while it is pending. */

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The runtime: one loop, one thread, any number of capsules. Several runtimes in one process are fine, one home is used by
- * one runtime at a time. A runtime belongs to the thread that turns it; only capsule_runtime_post() may be called from
- * others. The library keeps no globals of its own, prints nothing and never ends the process; Wasmtime, which it links,
- * installs handlers for SIGSEGV, SIGBUS, SIGILL and SIGFPE once (unless no_signal_handlers is set), and a panic inside that engine ends the process. */
+ * one runtime at a time. The library keeps no globals of its own, prints nothing and never ends the process; Wasmtime, which
+ * it links, installs handlers for SIGSEGV, SIGBUS, SIGILL and SIGFPE once (unless no_signal_handlers is set), and a panic
+ * inside that engine ends the process.
+ *
+ * A runtime, its capsules and its operations belong to one thread: the one that made it, until another one takes it over with
+ * capsule_runtime_adopt(). What is called on any other thread, or from inside the log function, changes nothing: functions with
+ * a status answer CAPSULE_ESTATE, capsule_runtime_turn() answers false, the others just return. Functions that only tell
+ * something do not look, and must not be called there. Only capsule_runtime_post() may be called from anywhere. After fork()
+ * the child must leave the runtimes of its parent alone, not even free them. */
 #ifndef CAPSULE_RUNTIME_H
 #define CAPSULE_RUNTIME_H
 
@@ -18,7 +24,9 @@ extern "C" {
 
 struct capsule_runtime;
 
-/* Zero-initialise, set `size` and what differs. Strings are copied. */
+/* Zero-initialise, set `size` and what differs. Strings are copied. Later releases append members: a program that was built
+ * against an earlier header gets the defaults for what it does not know, and one that was built against a later header is
+ * served as long as what this release does not know is zero. */
 struct capsule_runtime_options {
 	size_t size; /* sizeof(struct capsule_runtime_options) */
 	/* Absolute; NULL: $ASTRID_HOME, else $HOME/.astrid. Made (0700) when a capsule first uses its key-value state; from then
@@ -54,14 +62,23 @@ struct capsule_runtime_options {
 };
 
 /** Make a runtime. `options` is borrowed and may be NULL. Of the disk this touches the cache of compiled code and nothing else.
- *  Free it with capsule_runtime_free(). Errors: CAPSULE_EINVAL (an option, named), CAPSULE_ENOMEM, CAPSULE_EIO. */
+ *  Free it with capsule_runtime_free(). It belongs to the calling thread. Errors: CAPSULE_EINVAL (an option, named),
+ *  CAPSULE_ENOMEM, CAPSULE_EIO. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_runtime_new(
 	struct capsule_runtime **out, const struct capsule_runtime_options *options, struct capsule_error *err);
 
 /** End everything and free (taken; NULL is fine). Pending operations are cancelled, their done functions do not run; handles
- *  of operations become invalid. What was posted and did not run yet is dropped. From inside a turn it does nothing. May wait
- *  for work that can't be stopped (a module that is being compiled). */
+ *  of operations become invalid. What was posted and did not run yet is dropped. From inside a turn, or on a thread to which the
+ *  runtime does not belong, it does nothing. Other threads must have stopped posting. May wait for work that can't be stopped
+ *  (a module that is being compiled). */
 CAPSULE_API void capsule_runtime_free(struct capsule_runtime *runtime);
+
+/** Take `runtime` over, with everything that belongs to it and whatever is under way: from now on it belongs to the calling
+ *  thread. The caller sees to it that no other thread is inside a function of this runtime meanwhile, and that the previous
+ *  owner has finished with it (pthread_join() or a lock); only capsule_runtime_post() may go on. Errors: CAPSULE_EINVAL
+ *  (NULL), CAPSULE_ESTATE (a turn or the log function runs, on whichever thread). */
+CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_runtime_adopt(
+	struct capsule_runtime *runtime, struct capsule_error *err);
 
 /** A descriptor to poll for reading in a loop of your own, and how many milliseconds that loop may wait before it turns this
  *  runtime anyway: 0 at once, -1 for ever. Ask for the time again after each turn and after each call that starts
@@ -71,11 +88,11 @@ CAPSULE_API int capsule_runtime_timeout_ms(const struct capsule_runtime *runtime
 
 /** Make progress: waits at most `wait_ms` (0 not at all, -1 without limit) for something to do, does what can be done now and
  *  runs done functions. Guests run in slices of about a millisecond. Returns whether anything is left to do or to wait
- *  for. Called from inside a done function it does nothing and returns false. */
+ *  for. Called from inside a turn it does nothing and returns false. */
 CAPSULE_API bool capsule_runtime_turn(struct capsule_runtime *runtime, int wait_ms);
 
-/** Have `fn(arg)` run on the runtime's thread, in one of its next turns. Threads: any. Errors: CAPSULE_ENOMEM, CAPSULE_ELIMIT
- *  when 65,536 posts are waiting. */
+/** Have `fn(arg)` run on the runtime's thread, in one of its next turns. Threads: any, also from inside
+ *  the log function. Errors: CAPSULE_EINVAL (NULL), CAPSULE_ENOMEM, CAPSULE_ELIMIT when 65,536 posts are waiting. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_runtime_post(
 	struct capsule_runtime *runtime, void (*fn)(void *arg), void *arg, struct capsule_error *err);
 

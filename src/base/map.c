@@ -18,8 +18,8 @@ struct map_entry {
 	void *value; /* NULL in an empty entry, TOMBSTONE in a tombstone */
 };
 
-static char tombstone;
-#define TOMBSTONE ((void *)&tombstone)
+static const char tombstone;
+#define TOMBSTONE ((void *)(uintptr_t)&tombstone) /* only its address counts */
 
 static bool entry_live(const struct map_entry *entry)
 {

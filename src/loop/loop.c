@@ -37,6 +37,11 @@ static enum capsule_status loop_open(struct loop *loop, struct capsule_error *er
 	return loop_post_init(loop, err);
 }
 
+static void set_in_turn(struct loop *loop, bool in_turn)
+{
+	atomic_store_explicit(&loop->in_turn, in_turn, memory_order_relaxed);
+}
+
 static void loop_read_clock(struct loop *loop)
 {
 	loop->now_ns = clock_monotonic_ns(loop->clock);
@@ -93,7 +98,7 @@ void loop_free(struct loop *loop)
 {
 	if (loop == NULL)
 		return;
-	loop->in_turn = true; /* completions of jobs run below, as in a turn */
+	set_in_turn(loop, true); /* completions of jobs run below, as in a turn */
 	loop_post_close(loop);
 	/* Each time around, since such a completion may open a handle or submit another job. */
 	while (loop->uv_open && uv_loop_close(&loop->uv) == UV_EBUSY) {
@@ -153,7 +158,7 @@ int loop_fd(const struct loop *loop)
 
 bool loop_in_turn(const struct loop *loop)
 {
-	return loop->in_turn;
+	return atomic_load_explicit(&loop->in_turn, memory_order_relaxed);
 }
 
 /* Milliseconds for which poll() may wait: rounded up, 0 when due, -1 for never. */
@@ -344,9 +349,9 @@ bool loop_turn(struct loop *loop, int wait_ms)
 {
 	bool ran;
 
-	if (loop->in_turn)
+	if (loop_in_turn(loop))
 		return false;
-	loop->in_turn = true;
+	set_in_turn(loop, true);
 	loop_step(loop);
 	poll_when_needed(loop, wait_ms);
 	ran = loop_post_run(loop);
@@ -354,7 +359,7 @@ bool loop_turn(struct loop *loop, int wait_ms)
 	ran |= deliver_finished(loop);
 	ran |= run_fresh(loop);
 	run_spent(loop, ran);
-	loop->in_turn = false;
+	set_in_turn(loop, false);
 	return is_anything_pending(loop);
 }
 

@@ -58,7 +58,7 @@ int loop_timeout_ms(const struct loop *loop);
  *  is still pending in libuv, armed or queued. Not re-entrant: returns false inside itself. */
 bool loop_turn(struct loop *loop, int wait_ms);
 
-/** Whether the calling code runs inside loop_turn(). */
+/** Whether loop_turn() runs: on the loop's thread, whether the calling code is inside it. Threads: any. */
 bool loop_in_turn(const struct loop *loop);
 
 /** Queue `runnable` (borrowed until it runs). Fibers that used up their slice (`spent`) wait behind all that have not.

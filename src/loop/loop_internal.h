@@ -26,7 +26,7 @@ struct loop {
 	const struct clock *clock;
 	bool uv_open;
 	bool clock_is_real; /* a clock moved by hand says nothing about how long to wait */
-	bool in_turn;
+	atomic_bool in_turn; /* relaxed: another thread may ask by mistake */
 	bool firing; /* inside the step that fires timers */
 
 	int64_t now_ns; /* as last read; the clock is read once in `reads_every` steps, not before each */

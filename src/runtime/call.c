@@ -129,6 +129,17 @@ static enum capsule_status call_start(
 	return CAPSULE_OK;
 }
 
+static enum capsule_status enter(const struct capsule *capsule, const void *out, const char *function,
+	const void *bytes, size_t len, struct capsule_error *err)
+{
+	enum capsule_status status = runtime_enter(capsule == NULL ? NULL : capsule->runtime, out, function, err);
+
+	if (status == CAPSULE_OK && bytes == NULL && len > 0)
+		return error_set(
+			err, CAPSULE_EINVAL, "%s(): %zu bytes are announced, but they are NULL", function, len);
+	return status;
+}
+
 enum capsule_status capsule_call(struct capsule *capsule, const char *name, const char *arguments, size_t len,
 	capsule_done_fn done, void *user, struct capsule_op **out, struct capsule_error *err)
 {
@@ -138,7 +149,9 @@ enum capsule_status capsule_call(struct capsule *capsule, const char *name, cons
 
 	if (err == NULL)
 		err = &local;
-	error_clear(err);
+	status = enter(capsule, out, "capsule_call", arguments, len, err);
+	if (status != CAPSULE_OK)
+		return status;
 	if (name == NULL || name[0] == '\0')
 		return error_set(err, CAPSULE_EINVAL, "no tool is named");
 	status = find_tool(capsule, name, err);
@@ -161,10 +174,13 @@ enum capsule_status capsule_call_export(struct capsule *capsule, const char *nam
 {
 	struct capsule_error local;
 	struct capsule_op *op;
+	enum capsule_status status;
 
 	if (err == NULL)
 		err = &local;
-	error_clear(err);
+	status = enter(capsule, out, "capsule_call_export", input, len, err);
+	if (status != CAPSULE_OK)
+		return status;
 	if (name == NULL || name[0] == '\0')
 		return error_set(err, CAPSULE_EINVAL, "no export is named");
 	if (len > LIMIT_PAYLOAD)

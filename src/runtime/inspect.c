@@ -58,13 +58,16 @@ static enum capsule_status fill(struct inspected *inspected, const char *path, s
 enum capsule_status capsule_inspect(struct capsule_runtime *runtime, const char *path, capsule_done_fn done, void *user,
 	struct capsule_op **out, struct capsule_error *err)
 {
-	HOLD(inspection_drop) struct inspected *inspected = calloc(1, sizeof *inspected);
+	HOLD(inspection_drop) struct inspected *inspected = NULL;
+	enum capsule_status status = runtime_enter(runtime, out, "capsule_inspect", err);
 	struct capsule_error failure;
 	struct capsule_op *op;
 
-	error_clear(err);
+	if (status != CAPSULE_OK)
+		return status;
 	if (path == NULL || path[0] == '\0')
 		return error_set(err, CAPSULE_EINVAL, "no capsule is named");
+	inspected = calloc(1, sizeof *inspected);
 	op = operation_new(runtime, OPERATION_INSPECT, done, user, err);
 	if (inspected == NULL || op == NULL) {
 		if (op != NULL)

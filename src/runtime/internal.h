@@ -8,10 +8,17 @@
 #include "runtime/home.h"
 #include <capsule/capsule.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 struct capsule_runtime {
+	_Atomic pthread_t owner; /* the thread that may call */
+	atomic_bool logging;     /* inside the embedder's log function, from where nobody may */
 	struct loop *loop;
 	struct wasm_runtime *wasm;
 	struct log_sink log;
+	capsule_log_fn write_log; /* the embedder's, behind `log` */
+	void *log_user;
 	struct engine_limits limits;
 	struct home home;
 	char *principal;
@@ -55,6 +62,34 @@ struct capsule_op {
 	struct buffer input;     /* of a call: its name, a zero byte, the arguments */
 	struct engine_call call; /* its op is the operation, whatever the kind */
 };
+
+/** Whether the calling code may use `runtime` now. The first thing that every public function asks that changes something:
+ *  a nanosecond or two. Threads: any. */
+static inline bool runtime_usable(const struct capsule_runtime *runtime)
+{
+	return pthread_equal(atomic_load_explicit(&runtime->owner, memory_order_relaxed), pthread_self()) != 0 &&
+		!atomic_load_explicit(&runtime->logging, memory_order_relaxed);
+}
+
+/** Why not, for the public `function`. Errors: CAPSULE_EINVAL (`runtime` or `out` is NULL), CAPSULE_ESTATE. Threads: any. */
+enum capsule_status runtime_refuse(
+	const struct capsule_runtime *runtime, const void *out, const char *function, struct capsule_error *err);
+
+/** Both in one, for functions that give something back in `out`. */
+MUST_CHECK static inline enum capsule_status runtime_enter(
+	const struct capsule_runtime *runtime, const void *out, const char *function, struct capsule_error *err)
+{
+	error_clear(err);
+	if (runtime != NULL && out != NULL && runtime_usable(runtime))
+		return CAPSULE_OK;
+	return runtime_refuse(runtime, out, function, err);
+}
+
+/** Let `runtime` belong to the calling thread. */
+void runtime_own(struct capsule_runtime *runtime);
+
+/** capsule_log_fn in front of the embedder's; `user` is the runtime. */
+void runtime_log(void *user, enum capsule_log_level level, const char *capsule, const char *message, size_t len);
 
 /** A handle in the runtime's list. NULL when out of memory. */
 struct capsule_op *operation_new(struct capsule_runtime *runtime, enum operation kind, capsule_done_fn done, void *user,

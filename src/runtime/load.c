@@ -210,11 +210,13 @@ static struct capsule_op *load_begin(
 enum capsule_status capsule_load(struct capsule_runtime *runtime, const char *dir, capsule_done_fn done, void *user,
 	struct capsule_op **out, struct capsule_error *err)
 {
+	enum capsule_status status = runtime_enter(runtime, out, "capsule_load", err);
 	struct capsule_op *op;
 	struct capsule_error failure;
 	const char *file = NULL;
 
-	error_clear(err);
+	if (status != CAPSULE_OK)
+		return status;
 	if (dir == NULL || dir[0] == '\0')
 		return error_set(err, CAPSULE_EINVAL, "no folder is named");
 	op = load_begin(runtime, done, user, err);
@@ -258,11 +260,14 @@ enum capsule_status capsule_load_module(struct capsule_runtime *runtime, const c
 {
 	struct capsule_op *op;
 	const char *slash;
-	enum capsule_status status;
+	enum capsule_status status = runtime_enter(runtime, out, "capsule_load_module", err);
 
-	error_clear(err);
+	if (status != CAPSULE_OK)
+		return status;
 	if (file == NULL || file[0] == '\0')
 		return error_set(err, CAPSULE_EINVAL, "no module file is named");
+	if (settings == NULL && count > 0)
+		return error_set(err, CAPSULE_EINVAL, "%zu settings are announced, but they are NULL", count);
 	op = load_begin(runtime, done, user, err);
 	if (op == NULL)
 		return CAPSULE_ENOMEM;
@@ -282,9 +287,12 @@ enum capsule_status capsule_load_module(struct capsule_runtime *runtime, const c
 enum capsule_status capsule_unload(
 	struct capsule *capsule, capsule_done_fn done, void *user, struct capsule_op **out, struct capsule_error *err)
 {
+	enum capsule_status status = runtime_enter(
+		capsule == NULL ? NULL : capsule->runtime, out, "capsule_unload", err);
 	struct capsule_op *op;
 
-	error_clear(err);
+	if (status != CAPSULE_OK)
+		return status;
 	if (capsule->unloading)
 		return error_set(err, CAPSULE_ESTATE, "capsule '%s' is being unloaded already", capsule->id);
 	op = operation_new(capsule->runtime, OPERATION_UNLOAD, done, user, err);

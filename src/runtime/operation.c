@@ -117,7 +117,7 @@ void operation_done(struct op *op, void *user)
 
 void capsule_op_free(struct capsule_op *op)
 {
-	if (op == NULL)
+	if (op == NULL || !runtime_usable(op->runtime))
 		return;
 	if (!op->complete) {
 		op_fini(&op->call.op);
@@ -131,7 +131,8 @@ void capsule_op_free(struct capsule_op *op)
 
 void capsule_op_cancel(struct capsule_op *op)
 {
-	op_cancel(&op->call.op);
+	if (op != NULL && runtime_usable(op->runtime))
+		op_cancel(&op->call.op);
 }
 
 bool capsule_op_done(const struct capsule_op *op)
@@ -141,9 +142,11 @@ bool capsule_op_done(const struct capsule_op *op)
 
 enum capsule_status capsule_op_wait(struct capsule_op *op, struct capsule_error *err)
 {
-	struct capsule_runtime *runtime = op->runtime;
+	struct capsule_runtime *runtime = op == NULL ? NULL : op->runtime;
+	enum capsule_status status = runtime_enter(runtime, op, "capsule_op_wait", err);
 
-	error_clear(err);
+	if (status != CAPSULE_OK)
+		return status;
 	if (loop_in_turn(runtime->loop))
 		return error_set(err, CAPSULE_ESTATE, "capsule_op_wait() can't be called from inside a turn");
 	if (op->complete)

@@ -112,7 +112,9 @@ static enum capsule_status runtime_fill(
 {
 	enum capsule_status status;
 
-	runtime->log = (struct log_sink){ options->log, options->log_user, options->log_level };
+	runtime->write_log = options->log;
+	runtime->log_user = options->log_user;
+	runtime->log = (struct log_sink){ options->log == NULL ? NULL : runtime_log, runtime, options->log_level };
 	runtime->limits = (struct engine_limits){ .call_cpu_ms = options->call_cpu_ms,
 		.call_wall_ms = options->call_wall_ms,
 		.memory_pages = options->memory_pages,
@@ -137,6 +139,8 @@ enum capsule_status capsule_runtime_new(
 	enum capsule_status status;
 
 	error_clear(err);
+	if (out == NULL)
+		return error_set(err, CAPSULE_EINVAL, "there is no place for the runtime, it may not be NULL");
 	if (options == NULL)
 		options = &defaults;
 	status = check_options(options, err);
@@ -145,6 +149,7 @@ enum capsule_status capsule_runtime_new(
 	runtime = calloc(1, sizeof *runtime);
 	if (runtime == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for a runtime");
+	runtime_own(runtime);
 	list_init(&runtime->capsules);
 	list_init(&runtime->ops);
 	list_init(&runtime->spare);
@@ -191,7 +196,7 @@ static void free_spare(struct capsule_runtime *runtime)
 
 void capsule_runtime_free(struct capsule_runtime *runtime)
 {
-	if (runtime == NULL || (runtime->loop != NULL && loop_in_turn(runtime->loop)))
+	if (runtime == NULL || !runtime_usable(runtime) || (runtime->loop != NULL && loop_in_turn(runtime->loop)))
 		return;
 	if (runtime->loop != NULL)
 		loop_post_close(runtime->loop); /* the turns below must not run code of the embedder */
@@ -217,12 +222,15 @@ int capsule_runtime_timeout_ms(const struct capsule_runtime *runtime)
 
 bool capsule_runtime_turn(struct capsule_runtime *runtime, int wait_ms)
 {
-	return loop_turn(runtime->loop, wait_ms);
+	return runtime != NULL && runtime_usable(runtime) && loop_turn(runtime->loop, wait_ms);
 }
 
 enum capsule_status capsule_runtime_post(
 	struct capsule_runtime *runtime, void (*fn)(void *arg), void *arg, struct capsule_error *err)
 {
 	error_clear(err);
+	if (runtime == NULL || fn == NULL)
+		return error_set(err, CAPSULE_EINVAL, "capsule_runtime_post(): no %s is given",
+			runtime == NULL ? "runtime" : "function");
 	return loop_post(runtime->loop, fn, arg, err);
 }
