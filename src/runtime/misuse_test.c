@@ -421,6 +421,64 @@ static void nothing_in_the_place_of_a_handle_is_refused(void **state)
 	capsule_op_free(op);
 }
 
+#define FIRST_SIZE (offsetof(struct capsule_runtime_options, module_bytes) + sizeof(uint64_t)) /* of release 0.1.0 */
+
+/* Whether a runtime is made from `size` bytes of options in a block of just that size, the byte at `set` of them not zero. */
+static enum capsule_status try_size(struct fixture *fixture, size_t size, size_t set)
+{
+	const struct capsule_runtime_options options = { .size = size, .memory_store = true };
+	unsigned char *block = calloc(1, size);
+	struct capsule_runtime *runtime = NULL;
+	enum capsule_status status;
+
+	assert_non_null(block);
+	memcpy(block, &options, size < sizeof options ? size : sizeof options);
+	if (set > 0)
+		block[set] = 1;
+	status = capsule_runtime_new(&runtime, (const struct capsule_runtime_options *)(void *)block, fixture->err);
+	assert_int_equal(runtime != NULL, status == CAPSULE_OK);
+	capsule_runtime_free(runtime);
+	free(block);
+	return status;
+}
+
+static void options_of_every_release_are_taken_and_no_other_size(void **state)
+{
+	struct fixture *fixture = *state;
+	const size_t known = sizeof(struct capsule_runtime_options);
+
+	for (size_t size = sizeof size; size <= known + 64; size++) {
+		bool right = size >= FIRST_SIZE && size % _Alignof(struct capsule_runtime_options) == 0;
+
+		assert_status(fixture, try_size(fixture, size, 0), right ? CAPSULE_OK : CAPSULE_EINVAL);
+		if (!right)
+			assert_says(fixture, "options.size is");
+	}
+	assert_status(fixture, try_size(fixture, 4096, 0), CAPSULE_OK);
+	assert_status(fixture, try_size(fixture, 4104, 0), CAPSULE_EINVAL);
+	for (size_t set = known; set < known + 64; set += 9) {
+		assert_status(fixture, try_size(fixture, known + 64, set), CAPSULE_EINVAL);
+		assert_says(fixture, "does not know");
+	}
+	assert_status(fixture, try_size(fixture, 4096, 4095), CAPSULE_EINVAL);
+}
+
+static void the_options_of_an_older_program_take_effect(void **state)
+{
+	struct fixture *fixture = *state;
+	struct fixture older = *fixture;
+	struct capsule_runtime_options *options = malloc(FIRST_SIZE);
+	const struct capsule_runtime_options wanted = { .size = FIRST_SIZE, .memory_store = true, .module_bytes = 100 };
+
+	assert_non_null(options);
+	memcpy((void *)options, &wanted, FIRST_SIZE);
+	assert_status(fixture, capsule_runtime_new(&older.runtime, options, fixture->err), CAPSULE_OK);
+	free(options);
+	assert_int_equal(fixture_load_fails(&older, fixture_capsule(fixture, "small", "")), CAPSULE_ELIMIT);
+	assert_says(fixture, "limit of 100 bytes");
+	capsule_runtime_free(older.runtime);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
@@ -434,6 +492,8 @@ int main(void)
 		TEST(a_capsule_that_is_being_unloaded_takes_no_call_and_no_second_unload),
 		TEST(a_spinning_call_can_be_freed_from_the_done_function_of_another),
 		TEST(nothing_in_the_place_of_a_handle_is_refused),
+		TEST(options_of_every_release_are_taken_and_no_other_size),
+		TEST(the_options_of_an_older_program_take_effect),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,21 +10,30 @@
 
 #define OPTIONS_SIZE_MAX 4096 /* a larger one is no size but a variable that nobody set */
 
-/* A later release appends members; a program built against it tells a larger size, and gets what is known here only when it
- * asks for nothing else. */
-static enum capsule_status check_size(const struct capsule_runtime_options *options, struct capsule_error *err)
-{
-	const uint8_t *bytes = (const uint8_t *)options;
+/* What the first release had, up to module_bytes: no program tells a smaller size. */
+#define OPTIONS_SIZE_FIRST (offsetof(struct capsule_runtime_options, module_bytes) + sizeof(uint64_t))
 
-	if (options->size < sizeof *options || options->size > OPTIONS_SIZE_MAX)
+/* Each release appends members, and so that the size grows: none may hide in the padding of the one before. A program built
+ * against an earlier release tells a smaller size, the rest has its defaults; one built against a later release tells a larger
+ * one, and gets what is known here when it asks for nothing else. */
+static enum capsule_status take_options(
+	struct capsule_runtime_options *out, const struct capsule_runtime_options *given, struct capsule_error *err)
+{
+	const uint8_t *bytes = (const uint8_t *)given;
+	size_t size = given->size;
+
+	if (size < OPTIONS_SIZE_FIRST || size > OPTIONS_SIZE_MAX ||
+		size % _Alignof(struct capsule_runtime_options) != 0)
 		return error_set(err, CAPSULE_EINVAL,
-			"options.size is %zu, expected %zu: set it to sizeof(struct capsule_runtime_options)",
-			options->size, sizeof *options);
-	for (size_t i = sizeof *options; i < options->size; i++)
+			"options.size is %zu, expected %zu: set it to sizeof(struct capsule_runtime_options)", size,
+			sizeof *given);
+	for (size_t i = sizeof *given; i < size; i++)
 		if (bytes[i] != 0)
 			return error_set(err, CAPSULE_EINVAL,
 				"options hold settings that this release does not know, at byte %zu of options.size %zu",
-				i, options->size);
+				i, size);
+	memset(out, 0, sizeof *out);
+	memcpy(out, given, size < sizeof *out ? size : sizeof *out);
 	return CAPSULE_OK;
 }
 
@@ -39,10 +48,8 @@ static enum capsule_status check_time(const char *name, uint64_t ms, struct caps
 
 static enum capsule_status check_options(const struct capsule_runtime_options *options, struct capsule_error *err)
 {
-	enum capsule_status status = check_size(options, err);
+	enum capsule_status status = check_time("call_cpu_ms", options->call_cpu_ms, err);
 
-	if (status == CAPSULE_OK)
-		status = check_time("call_cpu_ms", options->call_cpu_ms, err);
 	if (status == CAPSULE_OK)
 		status = check_time("call_wall_ms", options->call_wall_ms, err);
 	if (status == CAPSULE_OK)
@@ -134,16 +141,17 @@ static enum capsule_status runtime_fill(
 enum capsule_status capsule_runtime_new(
 	struct capsule_runtime **out, const struct capsule_runtime_options *options, struct capsule_error *err)
 {
-	const struct capsule_runtime_options defaults = { .size = sizeof defaults };
+	struct capsule_runtime_options taken = { .size = sizeof taken };
 	struct capsule_runtime *runtime;
-	enum capsule_status status;
+	enum capsule_status status = CAPSULE_OK;
 
 	error_clear(err);
 	if (out == NULL)
 		return error_set(err, CAPSULE_EINVAL, "there is no place for the runtime, it may not be NULL");
-	if (options == NULL)
-		options = &defaults;
-	status = check_options(options, err);
+	if (options != NULL)
+		status = take_options(&taken, options, err);
+	if (status == CAPSULE_OK)
+		status = check_options(&taken, err);
 	if (status != CAPSULE_OK)
 		return status;
 	runtime = calloc(1, sizeof *runtime);
@@ -154,7 +162,7 @@ enum capsule_status capsule_runtime_new(
 	list_init(&runtime->ops);
 	list_init(&runtime->spare);
 	runtime->home.lock_fd = -1;
-	status = runtime_fill(runtime, options, err);
+	status = runtime_fill(runtime, &taken, err);
 	if (status != CAPSULE_OK) {
 		capsule_runtime_free(runtime);
 		return status;
