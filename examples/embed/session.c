@@ -4,6 +4,7 @@
  *
  * Usage: session [-c CPU_MS] DIR       tools of the capsule in the folder DIR
  *        session [-c CPU_MS] FILE      exports of a module */
+#define _POSIX_C_SOURCE 200809L
 #include <capsule/capsule.h>
 
 #include <stdio.h>
@@ -78,11 +79,13 @@ static void read_lines(struct capsule *capsule, struct capsule_error *error)
 	size_t room = 0;
 
 	while (getline(&line, &room, stdin) > 0) {
-		char *rest = line, *name;
+		char *input;
 
 		line[strcspn(line, "\n")] = '\0';
-		name = strsep(&rest, " ");
-		call(capsule, bare, name, rest != NULL ? rest : "", error);
+		input = strchr(line, ' ');
+		if (input != NULL)
+			*input++ = '\0';
+		call(capsule, bare, line, input != NULL ? input : "", error);
 	}
 	free(line);
 }

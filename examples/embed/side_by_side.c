@@ -3,6 +3,7 @@
  * second is called every few milliseconds. Prints how many answers came meanwhile and how long the slowest took.
  *
  * Usage: side_by_side FOLDER_OF_CAPSULES [CPU_MS]      (FOLDER has the examples spinner and hello) */
+#define _POSIX_C_SOURCE 200809L
 #include <capsule/capsule.h>
 
 #include <inttypes.h>
