@@ -6,20 +6,17 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
 from conftest import ROOT, TIMEOUT_S, need
-from embedding import program, session
+from embedding import EMBED, compile_program, execute, library_flags, program, python_environment, session
 
 EXAMPLES = ROOT / "examples"
 CAPSULES = EXAMPLES / "capsules"
 NAMES = sorted(path.parent.name for path in CAPSULES.glob("*/Capsule.toml"))
 MIB = 1024 * 1024
-
-
-def execute(*command, **options):
-    return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, **options)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -186,7 +183,33 @@ def test_without_a_linker_it_says_what_to_install(tmp_path):
     assert "wasm-ld" in made.stderr and "apt-get install clang lld" in made.stderr
 
 
-# Embedding programs and demo
+# Embedding programs
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EMBED.glob("*.c")))
+def test_a_stranger_compiles_it_without_a_warning(name, tmp_path):
+    compile_program(EMBED / (name + ".c"), tmp_path / name, *library_flags())
+    assert program(name).exists(), "not built with everything else"
+
+
+def test_the_smallest_program_calls_a_tool(environment):
+    done = execute(program("smallest"), CAPSULES / "hello", "greet", '{"name":"Ada"}', env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, '{"greeting":"Hello, Ada!"}\n', "")
+
+
+@pytest.mark.parametrize(
+    "arguments, reason",
+    [
+        (["/nonexistent", "greet"], "/nonexistent"),
+        ([CAPSULES / "hello", "great"], "did you mean `greet`?"),
+        ([CAPSULES / "hello", "greet"], "the argument `name` is missing"),
+        ([CAPSULES / "hello", "greet", "{"], "arguments"),
+    ],
+)
+def test_the_smallest_program_tells_what_fails(environment, arguments, reason):
+    done = execute(program("smallest"), *arguments, env=environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("smallest: ") and reason in done.stderr
 
 
 def test_a_session_keeps_its_capsule_loaded(environment):
@@ -201,6 +224,119 @@ def test_one_capsule_answers_while_another_spins(environment):
     assert int(re.match(r"hello answered (\d+) times meanwhile", done.stdout).group(1)) >= 10
     assert re.search(r"spinner was stopped after (3\d\d|4\d\d) ms of processor time", done.stdout)
     assert "timeout" in done.stdout
+
+
+@pytest.fixture
+def polling(environment):
+    """The program with a poll loop of its own, at work; its input stays open."""
+    command = [program("poll_loop"), "-c", "2000", *(CAPSULES / name for name in NAMES)]
+    pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
+    with subprocess.Popen(command, env=environment, text=True, bufsize=1, **pipes) as process:
+        yield process
+        process.kill()
+
+
+def test_a_poll_loop_waits_for_input_and_answers_at_once(polling):
+    polling.stdin.write("spinner spin\n")
+    for i in range(20):  # each after the answer of the one before, and all of them before the spinner's
+        polling.stdin.write('hello greet {"name":"%d"}\n' % i)
+        assert polling.stdout.readline() == '%d ok {"greeting":"Hello, %d!"}\n' % (i + 2, i)
+    polling.stdin.write("hello nope\nnobody greet\n\ncounter count\ncounter count")
+    output, error = polling.communicate(timeout=TIMEOUT_S)
+    assert (polling.returncode, error) == (0, "")
+    answers = dict(re.findall(r"^(\d+) ((?:ok|failed) .*)$", output, re.MULTILINE))
+    assert sorted(map(int, answers)) == [1, 22, 23, 24, 25, 26]
+    assert answers["1"].startswith("failed") and "timeout" in answers["1"]
+    assert answers["22"].startswith("failed") and "nope" in answers["22"]
+    assert answers["23"] == answers["24"] == "failed expected CAPSULE TOOL [ARGUMENTS], with a capsule that is loaded"
+    assert (answers["25"], answers["26"]) == ('ok {"count":1}', 'ok {"count":2}')
+
+
+def test_a_poll_loop_has_many_calls_under_way(environment):
+    lines = "".join("counter count\nhello echo %d\n" % i for i in range(500))
+    command = [program("poll_loop"), *(CAPSULES / name for name in NAMES)]
+    done = execute(*command, env=environment, input=lines)
+    assert (done.returncode, done.stderr) == (0, "")
+    answers = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    assert answers == {str(i + 1): "ok %d" % (i // 2) if i % 2 else 'ok {"count":%d}' % (i // 2 + 1) for i in range(1000)}
+
+
+def test_a_poll_loop_refuses_a_line_without_end(environment):
+    done = execute(program("poll_loop"), CAPSULES / "hello", env=environment, input="x" * 100000)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "a line is too long" in done.stderr
+
+
+def test_threads_get_their_answers_from_the_one_that_owns_the_runtime(environment):
+    done = execute(program("second_thread"), CAPSULES / "hello", "greet", '{"name":"Ada"}', "8", "100", env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, '8 threads, 800 answers\n{"greeting":"Hello, Ada!"}\n', "")
+
+
+def test_threads_that_get_an_error_end_in_order(environment):
+    done = execute(program("second_thread"), CAPSULES / "hello", "greet", "{}", "3", env=environment)
+    assert (done.returncode, done.stdout) == (1, "3 threads, 0 answers\n")
+    assert re.fullmatch(r"(second_thread: worker \d: .*the argument `name` is missing.*\n){3}", done.stderr)
+
+
+def python(environment, *arguments):
+    return execute(sys.executable, *arguments, env=python_environment(environment), cwd=EMBED)
+
+
+def test_python_calls_a_tool(environment):
+    done = python(environment, "capsule_ctypes.py", CAPSULES / "hello", "greet", '{"name":"Zo\u00eb"}')
+    assert (done.returncode, json.loads(done.stdout), done.stderr) == (0, {"greeting": "Hello, Zo\u00eb!"}, "")
+
+
+def test_python_raises_what_fails(environment):
+    for arguments, reason in [(("hello", "great"), "did you mean `greet`?"), (("nowhere", "x"), "nowhere")]:
+        done = python(environment, "capsule_ctypes.py", CAPSULES / arguments[0], arguments[1])
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("capsule_ctypes.py: ") and reason in done.stderr
+
+
+PYTHON = """
+import sys, threading
+from capsule_ctypes import CapsuleError, Runtime
+
+def fails(function, *arguments):
+    try:
+        function(*arguments)
+    except (CapsuleError, ValueError) as error:
+        return str(error)
+    raise AssertionError("it did not fail")
+
+def elsewhere(runtime, capsule, said):
+    said.append(fails(capsule.call, "count"))
+    runtime.adopt()
+    said.append(capsule.call("count"))
+
+for _ in range(3):
+    with Runtime(memory_store=True, call_cpu_ms=100, home="/nonexistent") as runtime:
+        counter, spinner = runtime.load(sys.argv[1] + "/counter"), runtime.load(sys.argv[1] + "/spinner")
+        assert [tool["name"] for tool in counter.tools] == ["count", "reset"], counter.tools
+        assert [counter.call("count") for _ in range(3)] == [{"count": 1}, {"count": 2}, {"count": 3}]
+        assert "100 ms" in fails(spinner.call, "spin")
+        said = []
+        thread = threading.Thread(target=elsewhere, args=(runtime, counter, said))
+        thread.start()
+        thread.join()
+        assert "belongs to another thread" in said[0] and said[1] == {"count": 4}, said
+        runtime.adopt()
+        spinner.close()
+        assert fails(spinner.call, "ping") == "the capsule is closed"
+        assert counter.call("reset") == {"count": 0}
+    assert fails(counter.call, "count") == "the runtime is closed"
+assert "principal" in fails(lambda: Runtime(principal=""))
+print("all as it should be")
+"""
+
+
+def test_python_loads_calls_and_closes(environment):
+    done = python(environment, "-c", PYTHON, CAPSULES)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "all as it should be\n", "")
+
+
+# The demo
 
 
 def test_the_demo_shows_all_of_it(environment, tmp_path):
