@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import shlex
-import shutil
 import subprocess
 
 import pytest
@@ -51,10 +50,10 @@ def sanitizer_flags():
     return [] if chosen == "none" else ["-fsanitize=" + chosen]
 
 
-def compile_program(source, out, *flags):
+def compile_program(source, out, *flags, env=None):
     """Compile and link one C file; without a word from the compiler."""
     command = [*shlex.split(os.environ.get("CC", "cc")), *STRICT, *sanitizer_flags(), source, "-o", out, *flags]
-    made = execute(*command)
+    made = execute(*command, env=env)
     assert (made.returncode, made.stdout + made.stderr) == (0, "")
 
 
@@ -78,27 +77,33 @@ def python_environment(environment):
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory):
-    """The library as "meson install" puts it down, in a folder that nobody knows of. Gives the prefix."""
+    """The library as it is after an installation. Gives the prefix: a folder of this test, though the build was configured for
+    another one, which only capsule.pc names."""
     folder = tmp_path_factory.mktemp("installed")
     made = execute("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", folder)
     assert made.returncode == 0, made.stdout + made.stderr
-    return folder / build_option("prefix").lstrip("/")
+    prefix = folder / build_option("prefix").lstrip("/")
+    package = prefix / build_option("libdir") / "pkgconfig" / "capsule.pc"
+    text = package.read_text(encoding="utf-8")
+    assert text.count(build_option("prefix")) == 1
+    package.write_text(text.replace("prefix=" + build_option("prefix"), "prefix=" + str(prefix), 1), encoding="utf-8")
+    return prefix
+
+
+def package_environment(prefix, environment):
+    """The environment in which pkg-config and the loader find the library installed below `prefix`."""
+    libdir = prefix / build_option("libdir")
+    yyjson = ROOT / "build" / "prefix" / "lib"  # where the set-up unpacks it when the system has none
+    pkg_config_path = "%s:%s" % (libdir / "pkgconfig", yyjson / "pkgconfig")
+    return dict(environment, PKG_CONFIG_PATH=pkg_config_path, LD_LIBRARY_PATH="%s:%s" % (libdir, yyjson))
 
 
 @pytest.fixture
 def package(installed, environment):
-    """The environment in which pkg-config and the loader find the installed library."""
-    libdir = installed / build_option("libdir")
-    yyjson = ROOT / "build" / "prefix" / "lib"  # where the set-up unpacks it when the system has none
-    return dict(
-        environment,
-        PKG_CONFIG_PATH="%s:%s" % (libdir / "pkgconfig", yyjson / "pkgconfig"),
-        LD_LIBRARY_PATH="%s:%s" % (libdir, yyjson),
-    )
+    return package_environment(installed, environment)
 
 
 def pkg_config(*arguments, env):
-    assert shutil.which("pkg-config") is not None
     said = execute("pkg-config", *arguments, env=env)
     assert (said.returncode, said.stderr) == (0, "")
     return shlex.split(said.stdout)
