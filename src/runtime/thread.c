@@ -6,7 +6,7 @@
 
 void runtime_own(struct capsule_runtime *runtime)
 {
-	atomic_store_explicit(&runtime->owner, pthread_self(), memory_order_relaxed);
+	atomic_store_explicit(&runtime->owner, thread_self(), memory_order_relaxed);
 }
 
 enum capsule_status runtime_refuse(
