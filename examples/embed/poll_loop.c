@@ -66,29 +66,25 @@ static struct capsule *find(const struct program *program, const char *id)
 /* Start what a line asks for. Nothing waits here: the answer comes from a turn, and so does a failure of the guest. */
 static void start(struct program *program, char *line)
 {
-	char *rest = line, *words[3] = { NULL, NULL, NULL };
+	char *tool = strchr(line, ' '), *space = tool == NULL ? NULL : strchr(tool + 1, ' ');
+	const char *arguments = space == NULL ? "{}" : space + 1;
 	struct capsule *capsule;
 	struct capsule_op *op = NULL;
 	struct call *call;
 
-	for (int i = 0; i < 3 && rest != NULL; i++) {
-		words[i] = rest;
-		rest = i < 2 ? strchr(rest, ' ') : NULL;
-		if (rest != NULL)
-			*rest++ = '\0';
-	}
+	if (tool != NULL)
+		*tool++ = '\0';
+	if (space != NULL)
+		*space = '\0';
 	program->lines++;
-	capsule = find(program, words[0]);
-	call = capsule == NULL || words[1] == NULL ? NULL : malloc(sizeof *call);
+	capsule = find(program, line);
+	call = capsule == NULL || tool == NULL ? NULL : malloc(sizeof *call);
 	if (call == NULL) {
 		answer(program->lines, "failed", "expected CAPSULE TOOL [ARGUMENTS], with a capsule that is loaded");
 		return;
 	}
 	*call = (struct call){ program, program->lines };
-	if (words[2] == NULL)
-		words[2] = "{}";
-	if (capsule_call(capsule, words[1], words[2], strlen(words[2]), done, call, &op, program->error) !=
-		CAPSULE_OK) {
+	if (capsule_call(capsule, tool, arguments, strlen(arguments), done, call, &op, program->error) != CAPSULE_OK) {
 		answer(call->line, "failed", capsule_error_text(program->error));
 		free(call);
 		return;
@@ -121,7 +117,8 @@ static bool read_some(struct program *program)
 	program->len += (size_t)got;
 	if (program->ended && program->len > 0)
 		program->line[program->len++] = '\n'; /* the last line may have none */
-	return program->ended || program->len < sizeof program->line || memchr(program->line, '\n', program->len) != NULL;
+	return program->ended || program->len < sizeof program->line ||
+		memchr(program->line, '\n', program->len) != NULL;
 }
 
 static bool run(struct program *program)

@@ -75,7 +75,8 @@ CAPSULE_API void capsule_runtime_free(struct capsule_runtime *runtime);
 
 /** Take `runtime` over, with everything that belongs to it and whatever is under way: from now on it belongs to the calling
  *  thread. The caller sees to it that no other thread is inside a function of this runtime meanwhile, and that the previous
- *  owner has finished with it (pthread_join() or a lock); only capsule_runtime_post() may go on. Errors: CAPSULE_EINVAL
+ *  owner has finished with it (pthread_join() or a lock); only capsule_runtime_post() may go on. A thread that
+ *  ends takes the helper processes with it that compile modules for its loads: they fail then. Errors: CAPSULE_EINVAL
  *  (NULL), CAPSULE_ESTATE (a turn or the log function runs, on whichever thread). */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_runtime_adopt(
 	struct capsule_runtime *runtime, struct capsule_error *err);

@@ -25,9 +25,9 @@ struct loop {
 	uv_timer_t alarm; /* ends a wait; armed only during one */
 	const struct clock *clock;
 	bool uv_open;
-	bool clock_is_real; /* a clock moved by hand says nothing about how long to wait */
+	bool clock_is_real;  /* a clock moved by hand says nothing about how long to wait */
 	atomic_bool in_turn; /* relaxed: another thread may ask by mistake */
-	bool firing; /* inside the step that fires timers */
+	bool firing;         /* inside the step that fires timers */
 
 	int64_t now_ns; /* as last read; the clock is read once in `reads_every` steps, not before each */
 	unsigned steps, reads_every;

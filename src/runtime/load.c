@@ -291,7 +291,7 @@ enum capsule_status capsule_unload(
 		capsule == NULL ? NULL : capsule->runtime, out, "capsule_unload", err);
 	struct capsule_op *op;
 
-	if (status != CAPSULE_OK)
+	if (status != CAPSULE_OK || capsule == NULL)
 		return status;
 	if (capsule->unloading)
 		return error_set(err, CAPSULE_ESTATE, "capsule '%s' is being unloaded already", capsule->id);

@@ -145,7 +145,7 @@ enum capsule_status capsule_op_wait(struct capsule_op *op, struct capsule_error 
 	struct capsule_runtime *runtime = op == NULL ? NULL : op->runtime;
 	enum capsule_status status = runtime_enter(runtime, op, "capsule_op_wait", err);
 
-	if (status != CAPSULE_OK)
+	if (status != CAPSULE_OK || runtime == NULL)
 		return status;
 	if (loop_in_turn(runtime->loop))
 		return error_set(err, CAPSULE_ESTATE, "capsule_op_wait() can't be called from inside a turn");
