@@ -7,16 +7,18 @@
 #   make demo     set up, build, show it       make clang     all tests, built with clang
 #   make test     set up, build, all tests     make fuzz      each fuzz target for FUZZ_SECONDS
 #   make lint     everything that reads code   make bench     the measurements, into build/bench.json
-#   make format   rewrite the code's layout    make clean     remove everything that was built
+#   make format   rewrite the code's layout    make install   into PREFIX, below DESTDIR; make uninstall takes it away
+#   make clean    remove everything that was built
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
 FUZZ_SECONDS ?= 30
+PREFIX ?= /usr/local
 # Warnings stop the build where nobody would read them.
 WERROR := $(if $(filter true,$(CI)),true,false)
 ASAN := -Db_sanitize=address,undefined -Db_lundef=false
 TSAN := -Db_sanitize=thread -Db_lundef=false
 
-.PHONY: build setup demo test lint format asan tsan clang fuzz bench clean
+.PHONY: build setup demo test lint format asan tsan clang fuzz bench install uninstall clean
 
 build:
 	@tools/configure build -Dwerror=$(WERROR)
@@ -64,6 +66,14 @@ bench: setup
 	@$(MAKE) --no-print-directory build
 	@ninja -C build benches
 	@bench/run build
+
+install:
+	@tools/configure build -Dwerror=$(WERROR) -Dprefix=$(abspath $(PREFIX))
+	@ninja -C build
+	@DESTDIR=$(if $(DESTDIR),$(abspath $(DESTDIR))) meson install -C build --no-rebuild --quiet
+
+uninstall:
+	@ninja -C build uninstall
 
 clean:
 	rm -rf build build-*

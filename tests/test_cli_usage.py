@@ -10,7 +10,7 @@ import signal
 import pytest
 
 HELP = pathlib.Path(__file__).parent / "cli" / "help"
-COMMANDS = ["call", "exec", "tools", "check", "inspect", "help", "version"]
+COMMANDS = ["call", "exec", "tools", "check", "inspect", "new", "sdk", "cache", "completion", "help", "version"]
 
 
 def check_golden(name, text):
@@ -95,6 +95,9 @@ MISTAKES = [
     (["call", "dir", "tool", "--log", "wran"], ["'wran' is not one of", "did you mean 'warn'?"]),
     (["version", "--color", "purple"], ["'purple' is not one of auto|always|never"]),
     (["exec", "file", "export", "--config", "novalue"], ["'novalue' is not of the form KEY=VALUE"]),
+    (["call", "dir", "tool", "--compile-mib", "63"], ["'63' is not a whole number from 64 to 1,048,576"]),
+    (["cache", "clean"], ["'clean' is not one of list|clear|verify", "did you mean 'clear'?", "capsule help cache"]),
+    (["cache", "clear", "--remove"], ["--remove goes with 'verify'"]),
     (["exec", "file", "export", "--config", "=value"], ["'=value' is not of the form KEY=VALUE"]),
 ]
 

@@ -42,6 +42,9 @@ CAPSULE_API void capsule_report_free(struct capsule_report *report);
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_inspect(struct capsule_runtime *runtime, const char *path,
 	capsule_done_fn done, void *user, struct capsule_op **op, struct capsule_error *err);
 
+/** Whether `id` may be the id of a capsule (package.name): 1 to 128 bytes of a-z, 0-9 and '-'. Threads: any. */
+CAPSULE_API bool capsule_id_valid(const char *id);
+
 /** The version of this library, e.g. "0.1.0", and what it is built from as one line. Static strings. */
 CAPSULE_API const char *capsule_version(void);
 CAPSULE_API const char *capsule_build_info(void);

@@ -18,17 +18,9 @@ static bool add_fact(struct table *table, const char *name, const char *value)
 	return cli_table_add(table, cells);
 }
 
-/* A number; cli_json_read() keeps them as they are written. */
-static uint64_t number(yyjson_val *object, const char *key)
-{
-	const char *digits = yyjson_get_raw(yyjson_obj_get(object, key));
-
-	return digits != NULL ? strtoull(digits, NULL, 10) : 0;
-}
-
 static const char *memory_text(yyjson_val *memory, char *buffer, size_t size)
 {
-	uint64_t least = number(memory, "pages_min"), most = number(memory, "pages_max");
+	uint64_t least = cli_json_number(memory, "pages_min"), most = cli_json_number(memory, "pages_max");
 
 	if (!yyjson_is_obj(memory))
 		(void)snprintf(buffer, size, "none");
@@ -46,7 +38,7 @@ static bool print_module(const struct output *out, yyjson_val *module)
 	struct table table = { 0 };
 	bool added;
 
-	(void)snprintf(size, sizeof size, "%s bytes", CLI_NUMBER(number(module, "bytes")));
+	(void)snprintf(size, sizeof size, "%s bytes", CLI_NUMBER(cli_json_number(module, "bytes")));
 	(void)memory_text(yyjson_obj_get(module, "memory"), memory, sizeof memory);
 	added = add_fact(&table, "module", cli_json_string(module, "file")) &&
 		(capsule == NULL || add_fact(&table, "capsule", capsule)) && add_fact(&table, "size", size) &&
@@ -214,7 +206,7 @@ static int inspect(struct cli *cli, struct session *session)
 
 	if (capsule_inspect(session->runtime, cli->operands[0], NULL, NULL, &op, session->error) != CAPSULE_OK)
 		return cli_say_error(session->error);
-	status = cli_session_wait(session, op, "compiling", cli->operands[0]);
+	status = cli_session_wait(session, op, "inspecting", cli->operands[0]);
 	if (status == 0) {
 		json = capsule_op_result(op, &len);
 		status = cli->options.json ? cli_json_print_text(&cli->out, json) : print(&cli->out, json, len);

@@ -1,24 +1,19 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Makes the tables of commands and options from their rows. */
+/* Finding a command and running it. */
 #include "cli/command.h"
 #include "cli/text.h"
 #include <string.h>
 
-const struct command cli_commands[] = {
-#define COMMAND(name, operands, least, most, options, summary, help, examples)                                         \
-	{ #name, operands, least, most, (uint32_t)(options), summary, help, examples, cmd_##name },
+int cli_command_run(struct cli *cli)
+{
+	static int (*const runs[])(struct cli *) = {
+#define COMMAND(name, ...) cmd_##name,
 #include "cli/commands.def"
 #undef COMMAND
-};
+	};
 
-const size_t cli_command_count = sizeof cli_commands / sizeof cli_commands[0];
-
-const struct option_row cli_options[OPTION_COUNT] = {
-#define OPTION(symbol, name, kind, value, field, least, most, words, help)                                             \
-	{ name, OPTION_##kind, value, offsetof(struct options, field), least, most, words, help },
-#include "cli/options.def"
-#undef OPTION
-};
+	return runs[cli->command - cli_commands](cli);
+}
 
 const struct command *cli_command_find(const char *name)
 {

@@ -19,13 +19,12 @@ struct cli {
 
 struct command {
 	const char *name;
-	const char *operands; /* how help writes them */
+	const char *operands; /* how help writes them; operands.h reads it */
 	size_t least, most;   /* how many of them */
 	uint32_t options;     /* enum option_bit, besides those of every command */
 	const char *summary;  /* one line */
 	const char *help;     /* paragraphs, separated by empty lines; wrapped when printed */
 	const char *examples; /* lines */
-	int (*run)(struct cli *cli);
 };
 
 #define COMMAND_MANY SIZE_MAX
@@ -38,6 +37,9 @@ extern const size_t cli_command_count;
 
 /** The command called `name`, or NULL after having said so on standard error (the nearest name is offered). */
 const struct command *cli_command_find(const char *name);
+
+/** Run cli->command. Returns the program's exit status. */
+int cli_command_run(struct cli *cli);
 
 /** Print the help of `command`, of the whole program for NULL, on `stream`, one of the standard ones. */
 void cli_help_print(const struct output *out, FILE *stream, const struct command *command);

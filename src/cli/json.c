@@ -98,6 +98,13 @@ bool cli_json_add_us(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *ke
 	return yyjson_mut_obj_add_real(doc, object, key, (double)ns / 1000);
 }
 
+uint64_t cli_json_number(yyjson_val *object, const char *key)
+{
+	const char *digits = yyjson_get_raw(yyjson_obj_get(object, key));
+
+	return digits != NULL ? strtoull(digits, NULL, 10) : 0;
+}
+
 const char *cli_json_string(yyjson_val *object, const char *key)
 {
 	return yyjson_get_str(yyjson_obj_get(object, key));

@@ -22,6 +22,9 @@ bool cli_json_add_result(yyjson_mut_doc *doc, yyjson_mut_val *object, const char
 /** Nanoseconds as microseconds, added to `object` under `key` (borrowed until the document is printed). */
 bool cli_json_add_us(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, int64_t ns);
 
+/** The whole number `key` of `object`, which cli_json_read() read; 0 when there is none. */
+uint64_t cli_json_number(yyjson_val *object, const char *key);
+
 /** The string `key` of `object`, NULL when there is none. */
 const char *cli_json_string(yyjson_val *object, const char *key);
 

@@ -51,7 +51,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		return 0;
 	}
 	cli->error = capsule_error_new();
-	return cli->error != NULL ? cli->command->run(cli) : cli_say_memory();
+	return cli->error != NULL ? cli_command_run(cli) : cli_say_memory();
 }
 
 int main(int argc, char **argv)

@@ -3,6 +3,7 @@
  * is answered with what was probably meant. */
 #include "cli/options.h"
 #include "cli/command.h"
+#include "cli/operands.h"
 #include "cli/text.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -130,16 +131,42 @@ static int take(struct cli *cli, char ***argv, char **end)
 	return set(cli, row, value);
 }
 
+/* An operand that can only be one of some words. */
+static int check_word(const struct cli *cli, const struct operand *operand, const char *given)
+{
+	struct nearest nearest = cli_nearest_start(given);
+	char words[64], *rest = words, *word;
+
+	(void)snprintf(words, sizeof words, "%.*s", (int)operand->len, operand->text);
+	while ((word = strsep(&rest, "|")) != NULL) {
+		if (strcmp(word, given) == 0)
+			return 0;
+		cli_nearest_offer(&nearest, word);
+	}
+	(void)cli_say("'%s' is not one of %.*s%s\n'capsule help %s' explains them", CLI_SHORT(given), (int)operand->len,
+		operand->text, CLI_MEANT(&nearest, ""), cli->command->name);
+	return EXIT_USAGE;
+}
+
 static int check_operands(const struct cli *cli)
 {
 	const struct command *command = cli->command;
+	const char *expected = command->operands;
+	struct operand operand;
 
-	if (cli->options.help || (cli->operand_count >= command->least && cli->operand_count <= command->most))
+	if (cli->options.help)
 		return 0;
-	(void)cli_say("%s arguments for '%s': capsule %s %s\n'capsule help %s' explains them",
-		cli->operand_count < command->least ? "too few" : "too many", command->name, command->name,
-		command->operands, command->name);
-	return EXIT_USAGE;
+	if (cli->operand_count < command->least || cli->operand_count > command->most) {
+		(void)cli_say("%s arguments for '%s': capsule %s %s\n'capsule help %s' explains them",
+			cli->operand_count < command->least ? "too few" : "too many", command->name, command->name,
+			command->operands, command->name);
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < cli->operand_count && cli_operand_next(&expected, &operand); i++) {
+		if (operand.kinds == OPERAND_WORD && check_word(cli, &operand, cli->operands[i]) != 0)
+			return EXIT_USAGE;
+	}
+	return 0;
 }
 
 int cli_options_parse(struct cli *cli, int argc, char **argv)

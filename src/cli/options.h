@@ -15,11 +15,13 @@ enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 /* What was asked for. Texts are borrowed from the program's arguments. */
 struct options {
 	uint64_t repeat; /* 1 unless asked otherwise, as --repeat or --calls */
-	bool time, json, memory_store, help;
-	uint64_t cpu_ms, wall_ms; /* 0: the library's default */
-	const char *home;         /* NULL: the library's default */
-	int log_level;            /* enum capsule_log_level */
-	int color;                /* enum color_when */
+	bool time, json, memory_store, no_cache, remove, help;
+	uint64_t cpu_ms, wall_ms;              /* 0: the library's default */
+	uint64_t compile_seconds, compile_mib; /* 0: the library's default */
+	const char *home;                      /* NULL: the library's default */
+	const char *language, *dir;            /* NULL: not given */
+	int log_level;                         /* enum capsule_log_level */
+	int color;                             /* enum color_when */
 	struct capsule_setting *settings;
 	size_t setting_count;
 };
@@ -29,7 +31,7 @@ enum option_kind { OPTION_FLAG, OPTION_NUMBER, OPTION_TEXT, OPTION_WORD, OPTION_
 struct option_row {
 	const char *name;
 	enum option_kind kind;
-	const char *value; /* what the value is called in help, NULL for flags */
+	const char *value; /* what the value is called in help, NULL for flags; operands.h reads it */
 	size_t field;      /* offset in struct options */
 	uint64_t least, most;
 	const char *words; /* separated by '|', for OPTION_WORD */
@@ -50,6 +52,11 @@ enum option_bit {
 #include "cli/options.def"
 #undef OPTION
 };
+
+/* How modules are compiled. */
+#define OPTION_BITS_COMPILE (OPTION_BIT_COMPILE_SECONDS | OPTION_BIT_COMPILE_MIB | OPTION_BIT_NO_CACHE)
+
+_Static_assert(OPTION_COUNT <= 31, "an enumerator is an int: with more options the set needs another type");
 
 extern const struct option_row cli_options[OPTION_COUNT];
 

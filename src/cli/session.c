@@ -2,6 +2,7 @@
 /* The loop of the command line. Signals come through a descriptor that is polled beside the runtime's, so that Ctrl-C is seen
  * between two slices of a guest and everything is put away before the program ends; a second one ends it at once. */
 #include "cli/session.h"
+#include "cli/path.h"
 #include "cli/text.h"
 #include <errno.h>
 #include <poll.h>
@@ -9,6 +10,8 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+#define MS_PER_S 1000
 
 static const int end_signals[] = { SIGINT, SIGTERM, SIGHUP };
 
@@ -56,26 +59,6 @@ static int hold_signals(struct session *session)
 	return 0;
 }
 
-static int find_home(struct session *session, const char *home)
-{
-	char *folder;
-	int len;
-
-	if (home == NULL || home[0] == '/') {
-		session->home = home != NULL ? strdup(home) : NULL;
-		return home != NULL && session->home == NULL ? cli_say_memory() : 0;
-	}
-	folder = getcwd(NULL, 0);
-	if (folder == NULL)
-		return cli_say("cannot tell the current folder: %s", strerror(errno));
-	len = asprintf(&session->home, "%s/%s", folder, home);
-	free(folder);
-	if (len >= 0)
-		return 0;
-	session->home = NULL;
-	return cli_say_memory();
-}
-
 int cli_session_open(struct session *session, const struct cli *cli, bool memory_store)
 {
 	const struct options *asked = &cli->options;
@@ -87,12 +70,15 @@ int cli_session_open(struct session *session, const struct cli *cli, bool memory
 		.log_level = (enum capsule_log_level)asked->log_level,
 		.call_cpu_ms = asked->cpu_ms,
 		.call_wall_ms = asked->wall_ms,
+		.cache_dir = asked->no_cache ? "" : NULL,
+		.compile_cpu_ms = asked->compile_seconds * MS_PER_S,
+		.compile_bytes = asked->compile_mib << 20,
 	};
 	int status;
 
 	*session = (struct session){ .error = cli->error, .error_colour = cli->out.error_colour, .signal_fd = -1 };
 	cli_progress_init(&session->progress);
-	status = find_home(session, asked->home);
+	status = cli_path_absolute(asked->home, &session->home);
 	if (status == 0)
 		status = hold_signals(session);
 	if (status != 0)
@@ -136,8 +122,12 @@ int cli_session_wait(struct session *session, struct capsule_op *op, const char 
 	bool more = true;
 
 	cli_progress_begin(&session->progress, verb, what, 1);
-	while (!capsule_op_done(op) && more)
+	while (!capsule_op_done(op) && more) {
+		const char *stage = capsule_op_stage(op);
+
+		session->progress.verb = stage != NULL ? stage : verb;
 		more = cli_session_step(session, op);
+	}
 	cli_progress_end(&session->progress);
 	if (!capsule_op_done(op))
 		return cli_say("%s %s: the operation never ended", verb, CLI_SHORT(what));

@@ -28,7 +28,7 @@ int cli_session_open(struct session *session, const struct cli *cli, bool memory
 bool cli_session_step(struct session *session, struct capsule_op *op);
 
 /** Wait for `op` (borrowed). Returns the exit status: 0, or another after having said why it failed or that it was
- *  interrupted. `verb` and `what` are for the progress line. */
+ *  interrupted. `what` is for the progress line, and so is `verb`, unless the operation itself tells what it is at. */
 int cli_session_wait(struct session *session, struct capsule_op *op, const char *verb, const char *what);
 
 /** Say why an operation failed, `error` (borrowed), or that it was interrupted. Returns the exit status. */

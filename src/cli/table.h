@@ -5,7 +5,7 @@
 
 #include "cli/output.h"
 
-#define TABLE_COLUMNS 4
+#define TABLE_COLUMNS 5
 
 struct table_cell {
 	const char *text; /* NULL and "" are empty */

@@ -136,3 +136,8 @@ void capsule_report_free(struct capsule_report *report)
 	free(report->file);
 	free(report);
 }
+
+bool capsule_id_valid(const char *id)
+{
+	return id != NULL && manifest_id_valid(id);
+}

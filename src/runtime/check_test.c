@@ -255,6 +255,15 @@ static void the_version_and_what_it_is_built_from_are_told(void **state)
 	assert_null(strchr(capsule_build_info(), '\n'));
 }
 
+static void ids_are_checked_as_manifests_are(void **state)
+{
+	(void)state;
+	assert_true(capsule_id_valid("a-1"));
+	assert_false(capsule_id_valid(NULL));
+	assert_false(capsule_id_valid(""));
+	assert_false(capsule_id_valid("a_b"));
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
@@ -266,6 +275,7 @@ int main(void)
 		TEST(a_capsule_is_described_with_what_its_manifest_grants),
 		TEST(a_module_file_is_described_without_a_capsule),
 		TEST(what_can_not_be_described_is_told),
+		cmocka_unit_test(ids_are_checked_as_manifests_are),
 		cmocka_unit_test(the_version_and_what_it_is_built_from_are_told),
 	};
 
