@@ -162,7 +162,7 @@ static int check_operands(const struct cli *cli)
 			command->operands, command->name);
 		return EXIT_USAGE;
 	}
-	for (size_t i = 0; i < cli->operand_count && cli_operand_next(&expected, &operand); i++) {
+	for (size_t i = 0; cli->operands[i] != NULL && cli_operand_next(&expected, &operand); i++) {
 		if (operand.kinds == OPERAND_WORD && check_word(cli, &operand, cli->operands[i]) != 0)
 			return EXIT_USAGE;
 	}
