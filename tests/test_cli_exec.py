@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from conftest import snapshot
+
 
 def test_bytes_come_out_as_they_went_in(run, guest):
     data = bytes(range(256)) * 20
@@ -128,4 +130,4 @@ def test_a_file_that_is_missing(run):
 
 def test_nothing_is_stored(run, guest, home):
     run("exec", guest("plugin.wat"), "echo", "hi")
-    assert not home.exists()
+    assert snapshot(home) == {}

@@ -117,7 +117,8 @@ def test_programs_may_be_run_and_other_files_be_read_by_all(installed):
 
 
 def test_nothing_in_it_refers_to_the_folder_it_was_built_in(installed):
-    for path in (installed.program, installed.library / ("libcapsule.so." + installed.version)):
+    programs = sorted((installed.root / "libexec" / "capsule").iterdir())
+    for path in (installed.program, installed.library / ("libcapsule.so." + installed.version), *programs):
         section = execute(need("readelf"), "-d", path)
         for found in re.findall(r"(?:RUNPATH|RPATH)\).*\[(.*)\]", section):
             assert found.startswith("$ORIGIN"), path
@@ -132,6 +133,14 @@ def test_the_program_runs_from_there(installed, elsewhere):
     example = shutil.copytree(ROOT / "examples" / "capsules" / "hello", elsewhere["cwd"] / "hello")
     answer = execute("capsule", "call", example, "greet", '{"name":"Ada"}', **elsewhere)
     assert json.loads(answer) == {"greeting": "Hello, Ada!"}
+
+
+def test_the_program_finds_what_it_starts(installed, elsewhere):
+    (elsewhere["cwd"] / "m.wat").write_text('(module (func (export "f")) (data "%s") (memory 16))' % ("x" * 100000))
+    linked = subprocess.run(["ldd", installed.root / "libexec/capsule/capsule-compile"], capture_output=True, text=True, check=True)
+    assert "not found" not in linked.stdout
+    assert execute("capsule", "exec", "m.wat", "f", **elsewhere) == ""  # too large to be compiled without them
+    assert "m.wat" in execute("capsule", "cache", **elsewhere)
 
 
 def test_completions_and_man_pages_are_what_this_build_prints(installed, elsewhere):

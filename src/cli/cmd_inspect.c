@@ -218,7 +218,7 @@ static int inspect(struct cli *cli, struct session *session)
 int cmd_inspect(struct cli *cli)
 {
 	struct session session;
-	int status = cli_session_open(&session, cli, true);
+	int status = cli_session_open(&session, cli);
 
 	if (status == 0)
 		status = inspect(cli, &session);

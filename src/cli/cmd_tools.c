@@ -39,7 +39,7 @@ int cmd_tools(struct cli *cli)
 {
 	struct session session;
 	struct capsule *capsule = NULL;
-	int status = cli_session_open(&session, cli, false);
+	int status = cli_session_open(&session, cli);
 
 	if (status == 0)
 		status = cli_session_load(&session, cli, cli->operands[0], false, &capsule);

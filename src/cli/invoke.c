@@ -46,7 +46,7 @@ int cli_invoke(struct cli *cli, const struct invocation *invocation)
 	int status = cli_input_read(&input, cli->operand_count > 2 ? cli->operands[2] : invocation->default_input);
 
 	if (status == 0) {
-		status = cli_session_open(&session, cli, invocation->bare);
+		status = cli_session_open(&session, cli);
 		if (status == 0)
 			status = run(cli, &session, invocation, &input);
 		cli_session_close(&session);

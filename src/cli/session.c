@@ -59,12 +59,12 @@ static int hold_signals(struct session *session)
 	return 0;
 }
 
-int cli_session_open(struct session *session, const struct cli *cli, bool memory_store)
+int cli_session_open(struct session *session, const struct cli *cli)
 {
 	const struct options *asked = &cli->options;
 	struct capsule_runtime_options options = {
 		.size = sizeof options,
-		.memory_store = memory_store || asked->memory_store,
+		.memory_store = asked->memory_store,
 		.log = log_record,
 		.log_user = session,
 		.log_level = (enum capsule_log_level)asked->log_level,

@@ -19,9 +19,9 @@ struct session {
 	int interrupted_by; /* the signal that came, 0 */
 };
 
-/** Start a runtime by the options of `cli`; `memory_store` keeps state in memory whatever they say. Signals that ask for an end
- *  are held back from here on. Returns the exit status: 0, or another after having said why. Close it in any case. */
-int cli_session_open(struct session *session, const struct cli *cli, bool memory_store);
+/** Start a runtime by the options of `cli`. Signals that ask for an end are held back from here on. Returns the exit status: 0, or
+ *  another after having said why. Close it in any case. */
+int cli_session_open(struct session *session, const struct cli *cli);
 
 /** Turn the runtime once: waits for something to do, handles an interruption by cancelling `op` (NULL for none). Returns false
  *  when there is nothing left to wait for. */
