@@ -2,6 +2,7 @@
 /* A program that was moved as a whole, with what lies beside it, finds its data: its own path comes before the one that was
  * compiled in. The environment of a program with more rights than its caller is not asked. */
 #include "cli/share.h"
+#include <build_facts.h>
 #include "cli/output.h"
 #include "cli/path.h"
 #include "cli/text.h"
