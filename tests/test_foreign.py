@@ -131,11 +131,15 @@ def test_good_cases_pass_under_their_paths(module, capsule, top, run_all):
     assert report.status == 0
 
 
-def test_calls_of_a_capsule_share_its_state_and_cases_do_not(capsule, run_all):
-    stored = [{"tool": "hello", "output": "Hello!"}, {"tool": "keep"}, {"tool": "keep"}]
-    capsule("one", stored)
-    capsule("two", stored)
-    assert run_all().status == 0
+def test_calls_of_a_capsule_share_its_state_and_cases_do_not(top, guest, run_all):
+    source = ROOT / "examples" / "capsules" / "counter"
+    for name in ["one", "two"]:
+        (top / name).mkdir()
+        (top / name / "Capsule.toml").write_bytes((source / "Capsule.toml").read_bytes())
+        (top / name / "counter.wasm").write_bytes(guest(str(source / "counter.c")).read_bytes())
+        calls = [{"tool": "count", "output": {"count": count}} for count in [1, 2]]
+        (top / name / "expect.json").write_text(json.dumps(calls + [{"tool": "count", "repeat": 3, "output": {"count": 5}}]))
+    assert run_all().results == dict.fromkeys(["test_there_is_something_to_run", "one", "two"])
 
 
 @pytest.mark.parametrize(

@@ -2,45 +2,19 @@
 """A module written with somebody else's plug-in kit, the Extism PDK for AssemblyScript from npm, answers through
 `capsule exec`."""
 
-import hashlib
 import json
-import os
-import shutil
-import subprocess
-import tempfile
 
 import pytest
 
-from conftest import ROOT, need
-
-SOURCE = ROOT / "tests" / "pdk"
-FILES = ["guest.ts", "package.json", "package-lock.json"]
-
-
-def npm(folder, *arguments):
-    made = subprocess.run([need("npm"), *arguments], cwd=folder, capture_output=True, text=True, check=False)
-    if made.returncode != 0:
-        pytest.fail("npm %s in %s:\n%s%s" % (" ".join(arguments), folder, made.stdout, made.stderr))
+import kits
+from conftest import ROOT
 
 
 @pytest.fixture(scope="module")
 def module():
-    """The compiled guest: kept in the build folder under the hash of what it is made from."""
-    content = hashlib.sha256()
-    for name in FILES:
-        content.update((SOURCE / name).read_bytes())
-    kept = ROOT / "build" / "pdk" / content.hexdigest()[:16]
-    if not (kept / "guest.wasm").exists():
-        need("npm")
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-            for name in FILES:
-                shutil.copy(SOURCE / name, folder)
-            npm(folder, "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-            npm(folder, "run", "build")
-            kept.mkdir(exist_ok=True)
-            os.replace(os.path.join(folder, "guest.wasm"), kept / "guest.wasm")
-    return kept / "guest.wasm"
+    """The compiled guest, made in the folder of the kit's example, with what that brings."""
+    script = "npx --no-install asc guest.ts --outFile guest.wasm --use abort=guest/onAbort --optimize --debug\n"
+    return kits.build("assemblyscript", {"guest.ts": ROOT / "tests" / "guests" / "pdk.ts"}, script, "guest.wasm")
 
 
 def test_bytes_go_in_and_come_out(run, module):

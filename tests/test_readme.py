@@ -13,10 +13,10 @@ from conftest import ROOT, TIMEOUT_S, need
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def steps():
-    """The commands in their order, each with the text that it should print."""
+def steps(page=README):
+    """The commands of a page in their order, each with the text that it should print."""
     found = []
-    for block in re.findall(r"^```console\n(.*?)^```$", README, re.DOTALL | re.MULTILINE):
+    for block in re.findall(r"^```console\n(.*?)^```$", page, re.DOTALL | re.MULTILINE):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = part.partition("\n")
             while command.endswith("\\"):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // A tool in AssemblyScript that greets.
-import { Host, Memory } from "@extism/as-pdk";
+import { Host, LogLevel, Memory } from "@extism/as-pdk";
 import { error_set } from "@extism/as-pdk/lib/env";
 import { JSON } from "json-as";
 
@@ -28,7 +28,7 @@ function fail(message: string): i32 {
 
 // What the compiler calls where a guest gives up.
 function onAbort(message: string | null, file: string | null, line: u32, column: u32): void {
-  fail(message == null ? "aborted" : message);
+  Host.log(LogLevel.Error, message == null ? "aborted" : message);
   unreachable();
 }
 
