@@ -63,8 +63,8 @@ HERE = [kit for kit in KITS if VERSIONS[kit] is not None]
 def files(kit):
     """The files that a kit is made from: name below its folder and path."""
     folder = ROOT / "examples" / "kits" / kit
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and not MADE & {*path.relative_to(folder).parts, path.suffix}]
-    return {str(path.relative_to(folder)): path for path in paths}
+    paths = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {str(name): path for name, path in paths.items() if not MADE & {*name.parts, name.suffix}}
 
 
 def build(kit, more=None, script=None, module="hello.wasm"):

@@ -212,8 +212,8 @@ EXPORT = '{"export":"echo",%s}'
         ('[{"export":""}]', "call 1: `export` must be a text that is not empty, without NUL"),
         ('[{"export":7}]', "call 1: `export` must be a text that is not empty, without NUL"),
         (
-            EXPORT % '"ouput":"x"',
-            "call 1: unknown key `ouput`; there are: config, env, error, export, input, limits, output, repeat, status, tool",
+            EXPORT % '"outcome":"x"',
+            "call 1: unknown key `outcome`; there are: config, env, error, export, input, limits, output, repeat, status, tool",
         ),
         (EXPORT % '"output":"x","error":"x"', "call 1: `error` and `output` exclude each other"),
         (EXPORT % '"error":""', "call 1: `error` must be a text that is not empty, without NUL"),
@@ -302,7 +302,8 @@ def test_a_folder_that_does_not_exist_fails(top, run_all):
 
 def test_without_the_variable_no_case_is_collected_and_none_skipped(tmp_path):
     env = {name: value for name, value in os.environ.items() if name != "CAPSULE_FOREIGN_DIR"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only", str(ROOT / "tests" / "test_foreign.py")]
+    options = ["-q", "-p", "no:cacheprovider", "--collect-only"]
+    command = [sys.executable, "-m", "pytest", *options, str(ROOT / "tests" / "test_foreign.py")]
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0
     assert "test_it_does_what_is_expected" not in done.stdout and "test_good_cases" in done.stdout
