@@ -205,6 +205,7 @@ def test_a_share_folder_without_sdks_is_told_and_nothing_else_is_looked_at(run, 
 
 
 def test_sdks_are_found_beside_the_program_and_above_it(share, capsule_bin, tmp_path, start):
+    libraries = {"LD_LIBRARY_PATH": str(ROOT / "build/prefix/lib")}  # which a program that is moved does not find
     for program, folder in [("moved/capsule", "moved/share/capsule"), ("tree/bin/capsule", "tree/share/capsule")]:
         (tmp_path / program).parent.mkdir(parents=True)
         shutil.copy2(capsule_bin, tmp_path / program)
@@ -212,7 +213,7 @@ def test_sdks_are_found_beside_the_program_and_above_it(share, capsule_bin, tmp_
         (tmp_path / "link").unlink(missing_ok=True)
         (tmp_path / "link").symlink_to(tmp_path / program)
         for path in (tmp_path / program, tmp_path / "link"):
-            result = start("sdk", "c", executable=str(path)).communicate()
+            result = start("sdk", "c", executable=str(path), env=libraries).communicate()
             assert result == (b"%s/sdk/c\n" % os.fsencode(tmp_path / folder), b"")
 
 

@@ -169,7 +169,8 @@ def pkg_config(installed, *arguments, **environment):
 def test_the_pkg_config_file_follows_a_system_root_and_another_prefix(installed):
     library = "%s/%s" % (installed.root, installed.libdir)
     expected = ["-I%s/include" % installed.root, "-L" + library, "-lcapsule"]
-    assert pkg_config(installed, "--cflags", "--libs", PKG_CONFIG_SYSROOT_DIR=str(installed.below)) == expected
+    flags = pkg_config(installed, "--cflags", "--libs", PKG_CONFIG_SYSROOT_DIR=str(installed.below))
+    assert [flag for flag in flags if flag != "-I%s/usr/include" % installed.below] == expected  # of what it is made with
     assert pkg_config(installed, "--define-variable=prefix=%s" % installed.root, "--cflags", "--libs") == expected
     assert pkg_config(installed, "--modversion") == [installed.version]
 

@@ -146,6 +146,8 @@ def test_where_there_is_no_shared_library_the_static_one_is_taken(installed, env
     (libdir / "pkgconfig").mkdir(parents=True)
     (prefix / "include").symlink_to(installed / "include")
     (libdir / "libcapsule.a").symlink_to(next(installed.rglob("libcapsule.a")))
+    for copies in installed.rglob("%s/capsule" % libdir.name):  # of libraries that the system does not have
+        (libdir / "capsule").symlink_to(copies)
     text = next(installed.rglob("capsule.pc")).read_text(encoding="utf-8")
     (libdir / "pkgconfig" / "capsule.pc").write_text(text.replace(str(installed), str(prefix)), encoding="utf-8")
     env = package_environment(prefix, environment)
