@@ -1,1 +1,33 @@
-fn main() {}
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// The published reference crate under the guests of the benches: what a program of bench/ measures, measured of the reference.
+// bench/run starts this, with HOME and XDG_CACHE_HOME in a temporary folder.
+
+mod benches;
+mod harness;
+mod world;
+
+use std::path::Path;
+
+fn main() {
+    // Errors would carry backtraces, and every call would take two and a half times as long.
+    assert!(std::env::var_os("RUST_BACKTRACE").is_none(), "RUST_BACKTRACE is set");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        [guests, "call"] => benches::call(Path::new(guests)),
+        [guests, "fresh"] => benches::fresh(Path::new(guests)),
+        [guests, "hostcall"] => benches::hostcall(Path::new(guests)),
+        [guests, "load"] => benches::load(Path::new(guests)),
+        [guests, "memory"] => benches::memory(Path::new(guests)),
+        [guests, "memory-of", guest, count] => {
+            benches::memory_of(Path::new(guests), guest, count.parse().expect("a number"));
+        }
+        [guests, "start"] => benches::start(Path::new(guests)),
+        [folder, "first"] => benches::first(Path::new(folder)),
+        _ => {
+            eprintln!("usage: capsule-bench-peer FOLDER_OF_GUESTS call|fresh|hostcall|load|memory|start (bench/run does it)");
+            std::process::exit(2);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// What capsules of the reference need around them, with state in memory; and the capsules, in folders that are written on the spot.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use astrid_capsule::capsule::{Capsule, CapsuleId};
+use astrid_capsule::context::{CapsuleContext, CapsuleToolContext};
+use astrid_capsule::discovery::load_manifest;
+use astrid_capsule::loader::CapsuleLoader;
+use astrid_capsule::registry::CapsuleRegistry;
+use astrid_events::EventBus;
+use astrid_storage::{KvStore, MemoryKvStore, ScopedKvStore};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use tokio::sync::RwLock;
+
+pub struct World {
+    pub runtime: Runtime,
+    folder: tempfile::TempDir,
+    guests: PathBuf,
+    loader: CapsuleLoader,
+    bus: Arc<EventBus>,
+    store: Arc<dyn KvStore>,
+    registry: Arc<RwLock<CapsuleRegistry>>,
+    tool_context: CapsuleToolContext,
+}
+
+fn scope(store: &Arc<dyn KvStore>) -> ScopedKvStore {
+    ScopedKvStore::new(Arc::clone(store), "capsule:bench").expect("a scope")
+}
+
+impl World {
+    pub fn new(guests: &Path) -> World {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store: Arc<dyn KvStore> = Arc::new(MemoryKvStore::new());
+        let tool_context = CapsuleToolContext::new(CapsuleId::from_static("bench"), folder.path().to_path_buf(), scope(&store));
+        let _inside = runtime.enter();
+        World {
+            loader: CapsuleLoader::new(astrid_mcp::testing::test_secure_mcp_client()),
+            bus: Arc::new(EventBus::with_capacity(1024)),
+            registry: Arc::new(RwLock::new(CapsuleRegistry::new())),
+            guests: guests.to_path_buf(),
+            tool_context,
+            store,
+            folder,
+            runtime,
+        }
+    }
+
+    /// Writes the folder of a capsule; `tools` has blanks between names.
+    pub fn write(&self, id: &str, guest: &str, tools: &str) -> PathBuf {
+        let folder = self.folder.path().join(id);
+        let mut manifest = format!(
+            "[package]\nname = \"{id}\"\nversion = \"1.0.0\"\n[[component]]\nid = \"main\"\nfile = \"guest.wasm\"\ntype = \"executable\"\n"
+        );
+        for tool in tools.split(' ') {
+            manifest +=
+                &format!("[[tool]]\nname = \"{tool}\"\ndescription = \"of a bench\"\ninput_schema = {{ type = \"object\" }}\n");
+        }
+        std::fs::create_dir(&folder).expect("a new folder");
+        std::fs::write(folder.join("Capsule.toml"), manifest).expect("a manifest");
+        std::fs::copy(self.guests.join(guest).with_extension("wasm"), folder.join("guest.wasm")).expect("a guest");
+        folder
+    }
+
+    /// Loads what is in a folder.
+    pub fn load(&self, folder: &Path) -> Box<dyn Capsule> {
+        let manifest = load_manifest(&folder.join("Capsule.toml")).expect("a good manifest");
+        let mut capsule = self.loader.create_capsule(manifest, folder.to_path_buf()).expect("a capsule");
+        let context =
+            CapsuleContext::new(self.folder.path().to_path_buf(), None, scope(&self.store), Arc::clone(&self.bus), None)
+                .with_registry(Arc::clone(&self.registry));
+        self.runtime.block_on(capsule.load(&context)).expect("a loaded capsule");
+        capsule
+    }
+
+    pub fn load_new(&self, id: &str, guest: &str, tools: &str) -> Box<dyn Capsule> {
+        self.load(&self.write(id, guest, tools))
+    }
+
+    pub fn unload(&self, mut capsule: Box<dyn Capsule>) {
+        self.runtime.block_on(capsule.unload()).expect("an unloaded capsule");
+    }
+
+    /// Calls a tool; the answer, or nothing if it failed.
+    pub fn call(&self, capsule: &dyn Capsule, tool: &str, arguments: Value) -> Option<String> {
+        let tool = capsule.tools().iter().find(|one| one.name() == tool).expect("a tool of that name");
+        self.runtime.block_on(tool.execute(arguments, &self.tool_context)).ok()
+    }
+}
