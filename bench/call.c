@@ -27,6 +27,7 @@ static const struct size sizes[] = {
 	{ "call.1m", "floor.call.1m", 1048576 },
 };
 
+#define BULK_BYTES 65536
 #define SIZES (sizeof sizes / sizeof sizes[0])
 
 struct subject {
@@ -96,19 +97,43 @@ static int64_t run_floor(void *arg, uint64_t count)
 	return bench_now() - start;
 }
 
+/* Bytes as they are, through the imports for bytes in bulk. */
+static int64_t run_bulk(void *arg, uint64_t count)
+{
+	const struct subject *subject = arg;
+	int64_t start = bench_now();
+
+	for (uint64_t i = 0; i < count; i++)
+		if (rig_call_export(subject->rig, subject->capsule, "bulk", subject->input, subject->input_len) !=
+			subject->answer_len)
+			bench_fail("bulk: another answer than expected");
+	return bench_now() - start;
+}
+
+static struct subject make_bulk(struct rig *rig)
+{
+	struct subject subject = { .rig = rig, .capsule = rig_load(rig, "bulk", "bulk", "run") };
+
+	subject.input = make_arguments(BULK_BYTES, &subject.input_len);
+	subject.answer_len = subject.input_len;
+	return subject;
+}
+
 int main(int argc, char **argv)
 {
 	const char *guests = bench_guests(argc, argv);
 	struct floor *nop_floor = floor_open(guests, "nop", "astrid_tool_call");
 	struct floor *echo_floor = floor_open(guests, "echo", "astrid_tool_call");
-	struct bench_case cases[2 * SIZES];
-	struct subject subjects[SIZES];
+	struct bench_case cases[2 * SIZES + 1];
+	struct subject subjects[SIZES], bulk;
 	struct capsule *nop, *echo;
 	struct rig rig;
 
 	rig_open(&rig, guests, NULL);
 	nop = rig_load(&rig, "nop", "nop", "run");
 	echo = rig_load(&rig, "echo", "echo", "run");
+	bulk = make_bulk(&rig);
+	cases[2 * SIZES] = (struct bench_case){ "call.bulk.64k", "µs", 1000, run_bulk, &bulk };
 	for (size_t i = 0; i < SIZES; i++) {
 		struct subject *subject = &subjects[i];
 		bool empty = sizes[i].bytes == 0;
@@ -122,11 +147,12 @@ int main(int argc, char **argv)
 		cases[2 * i] = (struct bench_case){ sizes[i].name, "µs", 1000, run_call, subject };
 		cases[2 * i + 1] = (struct bench_case){ sizes[i].floor_name, "µs", 1000, run_floor, subject };
 	}
-	bench_run(cases, 2 * SIZES);
+	bench_run(cases, 2 * SIZES + 1);
 	for (size_t i = 0; i < SIZES; i++) {
 		free(subjects[i].arguments);
 		free(subjects[i].input);
 	}
+	free(bulk.input);
 	rig_close(&rig);
 	floor_close(nop_floor);
 	floor_close(echo_floor);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What does it cost that the call before was cut off: a fresh instance and the call on it? A trapping call and a good one take
+/* What does it cost that the call before was cut off, or that each call asks for it: a fresh instance and the call on it? A trapping call and a good one take
  * turns, since a capsule that does nothing but trap is slowed down on purpose. The clock runs for one of them only. */
 #include "floor.h"
 #include "harness.h"
@@ -9,7 +9,7 @@
 
 struct subject {
 	struct rig *rig;
-	struct capsule *capsule;
+	struct capsule *capsule, *per_call;
 	struct floor *floor;
 };
 
@@ -40,6 +40,16 @@ static int64_t run_fresh(void *arg, uint64_t count)
 		took += bench_now() - start;
 	}
 	return took;
+}
+
+static int64_t run_per_call(void *arg, uint64_t count)
+{
+	const struct subject *subject = arg;
+	int64_t start = bench_now();
+
+	for (uint64_t i = 0; i < count; i++)
+		(void)rig_call(subject->rig, subject->per_call, "run", "{}", 2);
+	return bench_now() - start;
 }
 
 static int64_t run_trap(void *arg, uint64_t count)
@@ -83,11 +93,14 @@ int main(int argc, char **argv)
 	const struct bench_case cases[] = {
 		{ "fresh.call", "µs", 1000, run_fresh, &subject },
 		{ "fresh.trap", "µs", 1000, run_trap, &subject },
+		{ "fresh.percall", "µs", 1000, run_per_call, &subject },
 		{ "floor.fresh", "µs", 1000, run_floor, &subject },
 	};
 
 	rig_open(&rig, guests, NULL);
 	subject.capsule = rig_load(&rig, "trap", "trap", "run trap");
+	rig_write(&rig, "percall", "trap", "run", "instance = \"per-call\"");
+	subject.per_call = rig_load_written(&rig, "percall");
 	subject.floor = floor_open(guests, "trap", "astrid_tool_call");
 	bench_run(cases, sizeof cases / sizeof cases[0]);
 	floor_close(subject.floor);

@@ -21,6 +21,9 @@ struct bench_case {
 /** Measure `count` cases and print each: the median, the lowest and the highest run, in units for doing it once. */
 void bench_run(const struct bench_case *cases, size_t count);
 
+/** The same with a third of the runs, for what takes a good part of a second each time. */
+void bench_run_slow(const struct bench_case *cases, size_t count);
+
 /** Print one figure of which each of `count` values is a run. Sorts `values`. */
 void bench_report(const char *name, const char *unit, double *values, size_t count);
 

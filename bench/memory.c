@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* How much memory does a capsule take that has been called and is idle, or that waits in the middle of a call? A thousand of
- * one module, each run in a process of its own, which the ones before have not grown. */
+/* How much memory does a capsule take that has been called and is idle, or that waits in the middle of a call? Many of one
+ * module, each run in a process of its own, which the ones before have not grown. */
 #include "harness.h"
 #include "rig.h"
 
@@ -12,8 +12,14 @@
 
 #define RUNS 3
 #define FIRST 16 /* capsules before the first look: what is made once is not counted */
-#define COUNT 1000
+#define COUNT_MAX 1000
 #define TRIM_MS 2500 /* idle instances give pages back a second after their last call */
+
+struct scene {
+	const char *name, *guest;
+	bool suspended;
+	size_t count;
+};
 
 static double resident_kib(void)
 {
@@ -45,27 +51,29 @@ static void fill(struct rig *rig, size_t from, size_t to, const char *guest, str
 	rig_turn(rig, TRIM_MS);
 }
 
-static double measure(const char *guests, bool suspended)
+static double measure(const char *guests, const struct scene *scene)
 {
-	static struct capsule_op *ops[FIRST + COUNT];
+	static struct capsule_op *all[FIRST + COUNT_MAX];
+	struct capsule_op **ops = scene->suspended ? all : NULL;
+	size_t end = FIRST + scene->count;
 	struct rig rig;
 	double before, after;
 
 	rig_open(&rig, guests, NULL);
-	fill(&rig, 0, FIRST, suspended ? "sleep" : "echo", suspended ? ops : NULL);
+	fill(&rig, 0, FIRST, scene->guest, ops);
 	before = resident_kib();
-	fill(&rig, FIRST, FIRST + COUNT, suspended ? "sleep" : "echo", suspended ? ops : NULL);
+	fill(&rig, FIRST, end, scene->guest, ops);
 	after = resident_kib();
-	for (size_t i = 0; suspended && i < FIRST + COUNT; i++) {
+	for (size_t i = 0; scene->suspended && i < end; i++) {
 		if (capsule_op_done(ops[i]))
 			bench_fail("a guest did not wait");
 		capsule_op_free(ops[i]);
 	}
 	rig_close(&rig);
-	return (after - before) / COUNT;
+	return (after - before) / (double)scene->count;
 }
 
-static double measure_apart(const char *guests, bool suspended)
+static double measure_apart(const char *guests, const struct scene *scene)
 {
 	double kib = 0;
 	int ends[2], status = 0;
@@ -74,7 +82,7 @@ static double measure_apart(const char *guests, bool suspended)
 	if (pipe(ends) != 0 || (child = fork()) < 0)
 		bench_fail("no process for a run");
 	if (child == 0) {
-		kib = measure(guests, suspended);
+		kib = measure(guests, scene);
 		_exit(write(ends[1], &kib, sizeof kib) == sizeof kib ? 0 : 1);
 	}
 	(void)close(ends[1]);
@@ -86,14 +94,18 @@ static double measure_apart(const char *guests, bool suspended)
 
 int main(int argc, char **argv)
 {
-	static const char *const names[] = { "memory.idle", "memory.suspended" };
+	static const struct scene scenes[] = {
+		{ "memory.idle", "echo", false, COUNT_MAX },
+		{ "memory.suspended", "sleep", true, COUNT_MAX },
+		{ "memory.800k", "large", false, 200 },
+	};
 	const char *guests = bench_guests(argc, argv);
 	double values[RUNS];
 
-	for (size_t suspended = 0; suspended < 2; suspended++) {
+	for (size_t scene = 0; scene < sizeof scenes / sizeof scenes[0]; scene++) {
 		for (size_t i = 0; i < RUNS; i++)
-			values[i] = measure_apart(guests, suspended != 0);
-		bench_report(names[suspended], "KiB", values, RUNS);
+			values[i] = measure_apart(guests, &scenes[scene]);
+		bench_report(scenes[scene].name, "KiB", values, RUNS);
 	}
 	return 0;
 }

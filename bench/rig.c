@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define FOLDER_MAX (sizeof(((struct rig *)0)->folder) + 64) /* of a capsule, inside the rig's */
+
 void rig_open(struct rig *rig, const char *guests, const struct capsule_runtime_options *options)
 {
 	struct capsule_runtime_options wanted = { 0 };
@@ -60,7 +62,7 @@ static void close_file(FILE *file, const char *path)
 		bench_fail("%s: %s", path, strerror(errno));
 }
 
-static void write_manifest(const char *folder, const char *id, const char *tools)
+static void write_manifest(const char *folder, const char *id, const char *tools, const char *component)
 {
 	char path[256], names[256], *rest = names, *name;
 	FILE *file;
@@ -68,8 +70,8 @@ static void write_manifest(const char *folder, const char *id, const char *tools
 	(void)snprintf(path, sizeof path, "%s/Capsule.toml", folder);
 	(void)snprintf(names, sizeof names, "%s", tools);
 	file = open_file(path, "w");
-	(void)fprintf(
-		file, "[package]\nname = \"%s\"\nversion = \"1.0.0\"\n[[component]]\nfile = \"guest.wasm\"\n", id);
+	(void)fprintf(file, "[package]\nname = \"%s\"\nversion = \"1.0.0\"\n[[component]]\nfile = \"guest.wasm\"\n%s\n",
+		id, component);
 	while ((name = strsep(&rest, " ")) != NULL)
 		(void)fprintf(file,
 			"[[tool]]\nname = \"%s\"\ndescription = \"of a bench\"\ninput_schema = { type = \"object\" }\n",
@@ -93,17 +95,29 @@ static void copy_module(const char *folder, const char *guests, const char *gues
 	close_file(out, to);
 }
 
-struct capsule *rig_load(struct rig *rig, const char *id, const char *guest, const char *tools)
+static void folder_of(const struct rig *rig, const char *id, char *folder, size_t size)
 {
-	char folder[sizeof rig->folder + 64];
+	(void)snprintf(folder, size, "%s/%s", rig->folder, id);
+}
+
+void rig_write(struct rig *rig, const char *id, const char *guest, const char *tools, const char *component)
+{
+	char folder[FOLDER_MAX];
+
+	folder_of(rig, id, folder, sizeof folder);
+	if (mkdir(folder, 0700) != 0)
+		bench_fail("%s: %s", folder, strerror(errno));
+	write_manifest(folder, id, tools, component);
+	copy_module(folder, rig->guests, guest);
+}
+
+struct capsule *rig_load_written(struct rig *rig, const char *id)
+{
+	char folder[FOLDER_MAX];
 	struct capsule *capsule = NULL;
 	struct capsule_op *op = NULL;
 
-	(void)snprintf(folder, sizeof folder, "%s/%s", rig->folder, id);
-	if (mkdir(folder, 0700) != 0)
-		bench_fail("%s: %s", folder, strerror(errno));
-	write_manifest(folder, id, tools);
-	copy_module(folder, rig->guests, guest);
+	folder_of(rig, id, folder, sizeof folder);
 	if (capsule_load(rig->runtime, folder, NULL, NULL, &op, rig->error) == CAPSULE_OK &&
 		capsule_op_wait(op, rig->error) == CAPSULE_OK)
 		capsule = capsule_op_capsule(op);
@@ -113,17 +127,62 @@ struct capsule *rig_load(struct rig *rig, const char *id, const char *guest, con
 	return capsule;
 }
 
-size_t rig_call(struct rig *rig, struct capsule *capsule, const char *tool, const char *arguments, size_t len)
+struct capsule *rig_load(struct rig *rig, const char *id, const char *guest, const char *tools)
+{
+	rig_write(rig, id, guest, tools, "");
+	return rig_load_written(rig, id);
+}
+
+void rig_unload(struct rig *rig, struct capsule *capsule)
 {
 	struct capsule_op *op = NULL;
+
+	if (capsule_unload(capsule, NULL, NULL, &op, rig->error) != CAPSULE_OK ||
+		capsule_op_wait(op, rig->error) != CAPSULE_OK)
+		bench_fail("unload: %s", capsule_error_text(rig->error));
+	capsule_op_free(op);
+}
+
+uint64_t rig_clear_cache(struct rig *rig)
+{
+	struct capsule_cache *cache = NULL;
+	char folder[FOLDER_MAX];
+	uint64_t entries = 0;
+
+	folder_of(rig, "home/cache/capsules", folder, sizeof folder);
+	if (capsule_cache_open(&cache, folder, rig->error) != CAPSULE_OK ||
+		capsule_cache_clear(cache, &entries, NULL, rig->error) != CAPSULE_OK)
+		bench_fail("cache: %s", capsule_error_text(rig->error));
+	capsule_cache_close(cache);
+	return entries;
+}
+
+/* The length of the answer; `started` is what starting it gave. */
+static size_t finish(struct rig *rig, enum capsule_status started, struct capsule_op *op, const char *name)
+{
 	size_t answer;
 
-	if (capsule_call(capsule, tool, arguments, len, NULL, NULL, &op, rig->error) != CAPSULE_OK ||
-		capsule_op_wait(op, rig->error) != CAPSULE_OK)
-		bench_fail("%s: %s", tool, capsule_error_text(rig->error));
+	if (started != CAPSULE_OK || capsule_op_wait(op, rig->error) != CAPSULE_OK)
+		bench_fail("%s: %s", name, capsule_error_text(rig->error));
 	(void)capsule_op_result(op, &answer);
 	capsule_op_free(op);
 	return answer;
+}
+
+size_t rig_call(struct rig *rig, struct capsule *capsule, const char *tool, const char *arguments, size_t len)
+{
+	struct capsule_op *op = NULL;
+	enum capsule_status status = capsule_call(capsule, tool, arguments, len, NULL, NULL, &op, rig->error);
+
+	return finish(rig, status, op, tool);
+}
+
+size_t rig_call_export(struct rig *rig, struct capsule *capsule, const char *name, const void *input, size_t len)
+{
+	struct capsule_op *op = NULL;
+	enum capsule_status status = capsule_call_export(capsule, name, input, len, NULL, NULL, &op, rig->error);
+
+	return finish(rig, status, op, name);
 }
 
 struct capsule_op *rig_start(

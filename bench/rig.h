@@ -17,12 +17,25 @@ struct rig {
 void rig_open(struct rig *rig, const char *guests, const struct capsule_runtime_options *options);
 void rig_close(struct rig *rig);
 
-/** Load the guest `guest` (GUEST.wasm) as a capsule of the name `id`, which has the tools named in `tools` (blanks between
- *  them). Borrowed from the runtime. */
+/** Write the folder of a capsule of the name `id` with the guest `guest` (GUEST.wasm) and the tools named in `tools` (blanks
+ *  between them); `component` is more TOML of its component, "" for none. */
+void rig_write(struct rig *rig, const char *id, const char *guest, const char *tools, const char *component);
+
+/** Load the capsule of the name `id`, which was written. Borrowed from the runtime. */
+struct capsule *rig_load_written(struct rig *rig, const char *id);
+
+/** Both at once, for a component without more. */
 struct capsule *rig_load(struct rig *rig, const char *id, const char *guest, const char *tools);
+void rig_unload(struct rig *rig, struct capsule *capsule);
+
+/** Remove all compiled code from the cache, which is the default one, in the home. Returns how many modules that were. */
+uint64_t rig_clear_cache(struct rig *rig);
 
 /** Call a tool, wait, throw the answer away. Returns its length. Any failure ends the program. */
 size_t rig_call(struct rig *rig, struct capsule *capsule, const char *tool, const char *arguments, size_t len);
+
+/** The same for an export, with bytes. */
+size_t rig_call_export(struct rig *rig, struct capsule *capsule, const char *name, const void *input, size_t len);
 
 /** Start a call of `tool` with {}; the operation is the caller's. */
 struct capsule_op *rig_start(
