@@ -9,6 +9,7 @@
 #   make lint     everything that reads code   make bench     the measurements, into build/bench.json
 #   make format   rewrite the code's layout    make install   into PREFIX, below DESTDIR; make uninstall takes it away
 #   make clean    remove everything that was built
+#   make bench-peer   the measurements beside the published reference crate
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
 FUZZ_SECONDS ?= 30
@@ -18,7 +19,7 @@ WERROR := $(if $(filter true,$(CI)),true,false)
 ASAN := -Db_sanitize=address,undefined -Db_lundef=false
 TSAN := -Db_sanitize=thread -Db_lundef=false
 
-.PHONY: build setup demo test lint format asan tsan clang fuzz bench install uninstall clean
+.PHONY: build setup demo test lint format asan tsan clang fuzz bench bench-peer install uninstall clean
 
 build:
 	@tools/configure build -Dwerror=$(WERROR)
@@ -66,6 +67,11 @@ bench: setup
 	@$(MAKE) --no-print-directory build
 	@ninja -C build benches
 	@bench/run build
+
+bench-peer: setup
+	@$(MAKE) --no-print-directory build
+	@ninja -C build benches
+	@bench/run --peer build
 
 install:
 	@tools/configure build -Dwerror=$(WERROR) -Dprefix=$(abspath $(PREFIX))
