@@ -37,7 +37,7 @@ static int64_t run_chain(struct subject *subject, uint64_t count, uint64_t each)
 	int64_t took = 0;
 
 	for (; count > 0; count -= count < each ? count : each)
-		took += run_tool(subject, "clock_kept", count < each ? count : each);
+		took += run_tool(subject, "get_kept", count < each ? count : each);
 	return took;
 }
 
@@ -104,7 +104,8 @@ int main(int argc, char **argv)
 	};
 
 	rig_open(&subject.rig, guests, NULL);
-	subject.capsule = rig_load(&subject.rig, "calls", "calls", "clock clock_kept");
+	subject.capsule = rig_load(&subject.rig, "calls", "calls", "clock get_kept put");
+	(void)run_tool(&subject, "put", 1);
 	subject.passage = passage_open(guests);
 	subject.floor = floor_open(guests, "passage", "empty");
 	bench_run(cases, sizeof cases / sizeof cases[0]);

@@ -28,7 +28,7 @@ main() {
 	folder=${XDG_CACHE_HOME:-$HOME/.cache}/capsule-build/peer-$(dependencies_hash)
 	mkdir -p "$folder"
 	if [ ! -e "$folder/release/capsule-bench-peer" ]; then
-		say 'Compiling the peer of the benches (once; 500 crates, a quarter of an hour on two cores, kept in the cache)'
+		say 'Compiling the peer of the benches (once; 400 crates, a quarter of an hour on two cores, kept in the cache)'
 	fi
 	trap clean_up EXIT
 	CARGO_TARGET_DIR=$folder "$CARGO" build --release --locked "${options[@]}" >"$folder/cargo.log" 2>&1 </dev/null &

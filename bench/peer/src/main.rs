@@ -16,7 +16,6 @@ fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         [guests, "call"] => benches::call(Path::new(guests)),
-        [guests, "fresh"] => benches::fresh(Path::new(guests)),
         [guests, "hostcall"] => benches::hostcall(Path::new(guests)),
         [guests, "load"] => benches::load(Path::new(guests)),
         [guests, "memory"] => benches::memory(Path::new(guests)),
@@ -26,7 +25,7 @@ fn main() {
         [guests, "start"] => benches::start(Path::new(guests)),
         [folder, "first"] => benches::first(Path::new(folder)),
         _ => {
-            eprintln!("usage: capsule-bench-peer FOLDER_OF_GUESTS call|fresh|hostcall|load|memory|start (bench/run does it)");
+            eprintln!("usage: capsule-bench-peer FOLDER_OF_GUESTS call|hostcall|load|memory|start (bench/run does it)");
             std::process::exit(2);
         }
     }
