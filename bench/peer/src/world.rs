@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use astrid_capsule::capsule::{Capsule, CapsuleId};
 use astrid_capsule::context::{CapsuleContext, CapsuleToolContext};
@@ -24,7 +25,7 @@ pub struct World {
     bus: Arc<EventBus>,
     store: Arc<dyn KvStore>,
     registry: Arc<RwLock<CapsuleRegistry>>,
-    tool_context: CapsuleToolContext,
+    tool_context: Arc<CapsuleToolContext>,
 }
 
 fn scope(store: &Arc<dyn KvStore>) -> ScopedKvStore {
@@ -43,7 +44,7 @@ impl World {
             bus: Arc::new(EventBus::with_capacity(1024)),
             registry: Arc::new(RwLock::new(CapsuleRegistry::new())),
             guests: guests.to_path_buf(),
-            tool_context,
+            tool_context: Arc::new(tool_context),
             store,
             folder,
             runtime,
@@ -85,9 +86,22 @@ impl World {
         self.runtime.block_on(capsule.unload()).expect("an unloaded capsule");
     }
 
-    /// Calls a tool; the answer, or nothing if it failed.
-    pub fn call(&self, capsule: &dyn Capsule, tool: &str, arguments: Value) -> Option<String> {
+    /// Calls a tool `count` times from a task, as the reference's own programs do, and checks how long its answers are; gives the
+    /// time of the calls alone.
+    pub fn call(&self, capsule: &dyn Capsule, tool: &str, arguments: &Value, answer_len: usize, count: u64) -> Duration {
         let tool = capsule.tools().iter().find(|one| one.name() == tool).expect("a tool of that name");
-        self.runtime.block_on(tool.execute(arguments, &self.tool_context)).ok()
+        let (tool, arguments, context) = (Arc::clone(tool), arguments.clone(), Arc::clone(&self.tool_context));
+        let calls = async move {
+            let mut took = Duration::ZERO;
+            for _ in 0..count {
+                let arguments = arguments.clone();
+                let begin = Instant::now();
+                let answer = tool.execute(arguments, &context).await;
+                took += begin.elapsed();
+                assert_eq!(answer.expect("an answer").len(), answer_len);
+            }
+            took
+        };
+        self.runtime.block_on(self.runtime.spawn(calls)).expect("good calls")
     }
 }
