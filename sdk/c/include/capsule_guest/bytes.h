@@ -10,6 +10,8 @@
 
 /* Many names are there for those who need them. */
 #define GUEST_INLINE static inline __attribute__((unused))
+/* The larger ones are never copied into their callers, which keeps modules small. */
+#define GUEST_OUTLINE static __attribute__((unused, noinline))
 /* State and functions that all source files of a capsule share, although each of them includes the header. */
 #define GUEST_SHARED __attribute__((weak))
 
@@ -117,7 +119,7 @@ GUEST_INLINE bool guest_bytes_start(struct guest_bytes bytes, struct guest_bytes
 }
 
 /** guest_contains(text, part): whether `part` stands somewhere in `text`. */
-GUEST_INLINE bool guest_bytes_contain(struct guest_bytes bytes, struct guest_bytes part)
+GUEST_OUTLINE bool guest_bytes_contain(struct guest_bytes bytes, struct guest_bytes part)
 {
 	for (size_t at = 0; part.len <= bytes.len && at <= bytes.len - part.len; at++)
 		if (part.len == 0 || memcmp(bytes.data + at, part.data, part.len) == 0)
@@ -137,7 +139,7 @@ GUEST_INLINE struct guest_bytes guest_after(struct guest_bytes bytes, size_t cou
 
 /** Look at the character at the start of `len` > 0 bytes. True: it is valid and `*take` bytes long. False: `*take` bytes
  *  are to be replaced by one U+FFFD (the longest beginning of a character, or a single byte). */
-GUEST_INLINE bool guest_utf8(const uint8_t *text, size_t len, size_t *take)
+GUEST_OUTLINE bool guest_utf8(const uint8_t *text, size_t len, size_t *take)
 {
 	uint8_t first = text[0], low = 0x80, high = 0xbf;
 	size_t more = first < 0x80 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
@@ -166,7 +168,7 @@ GUEST_INLINE bool guest_utf8(const uint8_t *text, size_t len, size_t *take)
 }
 
 /** The bytes of the character `code` (a surrogate becomes U+FFFD), at most four; gives how many. */
-GUEST_INLINE size_t guest_utf8_put(uint32_t code, uint8_t out[4])
+GUEST_OUTLINE size_t guest_utf8_put(uint32_t code, uint8_t out[4])
 {
 	size_t more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
 	static const uint8_t marks[] = { 0x00, 0xc0, 0xe0, 0xf0 };

@@ -34,7 +34,7 @@ GUEST_INLINE const char *guest_kind_name(enum guest_kind kind)
 }
 
 /* Whether `value` is of this kind; the call fails if not. */
-GUEST_INLINE bool guest_expect(struct guest_value value, enum guest_kind kind, const char *expected)
+GUEST_OUTLINE bool guest_expect(struct guest_value value, enum guest_kind kind, const char *expected)
 {
 	enum guest_kind is = guest_kind_of(value);
 
@@ -62,7 +62,7 @@ struct guest_each {
 
 /** All items of an array, or all members of an object. What is absent or null has none; the call fails when `value` is
  *  something else. */
-GUEST_INLINE struct guest_each guest_each(struct guest_value value)
+GUEST_OUTLINE struct guest_each guest_each(struct guest_value value)
 {
 	enum guest_kind kind = guest_kind_of(value);
 	struct guest_each each = { .value = value, .object = kind == GUEST_OBJECT };
@@ -75,7 +75,7 @@ GUEST_INLINE struct guest_each guest_each(struct guest_value value)
 }
 
 /** Move on to the next; false when there is none. */
-GUEST_INLINE bool guest_next(struct guest_each *each)
+GUEST_OUTLINE bool guest_next(struct guest_each *each)
 {
 	const uint8_t *end, *at = each->at;
 
@@ -102,13 +102,13 @@ GUEST_INLINE bool guest_next(struct guest_each *each)
 }
 
 /** The key of the member that `each` is at. */
-GUEST_INLINE struct guest_bytes guest_each_key(const struct guest_each *each)
+GUEST_OUTLINE struct guest_bytes guest_each_key(const struct guest_each *each)
 {
 	return guest_string_decode(each->key);
 }
 
 /** How many items an array or members an object has; 0 for anything else. */
-GUEST_INLINE size_t guest_count(struct guest_value value)
+GUEST_OUTLINE size_t guest_count(struct guest_value value)
 {
 	enum guest_kind kind = guest_kind_of(value);
 	struct guest_each each;
@@ -123,7 +123,7 @@ GUEST_INLINE size_t guest_count(struct guest_value value)
 
 /** The member `name` of an object, whatever it is; absent when there is none, and when `object` is absent. The call fails
  *  when `object` is something else, or has two members of that name. */
-GUEST_INLINE struct guest_value guest_get(struct guest_value object, const char *name)
+GUEST_OUTLINE struct guest_value guest_get(struct guest_value object, const char *name)
 {
 	struct guest_value found = { object.document, object.at, name };
 	struct guest_bytes wanted = guest_text(name);
@@ -148,7 +148,7 @@ GUEST_INLINE struct guest_value guest_get(struct guest_value object, const char 
 
 /* ---- Values ---- */
 
-GUEST_INLINE struct guest_bytes guest_as_text(struct guest_value value)
+GUEST_OUTLINE struct guest_bytes guest_as_text(struct guest_value value)
 {
 	if (!guest_expect(value, GUEST_STRING, "a string"))
 		return guest_bytes_of(NULL, 0);
@@ -160,7 +160,7 @@ GUEST_INLINE bool guest_as_bool(struct guest_value value)
 	return guest_expect(value, GUEST_BOOL, "true or false") && *guest_value_start(value) == 't';
 }
 
-GUEST_INLINE double guest_as_number(struct guest_value value)
+GUEST_OUTLINE double guest_as_number(struct guest_value value)
 {
 	double number;
 
@@ -173,7 +173,7 @@ GUEST_INLINE double guest_as_number(struct guest_value value)
 	return 0;
 }
 
-GUEST_INLINE int64_t guest_as_integer(struct guest_value value)
+GUEST_OUTLINE int64_t guest_as_integer(struct guest_value value)
 {
 	static const char expected[] = "a whole number";
 	const double exact = 9007199254740992.0; /* 2^53 */
@@ -212,7 +212,7 @@ GUEST_INLINE int guest_base64_digit(uint8_t byte)
 }
 
 /* Decode base64, with or without padding, in place of `bytes`. */
-GUEST_INLINE bool guest_base64_decode(struct guest_bytes text, uint8_t *out, size_t *len)
+GUEST_OUTLINE bool guest_base64_decode(struct guest_bytes text, uint8_t *out, size_t *len)
 {
 	size_t digits = text.len;
 	uint32_t bits = 0;
@@ -234,7 +234,7 @@ GUEST_INLINE bool guest_base64_decode(struct guest_bytes text, uint8_t *out, siz
 	return digits % 4 == 0 || (bits & (digits % 4 == 2 ? 15u : 3u)) == 0; /* nothing in the bits left over */
 }
 
-GUEST_INLINE struct guest_bytes guest_as_bytes(struct guest_value value)
+GUEST_OUTLINE struct guest_bytes guest_as_bytes(struct guest_value value)
 {
 	static const char expected[] = "base64 or an array of bytes";
 	enum guest_kind kind = guest_kind_of(value);
@@ -315,7 +315,7 @@ GUEST_INLINE bool guest_has(struct guest_value object, const char *name)
 	return guest_kind_of(guest_get(object, name)) > GUEST_NULL;
 }
 
-GUEST_INLINE struct guest_bytes guest_get_text_or(struct guest_value object, const char *name, const char *otherwise)
+GUEST_OUTLINE struct guest_bytes guest_get_text_or(struct guest_value object, const char *name, const char *otherwise)
 {
 	struct guest_value value = guest_get(object, name);
 
@@ -324,7 +324,7 @@ GUEST_INLINE struct guest_bytes guest_get_text_or(struct guest_value object, con
 		: guest_text(otherwise);
 }
 
-GUEST_INLINE int64_t guest_get_integer_or(struct guest_value object, const char *name, int64_t otherwise)
+GUEST_OUTLINE int64_t guest_get_integer_or(struct guest_value object, const char *name, int64_t otherwise)
 {
 	struct guest_value value = guest_get(object, name);
 

@@ -74,7 +74,7 @@ GUEST_INLINE int guest_hex_digit(int byte)
 }
 
 /* Behind a backslash. */
-GUEST_INLINE bool guest_check_escape(struct guest_check *check)
+GUEST_OUTLINE bool guest_check_escape(struct guest_check *check)
 {
 	int byte = guest_check_peek(check);
 
@@ -91,7 +91,7 @@ GUEST_INLINE bool guest_check_escape(struct guest_check *check)
 }
 
 /* At the opening quote. */
-GUEST_INLINE bool guest_check_string(struct guest_check *check)
+GUEST_OUTLINE bool guest_check_string(struct guest_check *check)
 {
 	for (check->at++; check->at < check->end && *check->at != '"';) {
 		size_t take;
@@ -123,7 +123,7 @@ GUEST_INLINE bool guest_check_digits(struct guest_check *check)
 	return true;
 }
 
-GUEST_INLINE bool guest_check_number(struct guest_check *check)
+GUEST_OUTLINE bool guest_check_number(struct guest_check *check)
 {
 	const uint8_t *start;
 
@@ -156,7 +156,7 @@ GUEST_INLINE bool guest_check_word(struct guest_check *check, const char *word)
 }
 
 /* A value that has no others inside. */
-GUEST_INLINE bool guest_check_scalar(struct guest_check *check)
+GUEST_OUTLINE bool guest_check_scalar(struct guest_check *check)
 {
 	switch (guest_check_peek(check)) {
 	case '"':
@@ -177,7 +177,7 @@ GUEST_INLINE bool guest_check_scalar(struct guest_check *check)
 }
 
 /* A key with its colon. */
-GUEST_INLINE bool guest_check_key(struct guest_check *check)
+GUEST_OUTLINE bool guest_check_key(struct guest_check *check)
 {
 	check->at = guest_skip_white(check->at, check->end);
 	if (guest_check_peek(check) != '"')
@@ -194,7 +194,7 @@ GUEST_INLINE bool guest_check_key(struct guest_check *check)
 
 /* Behind a value: close what ends here, then move behind the comma and the key in front of the next value. False at the
  * end of the text and on a problem. */
-GUEST_INLINE bool guest_check_next(struct guest_check *check, struct guest_nesting *nesting)
+GUEST_OUTLINE bool guest_check_next(struct guest_check *check, struct guest_nesting *nesting)
 {
 	for (;;) {
 		int byte;
@@ -219,7 +219,7 @@ GUEST_INLINE bool guest_check_next(struct guest_check *check, struct guest_nesti
 
 /** Why `text` is not one JSON value nested at most GUEST_JSON_DEPTH levels, with the place in bytes in `*at`; NULL when it
  *  is. Repeated keys are allowed here, see json_read.h. */
-GUEST_INLINE const char *guest_json_problem(struct guest_bytes text, size_t *at)
+GUEST_OUTLINE const char *guest_json_problem(struct guest_bytes text, size_t *at)
 {
 	static const uint8_t nothing[1] = { 0 };
 	const uint8_t *data = text.len > 0 ? text.data : nothing;
@@ -264,7 +264,7 @@ GUEST_INLINE const uint8_t *guest_skip_string(const uint8_t *at, const uint8_t *
 }
 
 /* Behind the value that begins at `at`. */
-GUEST_INLINE const uint8_t *guest_skip_value(const uint8_t *at, const uint8_t *end)
+GUEST_OUTLINE const uint8_t *guest_skip_value(const uint8_t *at, const uint8_t *end)
 {
 	size_t depth = 0;
 
@@ -294,7 +294,7 @@ GUEST_INLINE const uint8_t *guest_skip_value(const uint8_t *at, const uint8_t *e
 }
 
 /* What the escape at `*at`, behind its backslash, stands for, and move behind it. Half a surrogate pair is U+FFFD. */
-GUEST_INLINE uint32_t guest_take_escape(const uint8_t **at, const uint8_t *end)
+GUEST_OUTLINE uint32_t guest_take_escape(const uint8_t **at, const uint8_t *end)
 {
 	static const char letters[] = "bfnrt", codes[] = "\b\f\n\r\t";
 	uint32_t code = 0, low = 0;
@@ -318,7 +318,7 @@ GUEST_INLINE uint32_t guest_take_escape(const uint8_t **at, const uint8_t *end)
 }
 
 /* The next bytes of a string's content (between its quotes) into `out`; gives how many, 0 at the end. */
-GUEST_INLINE size_t guest_take_unit(const uint8_t **at, const uint8_t *end, uint8_t out[4])
+GUEST_OUTLINE size_t guest_take_unit(const uint8_t **at, const uint8_t *end, uint8_t out[4])
 {
 	if (*at >= end)
 		return 0;

@@ -34,7 +34,7 @@ GUEST_INLINE struct guest_value guest_json_open(
 	return (struct guest_value){ document, document->begin, NULL };
 }
 
-GUEST_INLINE void guest_json_check(struct guest_document *document)
+GUEST_OUTLINE void guest_json_check(struct guest_document *document)
 {
 	size_t at;
 	const char *problem = guest_json_problem(
@@ -64,7 +64,7 @@ GUEST_INLINE const uint8_t *guest_value_start(struct guest_value value)
 }
 
 /** What `value` is. GUEST_ABSENT for what was not found and for text that is not JSON. */
-GUEST_INLINE enum guest_kind guest_kind_of(struct guest_value value)
+GUEST_OUTLINE enum guest_kind guest_kind_of(struct guest_value value)
 {
 	if (!guest_present(value))
 		return GUEST_ABSENT;
@@ -86,7 +86,7 @@ GUEST_INLINE enum guest_kind guest_kind_of(struct guest_value value)
 }
 
 /** The JSON text of `value`, empty when it is absent. */
-GUEST_INLINE struct guest_bytes guest_raw(struct guest_value value)
+GUEST_OUTLINE struct guest_bytes guest_raw(struct guest_value value)
 {
 	const uint8_t *start;
 
@@ -105,7 +105,7 @@ GUEST_INLINE struct guest_bytes guest_string_content(const uint8_t *at, const ui
 }
 
 /* Whether the string with this content is `name`. */
-GUEST_INLINE bool guest_string_is(struct guest_bytes content, struct guest_bytes name)
+GUEST_OUTLINE bool guest_string_is(struct guest_bytes content, struct guest_bytes name)
 {
 	const uint8_t *at = content.data, *end = content.data + content.len;
 	uint8_t unit[4];
@@ -120,7 +120,7 @@ GUEST_INLINE bool guest_string_is(struct guest_bytes content, struct guest_bytes
 }
 
 /* What the string with this content stands for: the content itself where nothing is escaped, else a copy. */
-GUEST_INLINE struct guest_bytes guest_string_decode(struct guest_bytes content)
+GUEST_OUTLINE struct guest_bytes guest_string_decode(struct guest_bytes content)
 {
 	const uint8_t *at = content.data, *end = content.data + content.len;
 	uint8_t *copy;
@@ -154,7 +154,7 @@ struct guest_path_level {
 };
 
 /* The keys and indices that lead to `target`, from the start of the document: "items[2].name". Gives how many levels. */
-GUEST_INLINE uint32_t guest_path_find(
+GUEST_OUTLINE uint32_t guest_path_find(
 	const struct guest_document *document, const uint8_t *target, struct guest_path_level *levels)
 {
 	const uint8_t *at = document->begin;
@@ -187,7 +187,7 @@ GUEST_INLINE uint32_t guest_path_find(
 	return nesting.depth;
 }
 
-GUEST_INLINE void guest_failure_add_content(struct guest_bytes content)
+GUEST_OUTLINE void guest_failure_add_content(struct guest_bytes content)
 {
 	const uint8_t *at = content.data, *end = content.data + content.len;
 	uint8_t unit[4];
@@ -208,7 +208,7 @@ GUEST_INLINE void guest_failure_add_content(struct guest_bytes content)
 }
 
 /* Append where `value` is, without its missing name; nothing for the document itself. */
-GUEST_INLINE void guest_failure_add_path(struct guest_value value)
+GUEST_OUTLINE void guest_failure_add_path(struct guest_value value)
 {
 	struct guest_path_level levels[GUEST_JSON_DEPTH];
 	uint32_t depth = value.at != NULL ? guest_path_find(value.document, value.at, levels) : 0;
@@ -230,7 +230,7 @@ GUEST_INLINE void guest_failure_add_path(struct guest_value value)
 
 /* Begin a failure about `value`: subject, and its path in backticks. False if the call has failed before, or, with the
  * failure begun, there is no path since it is the document as a whole: `*whole`. */
-GUEST_INLINE bool guest_failure_begin(struct guest_value value, bool *whole)
+GUEST_OUTLINE bool guest_failure_begin(struct guest_value value, bool *whole)
 {
 	uint16_t start, before;
 
@@ -256,7 +256,7 @@ GUEST_INLINE bool guest_failure_begin(struct guest_value value, bool *whole)
 }
 
 /* `value` is absent, and `expected` was wanted. */
-GUEST_INLINE void guest_fail_missing(struct guest_value value, const char *expected)
+GUEST_OUTLINE void guest_fail_missing(struct guest_value value, const char *expected)
 {
 	bool whole;
 
@@ -270,7 +270,7 @@ GUEST_INLINE void guest_fail_missing(struct guest_value value, const char *expec
 }
 
 /* `value` is `got`, and `expected` was wanted. */
-GUEST_INLINE void guest_fail_wrong(struct guest_value value, const char *expected, const char *got)
+GUEST_OUTLINE void guest_fail_wrong(struct guest_value value, const char *expected, const char *got)
 {
 	bool whole;
 
@@ -288,7 +288,7 @@ GUEST_INLINE void guest_fail_wrong(struct guest_value value, const char *expecte
  *  value, as in "greet: argument `limit` must be between 1 and 10". For checks that the getters don't make. */
 #define guest_reject(value, ...) guest_reject_parts(value, GUEST_PART_ARRAY(__VA_ARGS__), GUEST_PART_COUNT(__VA_ARGS__))
 
-GUEST_INLINE void guest_reject_parts(struct guest_value value, const struct guest_part *parts, size_t count)
+GUEST_OUTLINE void guest_reject_parts(struct guest_value value, const struct guest_part *parts, size_t count)
 {
 	char room[GUEST_NUMBER_MAX];
 	bool whole;

@@ -33,7 +33,7 @@ GUEST_INLINE void guest_writer_fail(struct guest_json_writer *out, const char *p
 }
 
 /* What goes before a value. False when no value may stand here. */
-GUEST_INLINE bool guest_writer_value(struct guest_json_writer *out)
+GUEST_OUTLINE bool guest_writer_value(struct guest_json_writer *out)
 {
 	bool object = guest_nesting_object(&out->nesting);
 
@@ -50,7 +50,7 @@ GUEST_INLINE bool guest_writer_value(struct guest_json_writer *out)
 	return true;
 }
 
-GUEST_INLINE void guest_writer_begin(struct guest_json_writer *out, bool object)
+GUEST_OUTLINE void guest_writer_begin(struct guest_json_writer *out, bool object)
 {
 	if (!guest_writer_value(out))
 		return;
@@ -74,7 +74,7 @@ GUEST_INLINE void guest_begin_array(struct guest_json_writer *out)
 }
 
 /** End the innermost array or object. A key without a value gets null. */
-GUEST_INLINE void guest_end(struct guest_json_writer *out)
+GUEST_OUTLINE void guest_end(struct guest_json_writer *out)
 {
 	bool object = guest_nesting_object(&out->nesting);
 
@@ -91,7 +91,7 @@ GUEST_INLINE void guest_end(struct guest_json_writer *out)
 }
 
 /* A string with its quotes. */
-GUEST_INLINE void guest_writer_string(struct guest_buffer *text, struct guest_bytes value)
+GUEST_OUTLINE void guest_writer_string(struct guest_buffer *text, struct guest_bytes value)
 {
 	static const char hex[] = "0123456789abcdef", letters[] = "btn\0fr";
 	size_t plain = 0, at = 0, take;
@@ -126,7 +126,7 @@ GUEST_INLINE void guest_writer_string(struct guest_buffer *text, struct guest_by
 /** The key of the next value, in an object. The same key twice is the author's mistake; it is not looked for. */
 #define guest_key(out, name) guest_key_bytes(out, GUEST_BYTES(name))
 
-GUEST_INLINE void guest_key_bytes(struct guest_json_writer *out, struct guest_bytes name)
+GUEST_OUTLINE void guest_key_bytes(struct guest_json_writer *out, struct guest_bytes name)
 {
 	if (!guest_nesting_object(&out->nesting))
 		guest_writer_fail(out, "a key outside of an object");
@@ -145,7 +145,7 @@ GUEST_INLINE void guest_key_bytes(struct guest_json_writer *out, struct guest_by
 /* ---- Values ---- */
 
 /* A value that is written as it stands. */
-GUEST_INLINE void guest_writer_plain(struct guest_json_writer *out, struct guest_bytes text)
+GUEST_OUTLINE void guest_writer_plain(struct guest_json_writer *out, struct guest_bytes text)
 {
 	if (guest_writer_value(out))
 		guest_append_bytes(&out->text, text);
@@ -159,7 +159,7 @@ GUEST_INLINE void guest_add_text_bytes(struct guest_json_writer *out, struct gue
 		guest_writer_string(&out->text, value);
 }
 
-GUEST_INLINE void guest_add_integer(struct guest_json_writer *out, int64_t value)
+GUEST_OUTLINE void guest_add_integer(struct guest_json_writer *out, int64_t value)
 {
 	char room[GUEST_NUMBER_MAX];
 
@@ -167,7 +167,7 @@ GUEST_INLINE void guest_add_integer(struct guest_json_writer *out, int64_t value
 }
 
 /** The shortest digits that read back as `value`; null for what is infinite or no number. */
-GUEST_INLINE void guest_add_number(struct guest_json_writer *out, double value)
+GUEST_OUTLINE void guest_add_number(struct guest_json_writer *out, double value)
 {
 	char room[GUEST_NUMBER_MAX];
 
@@ -194,7 +194,7 @@ GUEST_INLINE void guest_add_value(struct guest_json_writer *out, struct guest_va
  *  be nested deeper than 128 levels, which the host then refuses. */
 #define guest_add_json(out, text) guest_add_json_bytes(out, GUEST_BYTES(text))
 
-GUEST_INLINE void guest_add_json_bytes(struct guest_json_writer *out, struct guest_bytes text)
+GUEST_OUTLINE void guest_add_json_bytes(struct guest_json_writer *out, struct guest_bytes text)
 {
 	size_t at;
 	bool good = guest_json_problem(text, &at) == NULL;
@@ -205,7 +205,7 @@ GUEST_INLINE void guest_add_json_bytes(struct guest_json_writer *out, struct gue
 }
 
 /** Bytes as base64 in a string; guest_get_bytes() reads it. */
-GUEST_INLINE void guest_add_bytes(struct guest_json_writer *out, struct guest_bytes value)
+GUEST_OUTLINE void guest_add_bytes(struct guest_json_writer *out, struct guest_bytes value)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -241,7 +241,7 @@ GUEST_INLINE void guest_add_bytes(struct guest_json_writer *out, struct guest_by
 
 /** Close what is open; gives the JSON, empty when nothing was written. On a mistake, or when the memory was at its ceiling,
  *  the call fails and the result is empty. */
-GUEST_INLINE struct guest_bytes guest_written(struct guest_json_writer *out)
+GUEST_OUTLINE struct guest_bytes guest_written(struct guest_json_writer *out)
 {
 	while (out->nesting.depth > 0)
 		guest_end(out);

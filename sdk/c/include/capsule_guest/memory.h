@@ -103,7 +103,7 @@ GUEST_INLINE void guest_native_restart(size_t room)
 /* ---- Regions ---- */
 
 /* Make [start, end) the last chunk of `arena`; it is longer than a head. */
-GUEST_INLINE void guest_arena_add(struct guest_arena *arena, uintptr_t start, uintptr_t end)
+GUEST_OUTLINE void guest_arena_add(struct guest_arena *arena, uintptr_t start, uintptr_t end)
 {
 	struct guest_chunk *chunk = (struct guest_chunk *)start;
 
@@ -117,7 +117,7 @@ GUEST_INLINE void guest_arena_add(struct guest_arena *arena, uintptr_t start, ui
 }
 
 /* More room in or behind the last chunk, which has less than `size` bytes left: enough for `size`. */
-GUEST_INLINE bool guest_arena_grow(struct guest_arena *arena, size_t size)
+GUEST_OUTLINE bool guest_arena_grow(struct guest_arena *arena, size_t size)
 {
 	bool behind = arena->current != NULL && arena->current->end == guest_pages_end();
 	uint64_t wanted = behind ? size - (arena->current->end - arena->top)
@@ -134,7 +134,7 @@ GUEST_INLINE bool guest_arena_grow(struct guest_arena *arena, size_t size)
 	return true;
 }
 
-GUEST_INLINE void *guest_arena_alloc(struct guest_arena *arena, size_t size)
+GUEST_OUTLINE void *guest_arena_alloc(struct guest_arena *arena, size_t size)
 {
 	uintptr_t start;
 
@@ -198,7 +198,7 @@ GUEST_INLINE void guest_reset(void)
 
 /** Lengthen the allocation that ends at `end` by `more` bytes (a multiple of 8), if nothing was allocated behind it and
  *  there is room. */
-GUEST_INLINE bool guest_extend(const uint8_t *end, size_t more)
+GUEST_OUTLINE bool guest_extend(const uint8_t *end, size_t more)
 {
 	struct guest_arena *arena = &guest_memory.call;
 

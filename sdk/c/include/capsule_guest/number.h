@@ -14,7 +14,7 @@
 /* ---- Whole numbers ---- */
 
 /** `value` in decimal into `out`, which has room for GUEST_NUMBER_MAX bytes; gives the length. */
-GUEST_INLINE size_t guest_print_unsigned(uint64_t value, char *out)
+GUEST_OUTLINE size_t guest_print_unsigned(uint64_t value, char *out)
 {
 	char digits[20];
 	size_t count = 0;
@@ -37,7 +37,7 @@ GUEST_INLINE size_t guest_print_integer(int64_t value, char *out)
 }
 
 /** The whole number that `text` is from its first to its last byte. False when it is none or does not fit. */
-GUEST_INLINE bool guest_parse_integer(struct guest_bytes text, int64_t *value)
+GUEST_OUTLINE bool guest_parse_integer(struct guest_bytes text, int64_t *value)
 {
 	bool negative = text.len > 0 && text.data[0] == '-';
 	uint64_t limit = (uint64_t)INT64_MAX + negative, number = 0;
@@ -70,7 +70,7 @@ GUEST_INLINE void guest_big_set(struct guest_big *big, uint64_t value)
 }
 
 /* big = big * factor + more */
-GUEST_INLINE void guest_big_multiply(struct guest_big *big, uint32_t factor, uint32_t more)
+GUEST_OUTLINE void guest_big_multiply(struct guest_big *big, uint32_t factor, uint32_t more)
 {
 	uint64_t carry = more;
 
@@ -84,7 +84,7 @@ GUEST_INLINE void guest_big_multiply(struct guest_big *big, uint32_t factor, uin
 }
 
 /* big = big * base^exponent, where base is 5 or 10 */
-GUEST_INLINE void guest_big_multiply_power(struct guest_big *big, uint32_t base, uint32_t exponent)
+GUEST_OUTLINE void guest_big_multiply_power(struct guest_big *big, uint32_t base, uint32_t exponent)
 {
 	const uint32_t ninth = base == 5 ? 1953125 : 1000000000;
 
@@ -99,7 +99,7 @@ GUEST_INLINE uint32_t guest_big_bits(const struct guest_big *big)
 	return big->count == 0 ? 0 : big->count * 32 - (uint32_t)__builtin_clz(big->limbs[big->count - 1]);
 }
 
-GUEST_INLINE void guest_big_shift(struct guest_big *big, uint32_t bits)
+GUEST_OUTLINE void guest_big_shift(struct guest_big *big, uint32_t bits)
 {
 	uint32_t whole = bits / 32, rest = bits % 32;
 
@@ -114,7 +114,7 @@ GUEST_INLINE void guest_big_shift(struct guest_big *big, uint32_t bits)
 		guest_big_multiply(big, (uint32_t)1 << rest, 0);
 }
 
-GUEST_INLINE int guest_big_compare(const struct guest_big *a, const struct guest_big *b)
+GUEST_OUTLINE int guest_big_compare(const struct guest_big *a, const struct guest_big *b)
 {
 	if (a->count != b->count)
 		return a->count < b->count ? -1 : 1;
@@ -125,7 +125,7 @@ GUEST_INLINE int guest_big_compare(const struct guest_big *a, const struct guest
 }
 
 /* a = a - b, which is not larger */
-GUEST_INLINE void guest_big_subtract(struct guest_big *a, const struct guest_big *b)
+GUEST_OUTLINE void guest_big_subtract(struct guest_big *a, const struct guest_big *b)
 {
 	int64_t borrow = 0;
 
@@ -139,7 +139,7 @@ GUEST_INLINE void guest_big_subtract(struct guest_big *a, const struct guest_big
 }
 
 /* a = a + b */
-GUEST_INLINE void guest_big_add(struct guest_big *a, const struct guest_big *b)
+GUEST_OUTLINE void guest_big_add(struct guest_big *a, const struct guest_big *b)
 {
 	uint64_t carry = 0;
 
@@ -157,7 +157,7 @@ GUEST_INLINE void guest_big_add(struct guest_big *a, const struct guest_big *b)
 /* ---- Text to double ---- */
 
 /* mantissa * 2^exponent, where `more` says that the true value is a little larger; to the nearest double. */
-GUEST_INLINE double guest_round(uint64_t mantissa, int32_t exponent, bool more)
+GUEST_OUTLINE double guest_round(uint64_t mantissa, int32_t exponent, bool more)
 {
 	int32_t zeros = __builtin_clzll(mantissa), shift = 11, power;
 	uint64_t keep, rest, half, bits;
@@ -183,7 +183,7 @@ GUEST_INLINE double guest_round(uint64_t mantissa, int32_t exponent, bool more)
 }
 
 /* digits * 10^exponent, exactly, then rounded. `digits` is not 0. */
-GUEST_INLINE double guest_scale(struct guest_big *digits, int32_t exponent)
+GUEST_OUTLINE double guest_scale(struct guest_big *digits, int32_t exponent)
 {
 	struct guest_big divisor;
 	int32_t power = exponent, difference;
@@ -212,7 +212,7 @@ GUEST_INLINE double guest_scale(struct guest_big *digits, int32_t exponent)
 
 /** The double nearest to a number in the form of JSON, from its first to its last byte: infinite when it is too large, 0
  *  when it is too small. The form was checked before. */
-GUEST_INLINE double guest_parse_number(struct guest_bytes text)
+GUEST_OUTLINE double guest_parse_number(struct guest_bytes text)
 {
 	static const double tens[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14,
 		1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
@@ -272,7 +272,7 @@ struct guest_shortest {
 };
 
 /* Whether r + high reaches beyond s. */
-GUEST_INLINE bool guest_shortest_over(const struct guest_shortest *work)
+GUEST_OUTLINE bool guest_shortest_over(const struct guest_shortest *work)
 {
 	struct guest_big sum = work->r;
 	int order;
@@ -289,7 +289,7 @@ GUEST_INLINE bool guest_shortest_under(const struct guest_shortest *work)
 	return order < 0 || (work->even && order == 0);
 }
 
-GUEST_INLINE void guest_shortest_tenfold(struct guest_shortest *work, uint32_t exponent)
+GUEST_OUTLINE void guest_shortest_tenfold(struct guest_shortest *work, uint32_t exponent)
 {
 	guest_big_multiply_power(&work->r, 10, exponent);
 	guest_big_multiply_power(&work->low, 10, exponent);
@@ -297,7 +297,7 @@ GUEST_INLINE void guest_shortest_tenfold(struct guest_shortest *work, uint32_t e
 }
 
 /* Set up for mantissa * 2^exponent, which is not 0; gives k where the value is 0.ddd * 10^k. */
-GUEST_INLINE int32_t guest_shortest_start(struct guest_shortest *work, uint64_t mantissa, int32_t exponent)
+GUEST_OUTLINE int32_t guest_shortest_start(struct guest_shortest *work, uint64_t mantissa, int32_t exponent)
 {
 	/* Below a power of two the neighbours are closer. */
 	bool closer = mantissa == (uint64_t)1 << 52 && exponent > -1074;
@@ -326,7 +326,7 @@ GUEST_INLINE int32_t guest_shortest_start(struct guest_shortest *work, uint64_t 
 }
 
 /* The digits behind the point; gives how many, at most 17. */
-GUEST_INLINE uint32_t guest_shortest_digits(struct guest_shortest *work, char digits[18])
+GUEST_OUTLINE uint32_t guest_shortest_digits(struct guest_shortest *work, char digits[18])
 {
 	for (uint32_t count = 0;;) {
 		char digit = '0';
@@ -348,7 +348,7 @@ GUEST_INLINE uint32_t guest_shortest_digits(struct guest_shortest *work, char di
 }
 
 /** The shortest text that reads back as `value`, into `out`; gives the length. `null` when it is infinite or no number. */
-GUEST_INLINE size_t guest_print_number(double value, char *out)
+GUEST_OUTLINE size_t guest_print_number(double value, char *out)
 {
 	struct guest_shortest work;
 	uint64_t bits, mantissa;

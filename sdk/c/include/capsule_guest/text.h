@@ -43,7 +43,7 @@ GUEST_INLINE void guest_forgive(void)
 }
 
 /* Append to the text of a failure in the making; what is not UTF-8 becomes U+FFFD. */
-GUEST_INLINE void guest_failure_add(struct guest_bytes text)
+GUEST_OUTLINE void guest_failure_add(struct guest_bytes text)
 {
 	size_t take;
 
@@ -104,7 +104,7 @@ GUEST_INLINE struct guest_part guest_part_number(double number)
 }
 
 /* The bytes of a part; numbers are written into `room`. */
-GUEST_INLINE struct guest_bytes guest_part_written(const struct guest_part *part, char room[GUEST_NUMBER_MAX])
+GUEST_OUTLINE struct guest_bytes guest_part_written(const struct guest_part *part, char room[GUEST_NUMBER_MAX])
 {
 	size_t len;
 
@@ -153,7 +153,7 @@ GUEST_INLINE struct guest_bytes guest_part_written(const struct guest_part *part
  *  strings, struct guest_bytes, integers, doubles, bools. Nothing happens if it has failed already. */
 #define guest_fail(...) guest_fail_parts(GUEST_PART_ARRAY(__VA_ARGS__), GUEST_PART_COUNT(__VA_ARGS__))
 
-GUEST_INLINE void guest_fail_parts(const struct guest_part *parts, size_t count)
+GUEST_OUTLINE void guest_fail_parts(const struct guest_part *parts, size_t count)
 {
 	char room[GUEST_NUMBER_MAX];
 
@@ -180,7 +180,7 @@ struct guest_buffer {
 };
 
 /* Room for `more` bytes behind what is there; in place when nothing was allocated since. */
-GUEST_INLINE bool guest_reserve(struct guest_buffer *buffer, size_t more)
+GUEST_OUTLINE bool guest_reserve(struct guest_buffer *buffer, size_t more)
 {
 	size_t wanted, room;
 	uint8_t *data;
@@ -215,7 +215,7 @@ GUEST_INLINE bool guest_reserve(struct guest_buffer *buffer, size_t more)
 	return true;
 }
 
-GUEST_INLINE void guest_append_bytes(struct guest_buffer *buffer, struct guest_bytes bytes)
+GUEST_OUTLINE void guest_append_bytes(struct guest_buffer *buffer, struct guest_bytes bytes)
 {
 	if (bytes.len == 0 || !guest_reserve(buffer, bytes.len))
 		return;
@@ -233,7 +233,7 @@ GUEST_INLINE void guest_append_byte(struct guest_buffer *buffer, uint8_t byte)
 #define guest_append(buffer, ...)                                                                                      \
 	guest_append_parts(buffer, GUEST_PART_ARRAY(__VA_ARGS__), GUEST_PART_COUNT(__VA_ARGS__))
 
-GUEST_INLINE void guest_append_parts(struct guest_buffer *buffer, const struct guest_part *parts, size_t count)
+GUEST_OUTLINE void guest_append_parts(struct guest_buffer *buffer, const struct guest_part *parts, size_t count)
 {
 	char room[GUEST_NUMBER_MAX];
 
@@ -251,7 +251,7 @@ GUEST_INLINE struct guest_bytes guest_appended(const struct guest_buffer *buffer
  *  fails, when the memory is at its ceiling. */
 #define guest_join(...) guest_join_parts(GUEST_PART_ARRAY(__VA_ARGS__), GUEST_PART_COUNT(__VA_ARGS__))
 
-GUEST_INLINE struct guest_bytes guest_join_parts(const struct guest_part *parts, size_t count)
+GUEST_OUTLINE struct guest_bytes guest_join_parts(const struct guest_part *parts, size_t count)
 {
 	struct guest_buffer buffer = { .len = 0 };
 
