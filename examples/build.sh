@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Compiles guests from C to WebAssembly. What is up to date is left alone, and a module is replaced in one step, so that
+# Compiles guests from C to WebAssembly, as sdk/c/capsule.mk does for projects of their own. What is up to date is left alone, and a module is replaced in one step, so that
 # nobody loads half of one.
 #
 # Usage: build.sh                      all capsules of examples/capsules, each into its folder
 #        build.sh SOURCE.c OUT.wasm    one guest, wherever it is
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-readonly here
+sdk=$(cd "$here/../sdk/c" && pwd)
+readonly here sdk
 
 # The stack comes first, so that a guest that overflows it traps instead of writing over its data. Names are kept: they
 # are what the host tells when a guest traps.
@@ -16,7 +17,7 @@ readonly flags=(
 	--target=wasm32 -O2 -std=gnu17 -ffreestanding -nostdlib
 	-mbulk-memory -mmutable-globals -msign-ext -mnontrapping-fptoint
 	-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Werror
-	-I "$here/guest"
+	-I "$sdk/include"
 	-Wl,--no-entry -Wl,--stack-first -Wl,-z,stack-size=65536
 )
 
@@ -53,7 +54,7 @@ fresh() {
 	local out=$1 input
 	shift
 	[ -f "$out" ] || return 1
-	for input in "$@" "$here"/guest/*.h "$here/build.sh"; do
+	for input in "$@" "$sdk"/include/*.h "$sdk"/include/*/*.h "$here/build.sh"; do
 		if [ "$input" -nt "$out" ]; then
 			return 1
 		fi
