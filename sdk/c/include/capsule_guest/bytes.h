@@ -72,6 +72,21 @@ GUEST_SHARED __attribute__((no_builtin)) int memcmp(const void *a, const void *b
 #include <string.h>
 #endif
 
+/* Copy `len` bytes. Most texts are short, and an instruction that copies any length costs more than a loop then. */
+#ifdef __clang__
+__attribute__((no_builtin("memcpy")))
+#endif
+GUEST_INLINE void
+guest_copy(void *to, const void *from, size_t len)
+{
+	if (len > 32) {
+		memcpy(to, from, len);
+		return;
+	}
+	for (size_t i = 0; i < len; i++)
+		((uint8_t *)to)[i] = ((const uint8_t *)from)[i];
+}
+
 /* Bytes in the guest's memory. Text is UTF-8; there is no terminator, and a NUL is a byte like any other. */
 struct guest_bytes {
 	const uint8_t *data; /* may be NULL when len is 0 */

@@ -135,10 +135,13 @@ GUEST_OUTLINE bool guest_request_skip(struct guest_request *request)
 /* Read the request. False, and the call fails, when it is not what a host sends. `arguments` may be left out. */
 GUEST_OUTLINE bool guest_request_read(struct guest_bytes *name, struct guest_bytes *arguments)
 {
-	struct guest_request request = { .len = extism_input_length() };
-	bool named = false, brought = false, good = guest_request_take(&request, '{');
+	struct guest_request request; /* its window is not cleared */
+	bool named = false, brought = false, good;
 	struct guest_bytes key = { NULL, 0 };
 
+	request.at = request.start = request.loaded = 0;
+	request.len = extism_input_length();
+	good = guest_request_take(&request, '{');
 	*arguments = guest_bytes_of(NULL, 0);
 	if (good && guest_request_token(&request) != '}') {
 		do {

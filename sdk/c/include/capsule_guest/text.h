@@ -54,7 +54,7 @@ GUEST_OUTLINE void guest_failure_add(struct guest_bytes text)
 
 		if (len > GUEST_FAILURE_MAX - guest_failure.len)
 			return;
-		memcpy(guest_failure.text + guest_failure.len, from, len);
+		guest_copy(guest_failure.text + guest_failure.len, from, len);
 		guest_failure.len = (uint16_t)(guest_failure.len + len);
 	}
 }
@@ -172,7 +172,7 @@ GUEST_INLINE void guest_fail_memory(void)
 
 /* ---- Text that grows ---- */
 
-/* Zero-initialise. When the memory is at its ceiling the call fails, and nothing is appended any more. */
+/* Zero-initialise. When the memory is at its ceiling the call fails, and what is in the buffer is of no use. */
 struct guest_buffer {
 	uint8_t *data;
 	size_t len, room;
@@ -217,15 +217,15 @@ GUEST_OUTLINE bool guest_reserve(struct guest_buffer *buffer, size_t more)
 
 GUEST_OUTLINE void guest_append_bytes(struct guest_buffer *buffer, struct guest_bytes bytes)
 {
-	if (bytes.len == 0 || !guest_reserve(buffer, bytes.len))
+	if (bytes.len > buffer->room - buffer->len && !guest_reserve(buffer, bytes.len))
 		return;
-	memcpy(buffer->data + buffer->len, bytes.data, bytes.len);
+	guest_copy(buffer->data + buffer->len, bytes.data, bytes.len);
 	buffer->len += bytes.len;
 }
 
 GUEST_INLINE void guest_append_byte(struct guest_buffer *buffer, uint8_t byte)
 {
-	if (guest_reserve(buffer, 1))
+	if (buffer->len < buffer->room || guest_reserve(buffer, 1))
 		buffer->data[buffer->len++] = byte;
 }
 
