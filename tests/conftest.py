@@ -17,6 +17,7 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+SDK = ROOT / "sdk" / "c"
 TIMEOUT_S = 120  # of one program; sanitizers are slow
 
 MANIFEST = """\
@@ -167,7 +168,8 @@ def terminal(start):
 
 @pytest.fixture(scope="session")
 def guest(tmp_path_factory):
-    """Compile a guest: the name of a file in tests/guests (x.c or x.wat), or C text. Gives the path of the module."""
+    """Compile a guest: the name of a file in tests/guests (x.c or x.wat), or C text. Gives the path of the module, which imports
+    only what every host of the ABI has, unless a flag says otherwise."""
     folder = tmp_path_factory.mktemp("guests")
     made = {}
 
@@ -187,8 +189,8 @@ def compile_to(stem, source, flags):
     if file.suffix == ".wat":
         return file
     need("wasm-ld")
-    command = [need("clang"), "--target=wasm32", "-O2", "-nostdlib", "-ffreestanding", "-Wall", "-Werror"]
-    command += ["-Wl,--no-entry", "-I", str(ROOT / "examples" / "guest"), *flags, str(file), "-o", str(stem.with_suffix(".wasm"))]
+    command = [need("clang"), "--target=wasm32", "-O2", "-nostdlib", "-ffreestanding", "-Wall", "-Werror", "-DCAPSULE_PORTABLE"]
+    command += ["-Wl,--no-entry", "-I", str(SDK / "include"), *flags, str(file), "-o", str(stem.with_suffix(".wasm"))]
     made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert made.returncode == 0, made.stdout
     return stem.with_suffix(".wasm")

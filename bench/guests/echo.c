@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Answers with its whole input, eight bytes at a time, as guests do that were built with a plug-in development kit. */
-#include "capsule_guest.h"
+#include <capsule_guest.h>
 
-GUEST_EXPORT(astrid_tool_call)
+CAPSULE_EXPORT(astrid_tool_call)
 {
 	uint64_t len = extism_input_length(), handle = extism_alloc(len), i = 0;
 

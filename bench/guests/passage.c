@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Calls host functions that do nothing, as often as the input says, which is a number. */
-#include "capsule_guest.h"
+#include <capsule_guest.h>
 
 __attribute__((import_module("capsule:test"), import_name("bench_empty"))) uint64_t bench_empty(void);
 __attribute__((import_module("capsule:test"), import_name("bench_ready"))) uint64_t bench_ready(void);
@@ -14,14 +14,14 @@ static uint64_t count_of_input(void)
 	return count;
 }
 
-GUEST_EXPORT(empty)
+CAPSULE_EXPORT(empty)
 {
 	for (uint64_t count = count_of_input(); count > 0; count--)
 		(void)bench_empty();
 	return 0;
 }
 
-GUEST_EXPORT(ready)
+CAPSULE_EXPORT(ready)
 {
 	for (uint64_t count = count_of_input(); count > 0; count--)
 		(void)bench_ready();

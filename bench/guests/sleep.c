@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Sleeps for an hour. */
-#include "capsule_guest.h"
+#include <capsule_guest.h>
 
 /* A subscription of WASI preview 1 to a clock, and what happened. */
 struct subscription {
@@ -18,7 +18,7 @@ struct event {
 __attribute__((import_module("wasi_snapshot_preview1"), import_name("poll_oneoff"))) int32_t poll_oneoff(
 	const struct subscription *in, struct event *out, uint32_t count, uint32_t *events);
 
-GUEST_EXPORT(astrid_tool_call)
+CAPSULE_EXPORT(astrid_tool_call)
 {
 	static const struct subscription hour = { .clock = 1, .timeout = UINT64_C(3600000000000) };
 	static struct event event;

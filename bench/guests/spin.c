@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Never ends. */
-#include "capsule_guest.h"
+#include <capsule_guest.h>
 
-GUEST_EXPORT(astrid_tool_call)
+CAPSULE_EXPORT(astrid_tool_call)
 {
 	static volatile uint64_t turns;
 

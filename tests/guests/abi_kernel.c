@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The memory that guest and host share, seen by a guest: each export does one thing to it and answers with the numbers
  * that it saw, in decimal with a blank between them. */
-#include "capsule_guest.h"
+#include <capsule_guest.h>
 
 GUEST_ENV(input_offset) uint64_t extism_input_offset(void);
 GUEST_ENV(http_request) uint64_t extism_http_request(uint64_t request, uint64_t body);
@@ -14,22 +14,21 @@ GUEST_ENV(log_warn) void extism_log_warn(uint64_t message);
 GUEST_ENV(log_error) void extism_log_error(uint64_t message);
 GUEST_ENV(get_log_level) int32_t extism_get_log_level(void);
 
-static struct guest_writer out;
+static struct guest_buffer out;
 
 static void see(uint64_t number)
 {
 	if (out.len > 0)
-		guest_write_byte(&out, ' ');
-	guest_write_integer(&out, (int64_t)number);
+		guest_append_byte(&out, ' ');
+	guest_append(&out, (int64_t)number);
 }
 
 static int32_t answer(void)
 {
-	int32_t status = guest_answer(&out);
-
-	out = (struct guest_writer){ 0 };
+	guest_output(guest_appended(&out));
+	out = (struct guest_buffer){ .len = 0 };
 	guest_reset();
-	return status;
+	return 0;
 }
 
 static uint64_t input_number(void)
@@ -41,7 +40,7 @@ static uint64_t input_number(void)
 	return number;
 }
 
-GUEST_EXPORT(block_of_nothing)
+CAPSULE_EXPORT(block_of_nothing)
 {
 	see(extism_alloc(0));
 	see(extism_length(0));
@@ -50,7 +49,7 @@ GUEST_EXPORT(block_of_nothing)
 	return answer();
 }
 
-GUEST_EXPORT(block_of_five)
+CAPSULE_EXPORT(block_of_five)
 {
 	uint64_t handle = extism_alloc(5);
 
@@ -60,7 +59,7 @@ GUEST_EXPORT(block_of_five)
 	return answer();
 }
 
-GUEST_EXPORT(bytes_of_a_word)
+CAPSULE_EXPORT(bytes_of_a_word)
 {
 	uint64_t handle = extism_alloc(8);
 
@@ -72,7 +71,7 @@ GUEST_EXPORT(bytes_of_a_word)
 	return answer();
 }
 
-GUEST_EXPORT(freed)
+CAPSULE_EXPORT(freed)
 {
 	uint64_t handle = extism_alloc(5);
 
@@ -81,7 +80,7 @@ GUEST_EXPORT(freed)
 	return answer();
 }
 
-GUEST_EXPORT(input_edges)
+CAPSULE_EXPORT(input_edges)
 {
 	uint64_t length = extism_input_length();
 
@@ -92,23 +91,23 @@ GUEST_EXPORT(input_edges)
 	return answer();
 }
 
-GUEST_EXPORT(input_place)
+CAPSULE_EXPORT(input_place)
 {
 	see(extism_input_offset());
 	see(extism_input_length());
 	return answer();
 }
 
-GUEST_EXPORT(output_kept)
+CAPSULE_EXPORT(output_kept)
 {
 	guest_output(guest_text("0123456789"));
 	extism_output_set(0, 0);
 	return 0;
 }
 
-GUEST_EXPORT(output_emptied)
+CAPSULE_EXPORT(output_emptied)
 {
-	uint64_t handle = guest_put(guest_text("0123456789"));
+	uint64_t handle = guest_put_block(guest_text("0123456789"));
 
 	extism_output_set(handle, 10);
 	extism_output_set(handle, 0);
@@ -116,7 +115,7 @@ GUEST_EXPORT(output_emptied)
 }
 
 /* What the call before left: the length of its last block, as it saw it and as it is now. */
-GUEST_EXPORT(late_handle)
+CAPSULE_EXPORT(late_handle)
 {
 	static uint64_t handle, length;
 	uint64_t now = extism_length(handle);
@@ -129,70 +128,71 @@ GUEST_EXPORT(late_handle)
 	return answer();
 }
 
-GUEST_EXPORT(key_without_a_block)
+CAPSULE_EXPORT(key_without_a_block)
 {
 	(void)astrid_kv_get(1);
 	return answer();
 }
 
 /* Counts its calls in a variable. */
-GUEST_EXPORT(variable_kept)
+CAPSULE_EXPORT(variable_kept)
 {
 	struct guest_bytes text;
 	int64_t number = 0;
 
-	if (guest_take(extism_var_get(guest_put(guest_text("n"))), &text) && text.len > 0)
+	text = guest_var_get("n");
+	if (text.len > 0)
 		(void)guest_parse_integer(text, &number);
-	guest_write_integer(&out, number + 1);
-	extism_var_set(guest_put(guest_text("n")), guest_put(guest_written(&out)));
+	guest_append(&out, number + 1);
+	guest_var_set("n", guest_appended(&out));
 	return answer();
 }
 
-GUEST_EXPORT(variable_removed)
+CAPSULE_EXPORT(variable_removed)
 {
-	extism_var_set(guest_put(guest_text("k")), guest_put(guest_text("value")));
-	see(extism_length(extism_var_get(guest_put(guest_text("k")))));
-	extism_var_set(guest_put(guest_text("k")), 0);
-	see(extism_var_get(guest_put(guest_text("k"))));
+	extism_var_set(guest_put_block(guest_text("k")), guest_put_block(guest_text("value")));
+	see(extism_length(extism_var_get(guest_put_block(guest_text("k")))));
+	extism_var_set(guest_put_block(guest_text("k")), 0);
+	see(extism_var_get(guest_put_block(guest_text("k"))));
 	return answer();
 }
 
 /* A variable with a value of as many bytes as the input says. */
-GUEST_EXPORT(variable_of_size)
+CAPSULE_EXPORT(variable_of_size)
 {
-	extism_var_set(guest_put(guest_text("k")), extism_alloc(input_number()));
-	see(extism_length(extism_var_get(guest_put(guest_text("k")))));
+	extism_var_set(guest_put_block(guest_text("k")), extism_alloc(input_number()));
+	see(extism_length(extism_var_get(guest_put_block(guest_text("k")))));
 	return answer();
 }
 
-GUEST_EXPORT(http)
+CAPSULE_EXPORT(http)
 {
-	(void)extism_http_request(guest_put(guest_text("{\"url\":\"http://example.org/\"}")), 0);
+	(void)extism_http_request(guest_put_block(guest_text("{\"url\":\"http://example.org/\"}")), 0);
 	return answer();
 }
 
-GUEST_EXPORT(http_response)
+CAPSULE_EXPORT(http_response)
 {
 	see(extism_http_status_code());
 	see(extism_http_headers());
 	return answer();
 }
 
-GUEST_EXPORT(log_level)
+CAPSULE_EXPORT(log_level)
 {
 	see((uint64_t)extism_get_log_level());
 	return answer();
 }
 
 /* A record of each level; answers how long the blocks of their texts are afterwards. */
-GUEST_EXPORT(log_each)
+CAPSULE_EXPORT(log_each)
 {
 	static void (*const logs[])(uint64_t message) = { extism_log_trace, extism_log_debug, extism_log_info,
 		extism_log_warn, extism_log_error };
 	static const char *const words[] = { "one", "two", "three", "four", "five" };
 
 	for (int i = 0; i < 5; i++) {
-		uint64_t message = guest_put(guest_text(words[i]));
+		uint64_t message = guest_put_block(guest_text(words[i]));
 
 		logs[i](message);
 		see(extism_length(message));
@@ -200,7 +200,7 @@ GUEST_EXPORT(log_each)
 	return answer();
 }
 
-GUEST_EXPORT(echo)
+CAPSULE_EXPORT(echo)
 {
 	uint64_t length = extism_input_length(), handle = extism_alloc(length), i = 0;
 
@@ -213,14 +213,14 @@ GUEST_EXPORT(echo)
 }
 
 /* Blocks of a MiB until the host has no more. */
-GUEST_EXPORT(fill)
+CAPSULE_EXPORT(fill)
 {
 	for (;;)
 		(void)extism_alloc(1u << 20);
 }
 
 /* As many blocks of a MiB as the input says. */
-GUEST_EXPORT(blocks)
+CAPSULE_EXPORT(blocks)
 {
 	uint64_t count = input_number();
 
@@ -230,7 +230,7 @@ GUEST_EXPORT(blocks)
 }
 
 /* Grow the guest's own memory to 1,024 pages, then by one more: whether each was granted, and how large it is then. */
-GUEST_EXPORT(grow)
+CAPSULE_EXPORT(grow)
 {
 	size_t pages = __builtin_wasm_memory_size(0);
 

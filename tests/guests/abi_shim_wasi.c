@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The namespace `shim`, through which guests with an interpreter inside reach host functions by number, and WASI
  * without files. Each export answers with the numbers that it saw, in decimal with a blank between them. */
-#include "capsule_guest.h"
+#include <capsule_guest.h>
 
 #define SHIM(name) __attribute__((import_module("shim"), import_name(#name)))
 #define WASI(name) __attribute__((import_module("wasi_snapshot_preview1"), import_name(#name)))
@@ -26,21 +26,22 @@ struct vector {
 	uint32_t len;
 };
 
-static struct guest_writer out;
+static struct guest_buffer out;
 
 static void see(int64_t number)
 {
 	if (out.len > 0)
-		guest_write_byte(&out, ' ');
-	guest_write_integer(&out, number);
+		guest_append_byte(&out, ' ');
+	guest_append(&out, number);
 }
 
 static int32_t answer(void)
 {
-	return guest_answer(&out);
+	guest_output(guest_appended(&out));
+	return 0;
 }
 
-GUEST_EXPORT(types)
+CAPSULE_EXPORT(types)
 {
 	see(shim_arg_type(6, 1));
 	see(shim_arg_type(6, 2));
@@ -55,7 +56,7 @@ GUEST_EXPORT(types)
 }
 
 /* Clock, signal_ready, and a number that nothing has. */
-GUEST_EXPORT(invoke)
+CAPSULE_EXPORT(invoke)
 {
 	uint64_t time = shim_invoke(34, 0, 0, 0, 0, 0);
 
@@ -67,30 +68,30 @@ GUEST_EXPORT(invoke)
 }
 
 /* A value that is stored by number and read by name, and the other way round. */
-GUEST_EXPORT(same_store)
+CAPSULE_EXPORT(same_store)
 {
-	uint64_t key = guest_put(guest_text("key")), value;
+	uint64_t key = guest_put_block(guest_text("key")), value;
 
-	see((int64_t)shim_invoke(15, key, guest_put(guest_text("by number")), 0, 0, 0));
+	see((int64_t)shim_invoke(15, key, guest_put_block(guest_text("by number")), 0, 0, 0));
 	value = astrid_kv_get(key);
-	guest_write_byte(&out, ' ');
+	guest_append_byte(&out, ' ');
 	for (uint64_t i = 0; i < extism_length(value); i++)
-		guest_write_byte(&out, (uint8_t)extism_load_u8(value + i));
-	astrid_kv_set(key, guest_put(guest_text("by name")));
+		guest_append_byte(&out, (uint8_t)extism_load_u8(value + i));
+	astrid_kv_set(key, guest_put_block(guest_text("by name")));
 	value = shim_invoke(14, key, 7, 7, 7, 7);
-	guest_write_byte(&out, ' ');
+	guest_append_byte(&out, ' ');
 	for (uint64_t i = 0; i < extism_length(value); i++)
-		guest_write_byte(&out, (uint8_t)extism_load_u8(value + i));
+		guest_append_byte(&out, (uint8_t)extism_load_u8(value + i));
 	return answer();
 }
 
-GUEST_EXPORT(failing)
+CAPSULE_EXPORT(failing)
 {
 	see((int64_t)shim_invoke(14, 0, 0, 0, 0, 0));
 	return answer();
 }
 
-GUEST_EXPORT(surroundings)
+CAPSULE_EXPORT(surroundings)
 {
 	uint32_t count = 77, bytes = 77;
 
@@ -106,7 +107,7 @@ GUEST_EXPORT(surroundings)
 	return answer();
 }
 
-GUEST_EXPORT(standard_input)
+CAPSULE_EXPORT(standard_input)
 {
 	uint8_t room[16];
 	const struct vector vector = { room, sizeof room };
@@ -117,7 +118,7 @@ GUEST_EXPORT(standard_input)
 	return answer();
 }
 
-GUEST_EXPORT(standard_output)
+CAPSULE_EXPORT(standard_output)
 {
 	static const char text[] = "printed by the guest\n";
 	const struct vector vectors[] = { { text, 8 }, { text + 8, sizeof text - 1 - 8 } };
@@ -128,7 +129,7 @@ GUEST_EXPORT(standard_output)
 	return answer();
 }
 
-GUEST_EXPORT(directories)
+CAPSULE_EXPORT(directories)
 {
 	uint64_t prestat = 0;
 
@@ -137,7 +138,7 @@ GUEST_EXPORT(directories)
 }
 
 /* Whether most of 1,000 bytes changed: about four stay zero by chance. */
-GUEST_EXPORT(random)
+CAPSULE_EXPORT(random)
 {
 	static uint8_t bytes[1000];
 	uint32_t changed = 0;
@@ -149,7 +150,7 @@ GUEST_EXPORT(random)
 	return answer();
 }
 
-GUEST_EXPORT(clocks)
+CAPSULE_EXPORT(clocks)
 {
 	uint64_t real = 0, monotonic = 0, later = 0;
 

@@ -88,11 +88,13 @@ GUEST_INLINE uintptr_t guest_pages_end(void)
 	return (uintptr_t)guest_native_block + guest_native_used;
 }
 
-/** Give everything back and begin anew with `room` bytes, whole pages. */
+/** Forget everything and begin anew with `room` bytes, whole pages. */
 GUEST_INLINE void guest_native_restart(size_t room)
 {
-	free(guest_native_block);
-	guest_native_block = NULL;
+	if (room != guest_native_room) {
+		free(guest_native_block);
+		guest_native_block = NULL;
+	}
 	guest_native_used = 0;
 	guest_native_room = room;
 	guest_memory = (struct guest_memory){ .started = false };
