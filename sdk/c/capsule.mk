@@ -25,7 +25,9 @@ If they have other names, say which: make CAPSULE_CC=clang-15 CAPSULE_LD=/usr/bi
 endef
 
 CAPSULE_CC ?= $(call capsule_find,clang)
+CAPSULE_CC := $(CAPSULE_CC)
 CAPSULE_LD ?= $(call capsule_find,wasm-ld)
+CAPSULE_LD := $(CAPSULE_LD)
 
 # The stack comes first, so that a guest that overflows it traps instead of writing over its data. Names are kept: they
 # are what the host tells when a guest traps.
