@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The example capsules, the guest header that they are written with, the embedding programs, and the demo."""
+"""The example capsules, how they are built, the embedding programs, and the demo."""
 
 import json
 import os
@@ -42,8 +42,8 @@ def answer(run):
 # The capsules
 
 
-def test_there_are_three():
-    assert NAMES == ["counter", "hello", "spinner"]
+def test_there_are_four():
+    assert NAMES == ["counter", "hello", "notes", "spinner"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -64,7 +64,7 @@ def test_its_module_imports_what_exists(run, name):
 def test_its_tools_are_those_of_its_source(run, name):
     listed = [tool["name"] for tool in json.loads(run("tools", CAPSULES / name, "--json").stdout)]
     source = (CAPSULES / name / (name + ".c")).read_text()
-    assert listed == re.findall(r'\{ "(\w+)", \w+ \}', source)
+    assert listed == re.findall(r"^CAPSULE_TOOL\((\w+)\)", source, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", ["Ada", "", "Zoë \U0001f600", 'quote " and \\ and \n and \x01', "x" * MIB])
@@ -72,11 +72,18 @@ def test_hello_greets_anybody(answer, name):
     assert answer("hello", "greet", "-", input=json.dumps({"name": name})) == {"greeting": "Hello, %s!" % name}
 
 
-@pytest.mark.parametrize("arguments", ["{}", '{"name":5}', '{"Name":"Ada"}', "[]"])
-def test_hello_tells_what_it_needs(run, arguments):
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        ("{}", "greet: argument `name` is missing; a string is expected"),
+        ('{"name":5}', "greet: argument `name`: a string is expected, got a number"),
+        ('{"Name":"Ada"}', "greet: argument `name` is missing; a string is expected"),
+        ("[]", "greet: the arguments: an object is expected, got an array"),
+    ],
+)
+def test_hello_tells_what_it_needs(run, arguments, text):
     result = run("call", CAPSULES / "hello", "greet", arguments)
-    assert (result.status, result.output) == (1, b"")
-    assert "the argument `name` is missing" in result.stderr
+    assert (result.status, result.stdout, result.stderr) == (1, "", "capsule: tool `greet`: %s\n" % text)
 
 
 @pytest.mark.parametrize("value", [None, {}, {"a": [1, {"b": "}"}]}, {"text": "\u00e9\u4e00\U0001f600"}, "y" * (9 * MIB)])
@@ -106,22 +113,64 @@ def test_the_spinner_may_not_fetch_and_is_told_what_would_allow_it(run):
     assert "astrid_http_request" in result.stderr and "net = [" in result.stderr
 
 
-# The guest header
+@pytest.fixture
+def notes(run):
+    """Call a tool of notes; gives what it answered, or the text of its failure."""
+
+    def call(tool, arguments):
+        result = run("call", CAPSULES / "notes", tool, json.dumps(arguments))
+        if result.status != 0:
+            assert (result.status, result.output) == (1, b"")
+            return result.stderr.removeprefix("capsule: tool `%s`: " % tool).rstrip("\n")
+        return json.loads(result.stdout)
+
+    return call
 
 
-def test_the_header_declares_every_host_function_with_its_type():
-    header = (EXAMPLES / "guest" / "guest_host.h").read_text()
-    table = (ROOT / "src" / "host" / "host_functions.def").read_text()
-    declared = {}
-    for name, result, again, arguments in re.findall(r"GUEST_HOST\((\w+)\)\s+(\w+) (\w+)\(([^)]*)\);", header):
-        assert name == again
-        declared[name] = (result != "void", 0 if arguments == "void" else arguments.count(",") + 1)
-    rows = {}
-    for row in re.split(r"\n(?=HOST_FUNCTION\()", table)[1:]:
-        name = re.match(r"HOST_FUNCTION\(\d+, (\w+)", row).group(1)
-        rows[name] = ("HOST_NOTHING" not in row, len(re.findall(r"\bARG\(", row)))
-    assert len(rows) == 51
-    assert declared == rows
+def test_notes_are_kept_found_and_removed(notes):
+    source = {"name": "a book", "page": 3}
+    assert notes("add", {"title": "Soup", "text": "leek, potato", "tags": ["food", "soon"], "source": source}) == {"id": 1}
+    assert notes("add", {"title": "Leek", "tags": ["food"]}) == {"id": 2}
+    note = notes("get", {"id": 1})
+    assert note.pop("added_ms") > 1600000000000
+    assert note == {"title": "Soup", "text": "leek, potato", "tags": ["food", "soon"], "source": source}
+    soup, leek = {"id": 1, "title": "Soup"}, {"id": 2, "title": "Leek"}
+    assert notes("list", {}) == [soup, leek]
+    assert notes("list", {"tag": "soon"}) == [soup]
+    assert notes("list", {"limit": 1}) == [soup]
+    assert notes("search", {"words": ["leek", "potato"]}) == [soup]
+    assert notes("search", {"words": [], "tags": ["food"]}) == [soup, leek]
+    assert notes("remove", {"id": 1}) == {"removed": "Soup"}
+    assert notes("list", {}) == [leek]
+    assert notes("add", {"title": "New"}) == {"id": 3}
+
+
+@pytest.mark.parametrize(
+    "tool, arguments, text",
+    [
+        ("add", {}, "add: argument `title` is missing; a string is expected"),
+        ("add", {"title": ""}, "add: argument `title` must have 1 to 200 bytes, not 0"),
+        ("add", {"title": "x" * 201}, "add: argument `title` must have 1 to 200 bytes, not 201"),
+        ("add", {"title": "x", "tags": ["a", 1]}, "add: argument `tags[1]`: a string is expected, got a number"),
+        ("add", {"title": "x", "tags": [""]}, "add: argument `tags[0]` must not be empty"),
+        ("add", {"title": "x", "source": {"page": 1}}, "add: argument `source.name` is missing; a string is expected"),
+        ("add", {"title": "x", "source": {"name": "b", "page": 0}}, "add: argument `source.page` must be 1 or more"),
+        ("add", {"title": "x", "source": "b"}, "add: argument `source`: an object is expected, got a string"),
+        ("get", {"id": 7}, "there is no note 7; the tool `list` tells which there are"),
+        ("get", {"id": 0}, "get: argument `id` must be between 1 and 9999999999"),
+        ("get", {"id": "1"}, "get: argument `id`: a whole number is expected, got a string"),
+        ("list", {"limit": 101}, "list: argument `limit` must be between 1 and 100, not 101"),
+        ("search", {"words": "x"}, "search: argument `words`: an array is expected, got a string"),
+        ("remove", {"id": 7}, "there is no note 7; the tool `list` tells which there are"),
+    ],
+)
+def test_notes_tell_what_they_do_not_take_and_keep_nothing(notes, tool, arguments, text):
+    assert notes(tool, arguments) == text
+    assert notes("list", {}) == []
+    assert notes("add", {"title": "first"}) == {"id": 1}
+
+
+# The SDK's header, as hello uses it
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 4095, 4096, 65536])
@@ -154,7 +203,7 @@ def test_a_broken_request_is_an_error_of_the_guest(run):
 
 def test_what_is_fresh_is_left_alone(tmp_path):
     source, module = tmp_path / "guest.c", tmp_path / "guest.wasm"
-    source.write_text('#include "capsule_guest.h"\nGUEST_EXPORT(nothing)\n{\n\treturn 0;\n}\n')
+    source.write_text('#include <capsule_guest.h>\nCAPSULE_EXPORT(nothing)\n{\n\treturn 0;\n}\n')
     for _ in range(2):
         assert execute(EXAMPLES / "build.sh", source, module).returncode == 0
         made = os.stat(module)
@@ -202,7 +251,7 @@ def test_the_smallest_program_calls_a_tool(environment):
     [
         (["/nonexistent", "greet"], "/nonexistent"),
         ([CAPSULES / "hello", "great"], "did you mean `greet`?"),
-        ([CAPSULES / "hello", "greet"], "the argument `name` is missing"),
+        ([CAPSULES / "hello", "greet"], "argument `name` is missing"),
         ([CAPSULES / "hello", "greet", "{"], "arguments"),
     ],
 )
@@ -275,7 +324,7 @@ def test_threads_get_their_answers_from_the_one_that_owns_the_runtime(environmen
 def test_threads_that_get_an_error_end_in_order(environment):
     done = execute(program("second_thread"), CAPSULES / "hello", "greet", "{}", "3", env=environment)
     assert (done.returncode, done.stdout) == (1, "3 threads, 0 answers\n")
-    assert re.fullmatch(r"(second_thread: worker \d: .*the argument `name` is missing.*\n){3}", done.stderr)
+    assert re.fullmatch(r"(second_thread: worker \d: .*argument `name` is missing.*\n){3}", done.stderr)
 
 
 def python(environment, *arguments):
