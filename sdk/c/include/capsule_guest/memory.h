@@ -9,7 +9,7 @@
  * belongs into the key-value store.
  *
  * Both regions grow by memory.grow, page by page, up to the ceiling that the host sets (64 MiB with what the module
- * itself needs); memory is never given back. With wasi-libc they stay clear of malloc(), which goes on as usual.
+ * itself needs); memory is never given back. With wasi-libc the pages come from malloc().
  * Compiled for the machine itself, for tests, the pages come from one block of guest_native_room bytes.
  * Part of capsule_guest.h, which is the header to include. */
 #ifndef CAPSULE_GUEST_MEMORY_H
@@ -17,7 +17,7 @@
 
 #include "bytes.h"
 
-#ifndef __wasm__
+#if !defined(__wasm__) || defined(__wasi__)
 #include <stdlib.h>
 #endif
 
@@ -45,9 +45,23 @@ GUEST_SHARED struct guest_memory guest_memory = { .started = false };
 
 /* ---- Pages ---- */
 
-#ifdef __wasm__
+#if defined(__wasi__)
 
-/* `count` more pages; 0 when the memory is at its ceiling. */
+/* `count` more pages; 0 when the memory is at its ceiling. Malloc takes all memory that was there when it is first called for
+ * its own, so the pages come from it. */
+GUEST_INLINE uintptr_t guest_pages(size_t count)
+{
+	return count <= SIZE_MAX / GUEST_PAGE ? (uintptr_t)malloc(count * GUEST_PAGE) : 0;
+}
+
+/* Where the next page will begin; nobody knows. */
+GUEST_INLINE uintptr_t guest_pages_end(void)
+{
+	return 0;
+}
+
+#elif defined(__wasm__)
+
 GUEST_INLINE uintptr_t guest_pages(size_t count)
 {
 	size_t before = __builtin_wasm_memory_grow(0, count);
@@ -55,7 +69,6 @@ GUEST_INLINE uintptr_t guest_pages(size_t count)
 	return before == SIZE_MAX ? 0 : (uintptr_t)(before * GUEST_PAGE);
 }
 
-/* Where the next page will begin. */
 GUEST_INLINE uintptr_t guest_pages_end(void)
 {
 	return (uintptr_t)(__builtin_wasm_memory_size(0) * GUEST_PAGE);
