@@ -173,6 +173,15 @@ GUEST_OUTLINE double guest_as_number(struct guest_value value)
 	return 0;
 }
 
+/* Whether a number has a fraction or an exponent. */
+GUEST_INLINE bool guest_number_has_more(struct guest_bytes text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] == '.' || text.data[i] == 'e' || text.data[i] == 'E')
+			return true;
+	return false;
+}
+
 GUEST_OUTLINE int64_t guest_as_integer(struct guest_value value)
 {
 	static const char expected[] = "a whole number";
@@ -186,7 +195,7 @@ GUEST_OUTLINE int64_t guest_as_integer(struct guest_value value)
 	text = guest_raw(value);
 	if (guest_parse_integer(text, &integer))
 		return integer;
-	if (!guest_contains(text, ".") && !guest_contains(text, "e") && !guest_contains(text, "E")) {
+	if (!guest_number_has_more(text)) {
 		guest_fail_wrong(value, expected, "one that does not fit into 64 bits");
 		return 0;
 	}

@@ -208,7 +208,7 @@ GUEST_OUTLINE bool guest_reserve(struct guest_buffer *buffer, size_t more)
 		guest_fail_memory();
 		return false;
 	}
-	if (buffer->len > 0)
+	if (buffer->data != NULL)
 		memcpy(data, buffer->data, buffer->len);
 	buffer->data = data;
 	buffer->room = room;
