@@ -47,10 +47,20 @@ show() {
 	"$@" </dev/null >"$scratch/said" 2>&1
 	status=$?
 	cat "$scratch/said"
+	if [ -n "$(tail -c 1 "$scratch/said")" ]; then
+		echo
+	fi
 	if [ "$status" -ne "$expected" ] || ! grep -qF -- "$text" "$scratch/said"; then
 		printf '^ not as it should be: exit status %d instead of %d, or not a word of: %s\n' "$status" "$expected" "$text"
 		wrong=1
 	fi
+}
+
+# The same, with how long it took.
+show_timed() {
+	local begin=${EPOCHREALTIME/[.,]/}
+	show "$@"
+	printf '%s(%d ms, the start of the program included)%s\n' "$faint" $(((${EPOCHREALTIME/[.,]/} - begin) / 1000)) "$plain"
 }
 
 say 'A tool call. The guest is a WebAssembly module; what it gets and gives is JSON.'
@@ -68,6 +78,17 @@ show 0 'hello answered' side_by_side examples/capsules 300
 
 say 'A guest that asks for what its manifest does not declare. The refusal says which line would allow it.'
 show 1 'net = [' capsule call examples/capsules/spinner fetch
+
+say 'A large module, about 800 KB: compiled by a child the first time, its code taken from the cache the second time.'
+examples/build.sh bench/guests/large.c "$build/large.wasm" || exit 1
+show_timed 0 'hello' capsule exec "$build/large.wasm" astrid_tool_call hello
+show_timed 0 'hello' capsule exec "$build/large.wasm" astrid_tool_call hello
+show 0 'large.wasm' capsule cache
+
+say 'A capsule of your own, from nothing to its first answer.'
+show 0 'made' capsule new "$scratch/mine" --lang c
+show 0 'mine.wasm' make -C "$scratch/mine"
+show 0 '{"greeting":"Hello, Ada!"}' capsule call "$scratch/mine" hello '{"name":"Ada"}'
 
 if [ "$wrong" -ne 0 ]; then
 	say 'Something above is not as it should be.'

@@ -9,8 +9,8 @@ import shutil
 import pytest
 
 import kits
-from conftest import ROOT, TIMEOUT_S
-from test_readme import as_pattern, steps
+from conftest import ROOT
+from console import Shell, replay
 
 each_kit = pytest.mark.parametrize("kit", kits.HERE)
 
@@ -51,15 +51,7 @@ def test_it_is_used_as_the_page_says(capsule, capsule_bin, environment, shared_h
     capsule(kit)
     path = "%s:%s" % (pathlib.Path(capsule_bin).parent, environment["PATH"])
     env = dict(environment, ASTRID_HOME=str(shared_home), PATH=path, NO_COLOR="1")
-    told = steps(kits.section(kit))
-    assert len(told) >= 2
-    for command, expected in told:
-        output = subprocess.PIPE
-        done = subprocess.run(
-            ["bash", "-c", command], cwd=tmp_path, env=env, stdout=output, stderr=subprocess.STDOUT, timeout=TIMEOUT_S, check=False
-        )
-        said = done.stdout.decode()
-        assert re.fullmatch(as_pattern(expected), said), "$ %s\n%s\ninstead of\n%s" % (command, said, expected)
+    assert replay(kits.section(kit), Shell(tmp_path, env)) >= 2
 
 
 @each_kit

@@ -2,7 +2,7 @@
 /* A module of the size of a whole program, about 800 KB: seventeen hundred functions of ordinary size, in nine shapes with other
  * constants each, that loop, read and write memory and call each other directly and through a table; and 100 KB of texts. The
  * tool runs a few of them and answers with its whole input. */
-#include "capsule_guest.h"
+#include <capsule_guest.h>
 
 #define BYTES 256 /* what the functions work on */
 #define DEPTH 3   /* of calls */
@@ -295,7 +295,7 @@ ALL(TEN)
 static step *const steps[COUNT] = { ALL(POINTERS) };
 static const char *const texts[COUNT] = { ALL(TEXTS) };
 
-GUEST_EXPORT(astrid_tool_call)
+CAPSULE_EXPORT(astrid_tool_call)
 {
 	static struct work work;
 	uint64_t len = extism_input_length(), handle = extism_alloc(len), i = 0;
