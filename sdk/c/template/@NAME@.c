@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The tools of the capsule @NAME@: a function each, and an entry in Capsule.toml. */
 #include <capsule_guest.h>
 
