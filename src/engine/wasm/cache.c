@@ -87,6 +87,19 @@ static enum capsule_status check_folder(const struct cache *cache, int fd, struc
 	return CAPSULE_OK;
 }
 
+/* Why the folder can't be opened. A link is no folder here: who made it decides where code comes from. */
+static void tell_unusable(const struct cache *cache, int why, struct capsule_error *err)
+{
+	struct stat info;
+
+	if (lstat(cache->dir, &info) == 0 && !S_ISDIR(info.st_mode))
+		(void)error_set(err, CAPSULE_EIO,
+			"the cache folder %.512s is a file or a link, expected a folder: remove it, or name another",
+			cache->dir);
+	else
+		(void)error_os(err, why, "the cache folder %.512s", cache->dir);
+}
+
 int cache_folder(const struct cache *cache, bool make, struct capsule_error *err)
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
@@ -98,7 +111,7 @@ int cache_folder(const struct cache *cache, bool make, struct capsule_error *err
 	if (fd < 0 && errno == ENOENT && make_folders(cache->dir, FOLDERS_ABOVE))
 		fd = open(cache->dir, flags);
 	if (fd < 0) {
-		(void)error_os(err, errno, "the cache folder %.512s", cache->dir);
+		tell_unusable(cache, errno, err);
 		return -1;
 	}
 	return check_folder(cache, fd, err) == CAPSULE_OK ? fd_give(&fd) : -1;
