@@ -149,13 +149,19 @@ static void fill_seal(const struct module_load *load, struct artefact_seal *seal
 	(void)snprintf(seal->name, sizeof seal->name, "%s", slash == NULL ? load->source.file : slash + 1);
 }
 
-/* Keep the code. Returns a descriptor to load it from, or -1. */
+/* Keep the code. Returns a descriptor to load it from, or -1. What the look into the cache found is still to be told when this
+ * goes well. */
 static int keep(struct module_load *load, struct span code)
 {
 	struct artefact_seal seal;
+	struct capsule_error failure;
+	int fd;
 
 	fill_seal(load, &seal);
-	return cache_put(&load->shared->cache, code, &seal, &load->note);
+	fd = cache_put(&load->shared->cache, code, &seal, &failure);
+	if (failure.status != CAPSULE_OK)
+		(void)error_copy(&load->note, &failure);
+	return fd;
 }
 
 static void compile_work(struct pool_job *job)
