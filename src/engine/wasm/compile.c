@@ -37,6 +37,7 @@ void compiler_init(struct compiler *compiler, struct loop *loop, const struct wa
 	list_init(&compiler->waiting);
 	if (compiler->cpu_ms == 0)
 		compiler->cpu_ms = LIMIT_COMPILE_CPU_MS;
+	compiler->cpu_ms = (compiler->cpu_ms + 999) / 1000 * 1000; /* as the kernel counts it */
 	if (compiler->memory_bytes == 0)
 		compiler->memory_bytes = LIMIT_COMPILE_BYTES;
 	if (compiler->jobs_max == 0)
@@ -101,7 +102,7 @@ static enum capsule_status judge(
 		return error_set(err, CAPSULE_ELIMIT,
 			"it can't be compiled within %" PRIu64
 			" s of processor time; raise compile_cpu_ms (--compile-seconds)",
-			(compiler->cpu_ms + 999) / 1000);
+			compiler->cpu_ms / 1000);
 	if (result->end == PROCESS_TIMEOUT)
 		return error_set(err, CAPSULE_ELIMIT,
 			"it was not compiled within %" PRIu64

@@ -29,7 +29,7 @@ struct compile_job {
 	void (*done)(struct compile_job *job, const struct capsule_error *error);
 };
 
-/** Limits of 0 become the defaults. */
+/** Limits of 0 become the defaults, processor time becomes whole seconds. */
 void compiler_init(struct compiler *compiler, struct loop *loop, const struct wasm_profile *profile);
 
 /** Compile `module` (borrowed). `done` runs once from a later turn, with `error` NULL when job->code_fd has the code. Errors at
