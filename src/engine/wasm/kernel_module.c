@@ -173,13 +173,7 @@ static wasmtime_error_t *compile(struct wasm_runtime *runtime, const struct buff
 	return error;
 }
 
-static void tell(const struct wasm_runtime *runtime, const struct capsule_error *note)
-{
-	if (note->status != CAPSULE_OK)
-		log_write(runtime->log, CAPSULE_LOG_WARN, NULL, span_text(note->text));
-}
-
-static void keep(const struct wasm_runtime *runtime, const struct artefact_seal *seal)
+static void keep(struct wasm_runtime *runtime, const struct artefact_seal *seal)
 {
 	wasm_byte_vec_t code;
 	struct capsule_error note;
@@ -192,7 +186,7 @@ static void keep(const struct wasm_runtime *runtime, const struct artefact_seal 
 	HOLD(fd_drop) int fd = cache_put(&runtime->cache, span_of(code.data, code.size), seal, &note);
 
 	wasm_byte_vec_delete(&code);
-	tell(runtime, &note);
+	wasm_runtime_warn(runtime, &note);
 }
 
 /* From the cache, or compiled and then kept. It is our own text: compiling it here is safe and takes milliseconds. */
@@ -206,7 +200,7 @@ static wasmtime_error_t *find_or_compile(struct wasm_runtime *runtime, const str
 	cache_key(seal.module, buffer_span(&runtime->description), seal.key);
 	(void)snprintf(seal.engine, sizeof seal.engine, "Wasmtime %s", WASMTIME_VERSION);
 	runtime->kernel_module = cache_load(&runtime->cache, seal.key, runtime->engine, &note);
-	tell(runtime, &note);
+	wasm_runtime_warn(runtime, &note);
 	if (runtime->kernel_module != NULL)
 		return NULL;
 	error = compile(runtime, text);

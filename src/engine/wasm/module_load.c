@@ -108,8 +108,7 @@ static void load_end(struct module_load *load)
 	set_stage(load, NULL);
 	load->ending = true;
 	load->leads = false;
-	if (load->note.status != CAPSULE_OK)
-		log_write(shared->log, CAPSULE_LOG_WARN, NULL, span_text(load->note.text));
+	wasm_runtime_warn(shared, &load->note);
 	if (load->inspected != NULL) {
 		tell_inspected(load);
 		load_free(load);

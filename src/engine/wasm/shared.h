@@ -28,11 +28,16 @@ struct wasm_runtime {
 		*linker; /* every direct import; what comes from a store's kernel is shadowed in for each instance */
 	wasmtime_module_t *kernel_module;
 	wasmtime_instance_pre_t *kernel;
-	struct map modules;      /* BLAKE3 of the file -> struct wasm_module, those that are loaded now */
-	struct list_node loads;  /* struct module_load */
-	uint32_t jobs;           /* how many those are; what is on the pool uses the engine */
-	struct list_node active; /* instances that ran since the last trim */
-	struct timer trim;       /* gives back the pages of idle stacks */
+	struct map modules;          /* BLAKE3 of the file -> struct wasm_module, those that are loaded now */
+	struct list_node loads;      /* struct module_load */
+	uint32_t jobs;               /* how many those are; what is on the pool uses the engine */
+	struct list_node active;     /* instances that ran since the last trim */
+	struct timer trim;           /* gives back the pages of idle stacks */
+	char warned[ERROR_TEXT_MAX]; /* the last that wasm_runtime_warn() told */
 };
+
+/** Tell the log what is wrong with the cache, unless `note` is CAPSULE_OK or says what was told last: a folder that can't be used
+ *  is met twice for each module. Threads: loop. */
+void wasm_runtime_warn(struct wasm_runtime *runtime, const struct capsule_error *note);
 
 #endif

@@ -117,6 +117,14 @@ void wasm_runtime_free(struct wasm_runtime *runtime)
 	free(runtime);
 }
 
+void wasm_runtime_warn(struct wasm_runtime *runtime, const struct capsule_error *note)
+{
+	if (note->status == CAPSULE_OK || strcmp(note->text, runtime->warned) == 0)
+		return;
+	memcpy(runtime->warned, note->text, sizeof runtime->warned);
+	log_write(runtime->log, CAPSULE_LOG_WARN, NULL, span_text(note->text));
+}
+
 const char *wasm_build_info(void)
 {
 	return "Wasmtime " WASMTIME_VERSION ", " CAPSULE_LIBRARIES;
