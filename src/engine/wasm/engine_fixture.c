@@ -2,13 +2,15 @@
 #include "engine/wasm/engine_fixture.h"
 
 #include "base/text.h"
+#include "engine/wasm/shared.h"
 
-#include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define PATIENCE_NS (20 * NS_PER_S) /* of the machine's clock, before a test is given up */
 #define WAIT_MS 20                  /* of one turn with nothing to do but wait for the pool */
@@ -147,10 +149,15 @@ static void keep_trap_handlers(void)
 	kept = true;
 }
 
-static void use_trap_handlers(void)
+/* A runtime without handlers has to do without those of another: a fault that reaches the system ends the process. */
+static void use_trap_handlers(const struct engine_fixture *fixture)
 {
+	const struct sigaction none = { .sa_handler = SIG_DFL };
+
 	for (size_t i = 0; i < TRAP_SIGNALS; i++)
-		assert_int_equal(sigaction(trap_signals[i], &trap_handlers[i], NULL), 0);
+		assert_int_equal(sigaction(trap_signals[i],
+					 fixture->runtime->profile.no_signals ? &none : &trap_handlers[i], NULL),
+			0);
 }
 
 static void take_record(void *user, enum capsule_log_level level, const char *capsule, const char *message, size_t len)
@@ -175,8 +182,6 @@ static enum capsule_status lend_kv(void *user, struct kv_scope **scope, struct c
 int engine_fixture_new(void **state)
 {
 	struct engine_fixture *fixture = calloc(1, sizeof *fixture);
-	const struct wasm_extra extra = { .rows = test_rows, .count = sizeof test_rows / sizeof test_rows[0] };
-	const struct wasm_options options = { .extra = &extra };
 
 	assert_non_null(fixture);
 	(void)snprintf(fixture->folder, sizeof fixture->folder, "/tmp/capsule-engine-XXXXXX");
@@ -186,23 +191,32 @@ int engine_fixture_new(void **state)
 	assert_int_equal(loop_new(&fixture->loop, &fixture->clock.clock, NULL), CAPSULE_OK);
 	assert_int_equal(kv_open_memory(&fixture->store, fixture->loop, NULL), CAPSULE_OK);
 	assert_int_equal(kv_scope_new(&fixture->scope, fixture->store, "default", CAPSULE_ID, NULL), CAPSULE_OK);
-	assert_int_equal(wasm_runtime_new(&fixture->runtime, fixture->loop, &options, NULL), CAPSULE_OK);
-	keep_trap_handlers();
 	fixture->log = (struct log_sink){ .write = take_record, .user = fixture };
+	engine_fixture_restart(fixture, (struct wasm_options){ 0 });
+	keep_trap_handlers();
 	*state = fixture;
 	return 0;
 }
 
-static void remove_folder(const char *path)
+void engine_fixture_restart(struct engine_fixture *fixture, struct wasm_options options)
 {
-	DIR *folder = opendir(path);
-	const struct dirent *entry;
+	const struct wasm_extra extra = { .rows = test_rows, .count = sizeof test_rows / sizeof test_rows[0] };
+	struct capsule_error err;
 
-	assert_non_null(folder);
-	while ((entry = readdir(folder)) != NULL)
-		(void)unlinkat(dirfd(folder), entry->d_name, 0);
-	(void)closedir(folder);
-	assert_int_equal(rmdir(path), 0);
+	options.extra = &extra;
+	options.log = &fixture->log;
+	wasm_runtime_free(fixture->runtime);
+	fixture->runtime = NULL;
+	if (wasm_runtime_new(&fixture->runtime, fixture->loop, &options, &err) != CAPSULE_OK)
+		fail_msg("%s", err.text);
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+	(void)info;
+	(void)kind;
+	(void)where;
+	return remove(path);
 }
 
 int engine_fixture_free(void **state)
@@ -213,7 +227,7 @@ int engine_fixture_free(void **state)
 	kv_scope_free(fixture->scope);
 	kv_close(fixture->store);
 	loop_free(fixture->loop);
-	remove_folder(fixture->folder);
+	assert_int_equal(nftw(fixture->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 	buffer_fini(&fixture->logged);
 	free(fixture);
 	return 0;
@@ -305,7 +319,7 @@ static struct guest *start(struct engine_fixture *fixture, struct manifest *mani
 		.limits = fixture->limits };
 
 	assert_non_null(guest);
-	use_trap_handlers();
+	use_trap_handlers(fixture);
 	guest->fixture = fixture;
 	guest->manifest = manifest;
 	assert_int_equal(wasm_capsule_new(&guest->engine, fixture->runtime, &env, file, NULL), CAPSULE_OK);

@@ -56,6 +56,9 @@ struct guest_call {
 int engine_fixture_new(void **state);
 int engine_fixture_free(void **state);
 
+/** A runtime with these options (rows and log are set here), instead of the one there is, which must have no guests any more. */
+void engine_fixture_restart(struct engine_fixture *fixture, struct wasm_options options);
+
 /** A guest whose load was started. `lines` is what its manifest has besides [package] and [[component]]; NULL: a bare module. */
 struct guest *guest_start(struct engine_fixture *fixture, struct span module, const char *lines);
 
