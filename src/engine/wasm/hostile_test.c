@@ -191,6 +191,76 @@ static void test_one_guest_that_fills_its_memory_does_not_stop_another(void **st
 	}
 }
 
+/* ---- Lower ceilings ---- */
+
+static void test_a_runtime_may_have_a_lower_ceiling_for_guests(void **state)
+{
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *guest = NULL, *full = NULL;
+
+	engine_fixture_restart(fixture, (struct wasm_options){ .guest_pages = 20, .kernel_pages = 16 });
+	guest = guest_new(fixture, MODULE("", "(memory 0)" GROW));
+	full = guest_new(fixture, MODULE("", "(memory 20 100)" GROW));
+	assert_refused(guest_try(fixture, "(module (memory 21))", NULL), CAPSULE_EMODULE,
+		"a memory of 21 pages; the ceiling is 20 pages");
+	grow(guest, "refused", 21, NULL);
+	grow(guest, "grow", 20, NULL);
+	assert_answers(guest, "last", "1");
+	grow(guest, "refused", 1, NULL);
+	assert_answers(full, "last", "1");
+	grow(full, "refused", 1, NULL);
+}
+
+static void test_behind_a_lower_ceiling_is_a_trap(void **state)
+{
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *guest = NULL;
+
+	engine_fixture_restart(fixture, (struct wasm_options){ .guest_pages = 1, .kernel_pages = 16 });
+	guest = guest_new(fixture,
+		MODULE("",
+			"(memory 1)"
+			"(func (export \"behind\") (i32.store8 (i32.const 65536) (i32.const 1)))"
+			"(func (export \"kernel\") (i32.store8 (i32.const 1048576) (i32.const 1)))"
+			"(func (export \"far\") (drop (i64.load offset=4294967295 (i32.const -1))))"));
+	assert_fails(guest, "behind", CAPSULE_ETRAP, "out of bounds memory access");
+	assert_fails(guest, "kernel", CAPSULE_ETRAP, "out of bounds memory access");
+	assert_fails(guest, "far", CAPSULE_ETRAP, "out of bounds memory access");
+	assert_answers(guest, "count", "1");
+}
+
+/* An input of so many bytes; NULL: it is taken. */
+static void hand_over(struct guest *guest, size_t bytes, const char *says)
+{
+	HOLD(free_drop) uint8_t *input = calloc(1, bytes);
+	HOLD(call_fini) struct guest_call call;
+
+	assert_non_null(input);
+	call_init(&call, guest, "count", span_of(input, bytes));
+	call_start(&call);
+	if (says == NULL)
+		assert_answered(&call, "1");
+	else
+		assert_failed(&call, CAPSULE_ELIMIT, says);
+}
+
+static void test_a_runtime_may_have_a_lower_ceiling_for_kernel_memory(void **state)
+{
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *guest = NULL;
+
+	engine_fixture_restart(fixture, (struct wasm_options){ .guest_pages = 20, .kernel_pages = 32 });
+	guest = guest_new(fixture,
+		MODULE("",
+			"(memory 20) (func (export \"over\") (drop (call $alloc (i64.const 2097152))))"
+			"(func (export \"steps\") (loop $more (drop (call $alloc (i64.const 1000))) (br $more)))"));
+	hand_over(guest, 1000000, NULL);
+	assert_fails(guest, "over", CAPSULE_ELIMIT, "the kernel memory is at its ceiling of 2 MiB");
+	assert_fails(guest, "steps", CAPSULE_ELIMIT, "the kernel memory is at its ceiling of 2 MiB");
+	hand_over(guest, 2097152, "the input of 2097152 bytes does not fit into the guest's kernel memory of 2 MiB");
+	assert_answers(guest, "count", "1");
+}
+
 /* ---- Tables ---- */
 
 static void test_tables_are_limited(void **state)
@@ -228,6 +298,29 @@ static void test_a_table_with_an_initialiser_is_limited_when_it_is_made(void **s
 		assert_int_equal(guest->load_error.status, CAPSULE_EMODULE);
 }
 
+/* ---- Traps ---- */
+
+static void test_arithmetic_without_a_result_is_a_trap(void **state)
+{
+	HOLD(guest_drop)
+	struct guest *guest = guest_new(*state,
+		MODULE("",
+			"(table 2 funcref) (type $plain (func))"
+			"(func (export \"zero\") (drop (i32.div_u (i32.const 1) (global.get $zero))))"
+			"(func (export \"least\") (drop (i32.div_s (i32.const 0x80000000) (i32.sub (global.get $zero) (i32.const 1)))))"
+			"(func (export \"nan\") (drop (i32.trunc_f64_s (f64.div (f64.const 0) (f64.convert_i32_u (global.get $zero))))))"
+			"(func (export \"empty\") (call_indirect (type $plain) (global.get $zero)))"
+			"(func (export \"outside\") (call_indirect (type $plain) (i32.const 2)))"
+			"(global $zero (mut i32) (i32.const 0))"));
+
+	assert_fails(guest, "zero", CAPSULE_ETRAP, "integer division by zero");
+	assert_fails(guest, "least", CAPSULE_ETRAP, "integer overflow");
+	assert_fails(guest, "nan", CAPSULE_ETRAP, "bad conversion to integer");
+	assert_fails(guest, "empty", CAPSULE_ETRAP, "call to an empty table slot");
+	assert_fails(guest, "outside", CAPSULE_ETRAP, "out of bounds table access");
+	assert_answers(guest, "count", "1");
+}
+
 /* ---- Many ---- */
 
 static void test_many_failing_calls_reuse_what_they_had(void **state)
@@ -257,7 +350,20 @@ static void test_many_capsules_stand_beside_each_other(void **state)
 		guest_free(guests[i]);
 }
 
+/* A runtime whose guests do without signal handlers: none are there while they run. */
+static int set_up_without_signals(void **state)
+{
+	int status = engine_fixture_new(state);
+
+	engine_fixture_restart(*state, (struct wasm_options){ .no_signals = true });
+	return status;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, engine_fixture_new, engine_fixture_free)
+#define WITHOUT_SIGNALS(test)                                                                                          \
+	{                                                                                                              \
+#test "_without_signals", test, set_up_without_signals, engine_fixture_free, NULL                      \
+	}
 
 int main(void)
 {
@@ -271,10 +377,23 @@ int main(void)
 		TEST(test_memory_of_an_ended_instance_is_not_seen_by_the_next),
 		TEST(test_kernel_memory_has_a_ceiling_of_its_own),
 		TEST(test_one_guest_that_fills_its_memory_does_not_stop_another),
+		TEST(test_a_runtime_may_have_a_lower_ceiling_for_guests),
+		TEST(test_behind_a_lower_ceiling_is_a_trap),
+		TEST(test_a_runtime_may_have_a_lower_ceiling_for_kernel_memory),
 		TEST(test_tables_are_limited),
 		TEST(test_a_table_with_an_initialiser_is_limited_when_it_is_made),
+		TEST(test_arithmetic_without_a_result_is_a_trap),
 		TEST(test_many_failing_calls_reuse_what_they_had),
 		TEST(test_many_capsules_stand_beside_each_other),
+		WITHOUT_SIGNALS(test_endless_recursion_is_a_trap),
+		WITHOUT_SIGNALS(test_at_the_deepest_recursion_a_host_function_has_room),
+		WITHOUT_SIGNALS(test_memory_grows_to_the_ceiling_and_no_further),
+		WITHOUT_SIGNALS(test_the_first_byte_behind_the_memory_is_a_trap),
+		WITHOUT_SIGNALS(test_memory_of_an_ended_instance_is_not_seen_by_the_next),
+		WITHOUT_SIGNALS(test_kernel_memory_has_a_ceiling_of_its_own),
+		WITHOUT_SIGNALS(test_tables_are_limited),
+		WITHOUT_SIGNALS(test_arithmetic_without_a_result_is_a_trap),
+		WITHOUT_SIGNALS(test_many_failing_calls_reuse_what_they_had),
 	};
 
 	return cmocka_run_group_tests_name("hostile guests", tests, NULL, NULL);
