@@ -6,9 +6,9 @@
 #include "base/text.h"
 
 #include <build_facts.h>
-#include <dlfcn.h>
-#include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Relative to the prefix: bin, lib/..., libexec; told by the build. */
@@ -47,19 +47,45 @@ static bool cut_suffix(char *dir, const char *suffix)
 	return true;
 }
 
-/* Beside the program or library that this function is part of. */
+/* The file of one line of /proc/self/maps ("from-to rights offset device inode   /path"), NULL when that is not where `address`
+ * is. Owned by the caller. */
+static char *mapped_file(char *line, uint64_t address)
+{
+	uint64_t from, to = 0;
+	const char *path;
+	char *end;
+
+	line[strcspn(line, "\n")] = '\0';
+	from = strtoull(line, &end, 16);
+	if (*end == '-')
+		to = strtoull(end + 1, &end, 16);
+	path = strchr(end, '/');
+	return path != NULL && address >= from && address < to ? strdup(path) : NULL;
+}
+
+/* The program or library that this function is part of, as the kernel knows it, NULL when it does not tell. What the linker tells
+ * of a program is its argv[0], which comes from whoever started it: with a name found in $PATH that is a file in whatever folder
+ * we are in. Owned by the caller. */
+static char *own_file(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	HOLD(free_drop) char *line = NULL;
+	char *path = NULL;
+	size_t size = 0;
+
+	if (maps == NULL)
+		return NULL;
+	while (path == NULL && getline(&line, &size, maps) > 0)
+		path = mapped_file(line, (uint64_t)(uintptr_t)libexec_find);
+	(void)fclose(maps);
+	return path;
+}
+
 static bool try_own_place(struct lookup *lookup)
 {
-	HOLD(free_drop) char *own = NULL;
-	Dl_info info;
-	char *slash;
+	HOLD(free_drop) char *own = own_file();
+	char *slash = own == NULL ? NULL : strrchr(own, '/');
 
-	if (dladdr((const void *)(uintptr_t)libexec_find, &info) == 0 || info.dli_fname == NULL)
-		return false;
-	own = realpath(info.dli_fname, NULL);
-	if (own == NULL)
-		own = realpath("/proc/self/exe", NULL); /* a program that was started by a name without a folder */
-	slash = own == NULL ? NULL : strrchr(own, '/');
 	if (slash == NULL)
 		return false;
 	*slash = '\0';
