@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Relative to the prefix: bin, lib/..., libexec; told by the build. */
 static const char *const holders[] = { CAPSULE_LIBDIR, CAPSULE_BINDIR };
@@ -20,6 +21,13 @@ struct lookup {
 	struct buffer tried; /* for the message */
 };
 
+static bool is_program(const char *path)
+{
+	struct stat info;
+
+	return path[0] == '/' && stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0;
+}
+
 /* Whether the program is in `dir`; `below` is put between the two. */
 static bool try_folder(struct lookup *lookup, const char *dir, const char *below)
 {
@@ -27,7 +35,7 @@ static bool try_folder(struct lookup *lookup, const char *dir, const char *below
 
 	if (asprintf(&path, "%s%s/%s", dir, below, lookup->name) < 0)
 		return false;
-	if (path[0] == '/' && access(path, X_OK) == 0) {
+	if (is_program(path)) {
 		lookup->found = path;
 		return true;
 	}
