@@ -117,8 +117,7 @@ int cache_folder(const struct cache *cache, bool make, struct capsule_error *err
 	return check_folder(cache, fd, err) == CAPSULE_OK ? fd_give(&fd) : -1;
 }
 
-/* An entry's file as it must be: regular, ours, written by nobody else, of a length that can be one. */
-static bool entry_usable(int fd, struct stat *info)
+bool cache_usable(int fd, struct stat *info)
 {
 	return fstat(fd, info) == 0 && S_ISREG(info->st_mode) && info->st_uid == geteuid() &&
 		(info->st_mode & 022) == 0 && info->st_size > ARTEFACT_SEAL &&
@@ -174,7 +173,7 @@ wasmtime_module_t *cache_load(
 	fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return NULL;
-	if (entry_usable(fd, &info)) {
+	if (cache_usable(fd, &info)) {
 		mapping.len = (size_t)info.st_size;
 		mapping.base = mmap(NULL, mapping.len, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
 	}

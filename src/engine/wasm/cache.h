@@ -8,6 +8,7 @@
 #define WASM_CACHE_H
 
 #include "engine/wasm/artefact.h"
+#include <sys/stat.h>
 #include <wasm.h>
 #include <wasmtime.h>
 
@@ -38,6 +39,10 @@ wasmtime_module_t *cache_load(
 /** Keep `code` under seal->key, and remove what was not used for longest while there is more than fits. Returns a descriptor of
  *  the new entry (the caller closes it), -1 with `err` filled when it can't be kept. */
 int cache_put(const struct cache *cache, struct span code, const struct artefact_seal *seal, struct capsule_error *err);
+
+/** Whether the file behind `fd` can be an entry: regular, ours, written by nobody else, of a length that can be one. *info is
+ *  filled when it can. */
+bool cache_usable(int fd, struct stat *info);
 
 /** A module from the sound artefact behind `fd`, NULL with `err` filled. `code` is the same as bytes, used where the system does
  *  not let a descriptor be opened by name. Owned by the caller. */
