@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 static void done_runs_once_and_only_from_a_turn(void **state)
 {
@@ -451,6 +452,7 @@ static void the_runtime_can_be_freed_while_a_module_is_compiled(void **state)
 		}
 		fixture_restart(fixture, (struct capsule_runtime_options){ .memory_store = true });
 		assert_int_equal(outcome.done, way == 2);
+		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
 	}
 }
 
