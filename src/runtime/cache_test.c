@@ -486,7 +486,7 @@ static void folders_that_are_not_ours_alone_are_refused(void **state)
 	assert_int_equal(list(fixture, &look), 2);
 	look_fini(&look);
 	if (geteuid() != 0)
-		return;
+		return; /* only root can give something away */
 	assert_int_equal(chown(folder_of(fixture), 12345, (gid_t)-1), 0);
 	refuse(fixture, folder_of(fixture), CAPSULE_EDENIED, "belongs to user 12345");
 }
