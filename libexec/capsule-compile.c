@@ -71,7 +71,6 @@ int main(int argc, char **argv)
 	struct wasm_profile profile = { 0 };
 	struct stat info;
 	void *bytes;
-	int status;
 
 	if (argc != 4) {
 		(void)fputs("capsule-compile is started by libcapsule\n", stderr);
@@ -86,7 +85,5 @@ int main(int argc, char **argv)
 	bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, MODULE_FD, 0);
 	if (bytes == MAP_FAILED)
 		return fail("the module");
-	status = compile(&profile, bytes, (size_t)info.st_size);
-	(void)fflush(stdout);
-	_exit(status); /* and not exit(): a leak checker would take what is not freed for a mistake */
+	return compile(&profile, bytes, (size_t)info.st_size);
 }

@@ -21,13 +21,6 @@
 #define EXIT_REFUSED 3 /* capsule-compile: the module is no good, the reason is on standard output */
 #define SHOWN 480      /* bytes of that reason */
 
-/* A sanitized compiler reserves terabytes of address space for its own use, so it can't be limited. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define ADDRESS_SPACE_LIMITED false
-#else
-#define ADDRESS_SPACE_LIMITED true
-#endif
-
 void compiler_init(struct compiler *compiler, struct loop *loop, const struct wasm_profile *profile)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -179,7 +172,7 @@ static enum capsule_status start_child(struct compile_job *job, struct capsule_e
 		.fds = fds,
 		.fd_count = 2,
 		.limits = { .cpu_ms = compiler->cpu_ms,
-			.memory_bytes = ADDRESS_SPACE_LIMITED ? compiler->memory_bytes : 0,
+			.memory_bytes = compiler->memory_bytes,
 			.file_bytes = LIMIT_ARTEFACT,
 			.open_files = 32 },
 		.wall_ms = compiler->cpu_ms * WALL_FACTOR,
