@@ -104,7 +104,7 @@ def test_a_hostile_module_ends_at_a_limit_and_leaves_nothing(run, folder, home, 
 
 
 def test_what_failed_at_a_limit_compiles_within_a_higher_one(run, folder, home):
-    path = folder(hostile.harmless(functions=12000))
+    path = folder(hostile.many_segments(10000))
     result = run("call", path, "work", "--compile-mib", 64)
     assert (result.status, MEMORY in result.stderr) == (1, True)
     assert "guest.wasm" not in [entry["name"] for entry in assert_sound(run, home)]

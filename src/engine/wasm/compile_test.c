@@ -264,7 +264,7 @@ static void test_processor_time_of_the_compiler_is_limited(void **state)
 
 static void test_memory_of_the_compiler_is_limited(void **state)
 {
-	const struct module_plan plan = { .functions = 12000, .data_bytes = 1, .answer = 1 };
+	const struct module_plan plan = { .functions = 20000, .data_bytes = 1, .answer = 1 };
 	struct engine_fixture *fixture = *state;
 
 	engine_fixture_restart(fixture, (struct wasm_options){ .compile_bytes = 64ull * MIB });
