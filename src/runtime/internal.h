@@ -27,6 +27,8 @@ struct capsule_runtime {
 	struct list_node ops;      /* struct capsule_op.link of those that somebody holds */
 	struct list_node spare;    /* op handles to use again */
 	uint32_t spare_count;
+	size_t spare_large; /* bytes of their large buffers */
+	struct timer spare_timer;
 	size_t leaving;               /* capsules that are being unloaded */
 	struct capsule_op *awaited;   /* by capsule_op_wait(); NULL when it is complete or gone */
 	struct capsule_error outcome; /* of `awaited` */

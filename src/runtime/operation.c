@@ -7,7 +7,54 @@
 #include "base/text.h"
 
 #define SPARE_MAX 64
-#define SPARE_BYTES (4u * KIB) /* a buffer that grew larger is not kept */
+#define SPARE_BYTES                                                                                                    \
+	(4u * KIB) /* a buffer that grew larger is kept for a moment only: large calls often follow each other, */
+#define SPARE_LARGE (8u * MIB) /* and fresh memory costs a fault a page. All of those together */
+#define SPARE_LARGE_NS NS_PER_S
+
+static size_t large_bytes(const struct capsule_op *op)
+{
+	size_t result = op->call.op.result.capacity, input = op->input.capacity;
+
+	return (result > SPARE_BYTES ? result : 0) + (input > SPARE_BYTES ? input : 0);
+}
+
+static void drop_large(struct capsule_op *op)
+{
+	if (op->call.op.result.capacity > SPARE_BYTES)
+		buffer_fini(&op->call.op.result);
+	if (op->input.capacity > SPARE_BYTES)
+		buffer_fini(&op->input);
+}
+
+static void moment_over(struct timer *timer)
+{
+	struct capsule_runtime *runtime = LIST_ENTRY(timer, struct capsule_runtime, spare_timer);
+
+	LIST_EACH (node, &runtime->spare)
+		drop_large(LIST_ENTRY(node, struct capsule_op, link));
+	runtime->spare_large = 0;
+}
+
+/* Keep the handle, and its large buffers for a moment if there is room. It goes to the front, to be used again while it is in the
+ * cache; to the end when it had to give its buffers back. */
+static void keep_handle(struct capsule_runtime *runtime, struct capsule_op *op)
+{
+	size_t large = large_bytes(op);
+
+	runtime->spare_count++;
+	if (large > SPARE_LARGE - runtime->spare_large) {
+		drop_large(op);
+		list_append(&runtime->spare, &op->link);
+		return;
+	}
+	list_append(runtime->spare.next, &op->link);
+	runtime->spare_large += large;
+	runtime->spare_timer.fire = moment_over;
+	if (large > 0 && runtime->spare_timer.index == 0 &&
+		!loop_timer_arm(runtime->loop, &runtime->spare_timer, loop_now(runtime->loop) + SPARE_LARGE_NS))
+		moment_over(&runtime->spare_timer);
+}
 
 static struct capsule_op *take_handle(struct capsule_runtime *runtime)
 {
@@ -16,7 +63,9 @@ static struct capsule_op *take_handle(struct capsule_runtime *runtime)
 
 	if (node != NULL) {
 		runtime->spare_count--;
-		return LIST_ENTRY(node, struct capsule_op, link);
+		op = LIST_ENTRY(node, struct capsule_op, link);
+		runtime->spare_large -= large_bytes(op);
+		return op;
 	}
 	op = calloc(1, sizeof *op);
 	if (op == NULL)
@@ -54,7 +103,6 @@ struct capsule_op *operation_new(struct capsule_runtime *runtime, enum operation
 void operation_discard(struct capsule_op *op)
 {
 	struct capsule_runtime *runtime = op->runtime;
-	struct buffer result = op->call.op.result;
 
 	list_remove(&op->link);
 	if (runtime->awaited == op) {
@@ -69,12 +117,7 @@ void operation_discard(struct capsule_op *op)
 		free(op);
 		return;
 	}
-	if (result.capacity > SPARE_BYTES)
-		buffer_fini(&op->call.op.result);
-	if (op->input.capacity > SPARE_BYTES)
-		buffer_fini(&op->input);
-	list_append(&runtime->spare, &op->link);
-	runtime->spare_count++;
+	keep_handle(runtime, op);
 }
 
 /* A guest's answer that is no text becomes text. */

@@ -2,6 +2,9 @@
 /* Handles of operations: one completion each and only from a turn, and what happens to those that are given up at any point. */
 #include "runtime/runtime_fixture.h"
 
+#include "base/limits.h"
+#include "runtime/internal.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -456,6 +459,50 @@ static void the_runtime_can_be_freed_while_a_module_is_compiled(void **state)
 	}
 }
 
+/* The handle of a call that is under way, with 2 MiB of arguments in it. */
+static struct capsule_op *start_large(struct fixture *fixture, struct capsule *capsule)
+{
+	static char arguments[2 * MIB];
+	struct capsule_op *op = NULL;
+
+	memset(arguments, 'x', sizeof arguments);
+	arguments[0] = '"';
+	arguments[sizeof arguments - 1] = '"';
+	assert_int_equal(capsule_call(capsule, "quoted", arguments, sizeof arguments, NULL, NULL, &op, fixture->err),
+		CAPSULE_OK);
+	return op;
+}
+
+static void large_buffers_of_handles_are_used_again_within_bounds(void **state)
+{
+	struct fixture *fixture = *state;
+	struct capsule *capsule = fixture_load(fixture, fixture_capsule(fixture, "roomy", ""));
+	struct capsule_runtime *runtime = fixture->runtime;
+	struct capsule_op *ops[8];
+
+	for (int i = 0; i < 8; i++)
+		ops[i] = start_large(fixture, capsule);
+	for (int i = 0; i < 8; i++)
+		capsule_op_free(ops[i]);
+	fixture_settle(fixture);
+	assert_in_range(runtime->spare_large, 2 * MIB, 8 * MIB);
+	for (int i = 0; i < 4; i++) {
+		size_t before = runtime->spare_large;
+
+		ops[0] = start_large(fixture, capsule);
+		assert_true(runtime->spare_large < before);
+		assert_int_equal(capsule_op_wait(ops[0], fixture->err), CAPSULE_OK);
+		capsule_op_free(ops[0]);
+		assert_int_equal(runtime->spare_large, before);
+	}
+	runtime->spare_timer.fire(&runtime->spare_timer); /* as after a second */
+	assert_int_equal(runtime->spare_large, 0);
+	ops[0] = start_large(fixture, capsule);
+	assert_int_equal(capsule_op_wait(ops[0], fixture->err), CAPSULE_OK);
+	capsule_op_free(ops[0]);
+	assert_in_range(runtime->spare_large, 2 * MIB, 8 * MIB);
+}
+
 static void handles_that_are_complete_may_be_left_to_the_runtime(void **state)
 {
 	struct fixture *fixture = *state;
@@ -487,6 +534,7 @@ int main(void)
 		TEST(an_unload_goes_on_when_its_handle_is_freed_or_cancelled),
 		TEST(the_runtime_can_be_freed_with_everything_under_way),
 		TEST(the_runtime_can_be_freed_while_a_module_is_compiled),
+		TEST(large_buffers_of_handles_are_used_again_within_bounds),
 		TEST(handles_that_are_complete_may_be_left_to_the_runtime),
 	};
 

@@ -193,6 +193,8 @@ static void free_spare(struct capsule_runtime *runtime)
 {
 	struct list_node *node;
 
+	if (runtime->loop != NULL)
+		loop_timer_disarm(runtime->loop, &runtime->spare_timer);
 	while ((node = list_take_first(&runtime->spare)) != NULL) {
 		struct capsule_op *op = LIST_ENTRY(node, struct capsule_op, link);
 
