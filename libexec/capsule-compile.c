@@ -2,9 +2,12 @@
 /* Compiles one module: from descriptor 3 to descriptor 4, under the configuration that the arguments tell. The process that
  * starts it has set its limits and given it an empty environment, and hashes what it wrote before loading it.
  *
- *   capsule-compile GUEST_PAGES KERNEL_PAGES signals|no-signals
+ *   capsule-compile GUEST_PAGES KERNEL_PAGES signals|no-signals DESCRIPTION
  *
- * Exit status: 0 done; 3 the module can't be compiled, with the reason on standard output; 1 anything else. */
+ * DESCRIPTION is what the library says of itself and the configuration: code of another build must not get under its key.
+ *
+ * Exit status: 0 done; 3 the module can't be compiled, with the reason on standard output; 1 anything else, with the reason on
+ * standard error. */
 #include "engine/wasm/profile.h"
 
 #include <errno.h>
@@ -66,20 +69,37 @@ static int compile(const struct wasm_profile *profile, const uint8_t *bytes, siz
 	return error != NULL ? refuse(error) : write_code(&code);
 }
 
+/* Whether this program is of the same build as the library. */
+static bool is_same_build(const struct wasm_profile *profile, const char *description)
+{
+	struct buffer own = { 0 };
+	const char *text;
+
+	profile_describe(profile, &own);
+	text = buffer_text(&own);
+	return text != NULL && strcmp(text, description) == 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct wasm_profile profile = { 0 };
 	struct stat info;
 	void *bytes;
 
-	if (argc != 4) {
+	if (argc != 5) {
 		(void)fputs("capsule-compile is started by libcapsule\n", stderr);
 		return 2;
 	}
 	profile.guest_pages = (uint32_t)strtoul(argv[1], NULL, 10);
 	profile.kernel_pages = (uint32_t)strtoul(argv[2], NULL, 10);
 	profile.no_signals = strcmp(argv[3], "no-signals") == 0;
+	profile.parallel = true;
 	profile_fill(&profile);
+	if (!is_same_build(&profile, argv[4])) {
+		(void)fputs(
+			"capsule-compile is of another build than the library; install both from one build\n", stderr);
+		return 1;
+	}
 	if (fstat(MODULE_FD, &info) != 0)
 		return fail("the module");
 	bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, MODULE_FD, 0);

@@ -52,13 +52,12 @@ struct capsule_runtime_options {
 	uint64_t compile_cpu_ms; /* processor time for one module, rounded up to seconds: 60,000 */
 	uint64_t compile_bytes;  /* memory of one such child: 2 GiB */
 	uint32_t compile_jobs;   /* children at once: as many as there are processors, at most 8 */
-	const char
-		*libexec_dir; /* where capsule-launch and capsule-compile are; NULL: looked for as embedding.md says */
+	const char *libexec_dir; /* where capsule-launch and capsule-compile are; NULL: looked for, see embedding.md */
 	/* The engine. Both change the code that is made, so each has cache entries of its own. */
 	bool no_signal_handlers; /* install none: a guest's faults are found by checks in its code, which is slower */
-	uint32_t
-		kernel_pages; /* of 64 KiB, of the memory through which bytes cross to and from one guest: 1,024, also the
-	                          * most, 16 the least. Address space is reserved for twice the larger of both. */
+	/* Pages of 64 KiB of the memory through which bytes cross to and from one guest: 1,024, also the most; 16 the least, and
+	 * the first 16 count for one. Address space is reserved for twice the larger of this and memory_pages. */
+	uint32_t kernel_pages;
 };
 
 /** Make a runtime. `options` is borrowed and may be NULL. Of the disk this touches the cache of compiled code and nothing else.

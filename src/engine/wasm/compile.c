@@ -149,6 +149,8 @@ static enum capsule_status start_child(struct compile_job *job, struct capsule_e
 	HOLD(free_drop) char *program = NULL;
 	HOLD(fd_drop) int module_fd = -1;
 	HOLD(fd_drop) int code_fd = -1;
+	const char *details = getenv(PROFILE_DETAILS);
+	HOLD(free_drop) char *variable = NULL;
 	char guest_pages[16], kernel_pages[16];
 	enum capsule_status status = libexec_find(&launcher, compiler->libexec_dir, "capsule-launch", err);
 
@@ -160,14 +162,18 @@ static enum capsule_status start_child(struct compile_job *job, struct capsule_e
 	code_fd = module_fd < 0 ? -1 : memory_file("code", span_of(NULL, 0), err);
 	if (code_fd < 0)
 		return CAPSULE_EIO;
+	if (details != NULL && asprintf(&variable, PROFILE_DETAILS "=%s", details) < 0)
+		return error_set(err, CAPSULE_ENOMEM, "no memory to compile a module");
 	(void)snprintf(guest_pages, sizeof guest_pages, "%u", compiler->profile.guest_pages);
 	(void)snprintf(kernel_pages, sizeof kernel_pages, "%u", compiler->profile.kernel_pages);
 
 	const char *const argv[] = { program, guest_pages, kernel_pages,
-		compiler->profile.no_signals ? "no-signals" : "signals", NULL };
+		compiler->profile.no_signals ? "no-signals" : "signals", compiler->description, NULL };
+	const char *const env[] = { variable, NULL };
 	const int fds[] = { module_fd, code_fd };
 	const struct process_spec spec = { .launcher = launcher,
 		.argv = argv,
+		.env = env,
 		.input = -1,
 		.fds = fds,
 		.fd_count = 2,

@@ -13,6 +13,7 @@ struct compiler {
 	struct loop *loop;
 	struct wasm_profile profile;
 	const char *libexec_dir; /* borrowed; NULL: looked for */
+	const char *description; /* what profile_describe() says, borrowed: the child must say the same */
 	uint64_t cpu_ms, memory_bytes;
 	uint32_t jobs_max;
 	uint32_t running;

@@ -205,9 +205,9 @@ static enum capsule_status check_resources(
 			(unsigned long long)scan->memory_count);
 	if (scan->memory_count == 1 && scan->memory_min > guest_pages)
 		return error_set(err, CAPSULE_EMODULE,
-			"oom: the module declares a memory of %llu pages; the ceiling is %u pages (%u MiB). Link it with "
+			"oom: the module declares a memory of %llu pages; the ceiling is %u pages (%u KiB). Link it with "
 			"a smaller initial memory",
-			(unsigned long long)scan->memory_min, guest_pages, guest_pages / 16);
+			(unsigned long long)scan->memory_min, guest_pages, guest_pages * 64);
 	if (scan->table_count > LIMIT_WASM_TABLES || scan->table_min > LIMIT_WASM_TABLE_ELEMENTS)
 		return error_set(err, CAPSULE_EMODULE,
 			"the module defines %llu tables, the largest of at least %llu elements; %u tables of %u elements "

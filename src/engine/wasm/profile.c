@@ -57,6 +57,7 @@ wasm_config_t *profile_config(const struct wasm_profile *profile)
 #define APPLY(name, value) wasmtime_config_##name##_set(config, value);
 	SETTINGS(APPLY, APPLY)
 #undef APPLY
+	wasmtime_config_parallel_compilation_set(config, profile->parallel); /* changes nothing of the code */
 	return config;
 }
 
@@ -82,7 +83,7 @@ static void describe_processor(struct buffer *out)
 
 void profile_describe(const struct wasm_profile *profile, struct buffer *out)
 {
-	const char *details = getenv("WASMTIME_BACKTRACE_DETAILS"); /* part of what Wasmtime compares */
+	const char *details = getenv(PROFILE_DETAILS);
 
 	buffer_append_text(out, "wasmtime=" WASMTIME_VERSION "\nbuild=" CAPSULE_DEPS_HASH "\n");
 #define DESCRIBE(name, value) buffer_printf(out, #name "=%llu\n", (unsigned long long)(value));

@@ -7,9 +7,13 @@
 #include "base/buffer.h"
 #include <wasm.h>
 
+/* A variable of the environment that is part of what Wasmtime compares. */
+#define PROFILE_DETAILS "WASMTIME_BACKTRACE_DETAILS"
+
 /* What may differ between two engines. Zero-initialised is the usual one. */
 struct wasm_profile {
 	bool no_signals;       /* faults of guests are found by checks in their code, not by signal handlers */
+	bool parallel;         /* compile on all processors at once, by threads that stay; the code is the same */
 	uint32_t guest_pages;  /* ceiling of a guest's own memory, at most LIMIT_WASM_GUEST_PAGES; 0: that */
 	uint32_t kernel_pages; /* ceiling of kernel memory, at most LIMIT_WASM_KERNEL_PAGES; 0: that */
 };

@@ -32,6 +32,7 @@ static enum capsule_status take_options(
 	profile_fill(&runtime->profile);
 	profile_describe(&runtime->profile, &runtime->description);
 	runtime->compiler = (struct compiler){ .libexec_dir = runtime->libexec_dir,
+		.description = buffer_text(&runtime->description),
 		.cpu_ms = options->compile_cpu_ms,
 		.memory_bytes = options->compile_bytes,
 		.jobs_max = options->compile_jobs };
