@@ -72,10 +72,16 @@ static bool says(const struct buffer *said, const char *words)
 	return said->len > 0 && memmem(said->data, said->len, words, strlen(words)) != NULL;
 }
 
+/* In the words of whoever asked for it: Rust's allocator, an arena, the maker of threads; or as an error of Wasmtime's. */
 static bool ran_out_of_memory(const struct process_result *result)
 {
-	return says(&result->error, "memory allocation of") || says(&result->output, "Cannot allocate memory") ||
-		says(&result->output, "os error 12");
+	static const char *const words[] = { "memory allocation of", "out of memory", "Cannot allocate memory",
+		"Resource temporarily unavailable" };
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (says(&result->error, words[i]) || (i > 0 && says(&result->output, words[i])))
+			return true;
+	return false;
 }
 
 static bool ran_out_of_time(const struct compiler *compiler, const struct process_result *result)
