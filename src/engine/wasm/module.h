@@ -39,7 +39,12 @@ struct wasm_module *module_make(struct wasm_runtime *shared, wasmtime_module_t *
 void module_unref(struct wasm_module *module);
 struct wasm_module *module_ref(struct wasm_module *module);
 
-/** Check imports, memory and well-known exports of a compiled module against the binding table and fill `module` from them.
+/** Whether the memory and tables that a module declares are within the ceilings; needs no compiler. Errors: CAPSULE_EMODULE.
+ *  Threads: any. */
+MUST_CHECK enum capsule_status module_check_resources(
+	const struct module_scan *scan, uint32_t guest_pages, struct capsule_error *err);
+
+/** Check imports and well-known exports of a compiled module against the binding table and fill `module` from them.
  *  Every import that does not fit is named. Errors: CAPSULE_EMODULE. */
 MUST_CHECK enum capsule_status module_check(
 	struct wasm_module *module, const struct binding_table *table, struct capsule_error *err);

@@ -197,7 +197,7 @@ static void check_exports(struct wasm_module *module)
 	module->run_mismatch = found.run[0] != '\0' && !module->run_loop;
 }
 
-static enum capsule_status check_resources(
+enum capsule_status module_check_resources(
 	const struct module_scan *scan, uint32_t guest_pages, struct capsule_error *err)
 {
 	if (scan->memory_count > 1)
@@ -220,10 +220,8 @@ static enum capsule_status check_resources(
 enum capsule_status module_check(
 	struct wasm_module *module, const struct binding_table *table, struct capsule_error *err)
 {
-	enum capsule_status status = check_resources(&module->scan, module->shared->profile.guest_pages, err);
+	enum capsule_status status = check_imports(module, table, err);
 
-	if (status == CAPSULE_OK)
-		status = check_imports(module, table, err);
 	if (status == CAPSULE_OK)
 		check_exports(module);
 	return status;

@@ -294,24 +294,36 @@ static struct module_load *find_leader(const struct module_load *load)
 	return NULL;
 }
 
+/* Whether the load is over, or follows another one: without a compiler. */
+static bool look_among_loaded(struct module_load *load)
+{
+	struct wasm_runtime *shared = load->shared;
+	struct wasm_module *module;
+
+	if (module_check_resources(&load->source.scan, shared->profile.guest_pages, &load->error) != CAPSULE_OK) {
+		load_end(load);
+		return true;
+	}
+	module = module_known(shared, load->source.hash);
+	if (module != NULL) {
+		load_end(load);
+		module_unref(module);
+		return true;
+	}
+	load->leader = find_leader(load);
+	if (load->leader != NULL) {
+		set_stage(load, "compiling");
+		list_append(&load->leader->followers, &load->follow);
+		return true;
+	}
+	load->leads = true;
+	return false;
+}
+
 static void look_up(struct module_load *load)
 {
-	if (load->inspected == NULL) {
-		struct wasm_module *module = module_known(load->shared, load->source.hash);
-
-		load->leader = module == NULL ? find_leader(load) : NULL;
-		if (load->leader != NULL) {
-			set_stage(load, "compiling");
-			list_append(&load->leader->followers, &load->follow);
-			return;
-		}
-		if (module != NULL) {
-			load_end(load);
-			module_unref(module);
-			return;
-		}
-		load->leads = true;
-	}
+	if (load->inspected == NULL && look_among_loaded(load))
+		return;
 	if (!is_small(load)) {
 		run_on_pool(load, lookup_work, after_lookup);
 		return;

@@ -171,8 +171,8 @@ enum capsule_status module_source_read(struct module_source *source, struct caps
 		status = assemble(source, err);
 	if (status == CAPSULE_OK)
 		status = check_kind(source, err);
-	if (status == CAPSULE_OK)
-		(void)module_scan(
-			buffer_span(&source->bytes), &source->scan); /* what is broken the compiler tells better */
+	/* What is broken the compiler tells better. */
+	if (status == CAPSULE_OK && !module_scan(buffer_span(&source->bytes), &source->scan))
+		source->scan = (struct module_scan){ .memory_max = UINT64_MAX };
 	return status;
 }
