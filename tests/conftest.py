@@ -5,7 +5,6 @@ A tool that is missing skips a test on a laptop and fails it where CI is "true".
 """
 
 import dataclasses
-import json
 import os
 import pathlib
 import pty
@@ -84,14 +83,6 @@ def capsule_bin():
     if not path.exists():
         pytest.fail("%s does not exist: build first, or name the program in CAPSULE_BIN" % path)
     return str(path.resolve())
-
-
-@pytest.fixture(scope="session")
-def sanitized():
-    """Whether the program is built with a sanitizer, which reserves terabytes of address space."""
-    build = pathlib.Path(os.environ.get("CAPSULE_BUILD_DIR", ROOT / "build"))
-    options = subprocess.run([need("meson"), "introspect", str(build), "--buildoptions"], stdout=subprocess.PIPE, check=True).stdout
-    return {option["name"]: option["value"] for option in json.loads(options)}["b_sanitize"] != "none"
 
 
 @pytest.fixture

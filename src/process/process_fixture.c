@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "process/process_fixture.h"
 
+#include "base/text.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -78,7 +80,7 @@ struct process_spec fixture_spec(const struct fixture *fixture, const char *cons
 
 static char *text_of(const struct buffer *buffer)
 {
-	char *text = strndup(buffer->len == 0 ? "" : (const char *)buffer->data, buffer->len);
+	char *text = text_copy(buffer_span(buffer));
 
 	assert_non_null(text);
 	return text;
