@@ -24,6 +24,29 @@ extern "C" {
 
 struct capsule_runtime;
 
+/* What becomes of a capsule's writes to the workspace. */
+enum capsule_overlay_mode {
+	CAPSULE_OVERLAY_MANUAL, /* kept in the home until they are committed: <capsule/files.h> */
+	CAPSULE_OVERLAY_AUTO,   /* committed after each call that succeeds */
+	CAPSULE_OVERLAY_OFF,    /* made at once */
+};
+
+/* One refusal of the gate. Texts are borrowed for the call. */
+struct capsule_audit_record {
+	const char *capsule, *principal;
+	const char *operation; /* "read", "http", ... as in <capsule/policy.h> */
+	const char *operand;
+	const char *reason; /* in words, with the manifest's line */
+	const char *key;    /* of [capabilities] that would allow it */
+};
+
+/* Called for every refusal, on the runtime's thread; must not call into the runtime. */
+typedef void (*capsule_audit_fn)(void *user, const struct capsule_audit_record *record);
+
+/* An embedder's own gate: whether `capsule` may do `operation` on `operand`. It is asked only about what the manifest allows, so it can take
+ * away and never add. On the runtime's thread; must not call into the runtime. */
+typedef bool (*capsule_gate_fn)(void *user, const char *capsule, const char *operation, const char *operand, size_t len);
+
 /* Zero-initialise, set `size` and what differs. Strings are copied. Later releases append members: a program that was built
  * against an earlier header gets the defaults for what it does not know, and one that was built against a later header is
  * served as long as what this release does not know is zero. */
@@ -58,6 +81,16 @@ struct capsule_runtime_options {
 	/* Pages of 64 KiB of the memory through which bytes cross to and from one guest: 1,024, also the most; 16 the least, and
 	 * the first 16 count for one. Address space is reserved for twice the larger of this and memory_pages. */
 	uint32_t kernel_pages;
+	/* Files. `workspace` is what workspace:// and relative paths of guests mean; it must exist when a capsule is loaded that
+	 * declares files. NULL: the working directory of the process when the runtime is made. */
+	const char *workspace;
+	enum capsule_overlay_mode overlay; /* of capsules that capsule_runtime_set_overlay() says nothing about */
+	uint64_t overlay_bytes;            /* what one overlay may hold: 1 GiB */
+	capsule_audit_fn audit;            /* NULL: refusals are only logged */
+	void *audit_user;
+	capsule_gate_fn gate; /* NULL: the manifest decides alone */
+	void *gate_user;
+	uint64_t unload_grace_ms; /* that calls in flight may go on when their capsule is unloaded: 5,000 */
 };
 
 /** Make a runtime. `options` is borrowed and may be NULL. Of the disk this touches the cache of compiled code and nothing else.
@@ -79,6 +112,11 @@ CAPSULE_API void capsule_runtime_free(struct capsule_runtime *runtime);
  *  (NULL), CAPSULE_ESTATE (a turn or the log function runs, on whichever thread). */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_runtime_adopt(
 	struct capsule_runtime *runtime, struct capsule_error *err);
+
+/** How writes of the capsule `id` are treated when it is loaded from now on. Capsules that start programs or servers always write at
+ * once. Errors: CAPSULE_EINVAL, CAPSULE_ENOMEM. */
+CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_runtime_set_overlay(struct capsule_runtime *runtime,
+	const char *id, enum capsule_overlay_mode mode, struct capsule_error *err);
 
 /** A descriptor to poll for reading in a loop of your own, and how many milliseconds that loop may wait before it turns this
  *  runtime anyway: 0 at once, -1 for ever. Ask for the time again after each turn and after each call that starts

@@ -24,7 +24,7 @@ static void print_item(FILE *stream, const char *name, const char *text)
 	cli_print_wrapped(stream, text, strlen(text), OPTION_COLUMN, column);
 }
 
-static void print_options(const struct output *out, FILE *stream, uint32_t options)
+static void print_options(const struct output *out, FILE *stream, uint64_t options)
 {
 	heading(out, stream, "Options:");
 	for (size_t i = 0; i < OPTION_COUNT; i++) {

@@ -21,7 +21,7 @@ struct command {
 	const char *name;
 	const char *operands; /* how help writes them; operands.h reads it */
 	size_t least, most;   /* how many of them */
-	uint32_t options;     /* enum option_bit, besides those of every command */
+	uint64_t options;     /* enum option_bit, besides those of every command */
 	const char *summary;  /* one line */
 	const char *help;     /* paragraphs, separated by empty lines; wrapped when printed */
 	const char *examples; /* lines */

@@ -135,7 +135,7 @@ static void put_facts(FILE *page, const char *heading, const struct fact *facts,
 	}
 }
 
-static void put_options(FILE *page, uint32_t options)
+static void put_options(FILE *page, uint64_t options)
 {
 	(void)fputs(".SH OPTIONS\n", page);
 	for (size_t i = 0; i < OPTION_COUNT; i++) {

@@ -46,9 +46,9 @@ enum option_id {
 };
 
 /* A set of options is a bit for each. */
-enum option_bit {
+__extension__ enum option_bit {
 #define OPTION(symbol, name, kind, value, field, least, most, words, help)                                             \
-	OPTION_BIT_##symbol = 1 << OPTION_ID_##symbol,
+	OPTION_BIT_##symbol = 1ll << OPTION_ID_##symbol,
 #include "cli/options.def"
 #undef OPTION
 };
@@ -56,7 +56,7 @@ enum option_bit {
 /* How modules are compiled. */
 #define OPTION_BITS_COMPILE (OPTION_BIT_COMPILE_SECONDS | OPTION_BIT_COMPILE_MIB | OPTION_BIT_NO_CACHE)
 
-_Static_assert(OPTION_COUNT <= 31, "an enumerator is an int: with more options the set needs another type");
+_Static_assert(OPTION_COUNT <= 62, "with more options the set needs another type");
 
 extern const struct option_row cli_options[OPTION_COUNT];
 

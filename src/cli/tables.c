@@ -5,7 +5,7 @@
 
 const struct command cli_commands[] = {
 #define COMMAND(name, operands, least, most, options, summary, help, examples)                                         \
-	{ #name, operands, least, most, (uint32_t)(options), summary, help, examples },
+	{ #name, operands, least, most, (uint64_t)(options), summary, help, examples },
 #include "cli/commands.def"
 #undef COMMAND
 };

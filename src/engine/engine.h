@@ -27,6 +27,7 @@ struct engine_env {
 	struct loop *loop;
 	const char *capsule_id;
 	const struct manifest *manifest; /* NULL: a bare module, nothing granted */
+	const struct gate *gate;         /* NULL: everything is denied */
 	const char *dir;                 /* the capsule's folder, absolute; NULL for a bare module */
 	const char *socket_path;         /* value of ASTRID_SOCKET_PATH, NULL when no home resolves */
 	const struct map *config;        /* extra configuration of bare modules, name -> char *; NULL for none */
@@ -59,7 +60,7 @@ struct engine_call {
 
 enum engine_health { ENGINE_LOADING, ENGINE_READY, ENGINE_FAILED, ENGINE_UNLOADED };
 
-/* Every member is required. */
+/* Every member is required unless it says otherwise. */
 struct engine_ops {
 	const char *name; /* "wasm", "mcp", "static" */
 
@@ -79,6 +80,15 @@ struct engine_ops {
 
 	/* Its state; for ENGINE_FAILED `why` (may be NULL) gets the reason. */
 	enum engine_health (*health)(struct engine *engine, struct capsule_error *why);
+
+	/* End `op` (started by the caller, whose deadline it has) when the engine can serve: at once, when a run loop says so, with
+	 * CAPSULE_ESTATE when it ended without having said so. Once ready, always ready. op_cancel(op) may come. NULL: ready when
+	 * loaded. */
+	void (*wait_ready)(struct engine *engine, struct op *op);
+
+	/* Append its tools, JSON objects {"name", "description", "input_schema"} with commas between them and one in front unless
+	 * `first`. How many they were. NULL: none. */
+	size_t (*tools)(const struct engine *engine, bool first, struct buffer *out);
 
 	/* Free it (taken). Must have been unloaded. */
 	void (*free)(struct engine *engine);

@@ -15,9 +15,11 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/origin.h"
+#include "gate/gate.h"
 #include "loop/loop.h"
 #include "manifest/manifest.h"
 #include "store/kv.h"
+#include "vfs/vfs.h"
 
 #define HOST_ARGS_MAX 3
 
@@ -66,6 +68,12 @@ struct host_function {
 	const char *doc;
 };
 
+/* Where the file functions of a capsule work. */
+struct host_files {
+	struct vfs *workspace; /* NULL when there is none */
+	struct vfs *global;    /* global://; NULL when that folder did not exist when the capsule was loaded */
+};
+
 /* What the floors above lend; every member is required unless it says otherwise. `user` is theirs. Threads: loop. */
 struct host_services {
 	void *user;
@@ -73,6 +81,18 @@ struct host_services {
 	enum capsule_status (*kv)(void *user, struct kv_scope **scope, struct capsule_error *err);
 	/* The guest of a run loop says that it is ready. May be NULL. */
 	void (*ready)(void *user);
+	/* The files of the capsule; its overlay is opened on first use. Borrowed, lives as long as the host. NULL: it has none. */
+	enum capsule_status (*files)(void *user, const struct host_files **files, struct capsule_error *err);
+	/* A refusal, to be kept for whoever audits. May be NULL. */
+	void (*refused)(void *user, const struct origin *origin, const struct gate_question *question,
+		const struct gate_decision *decision);
+	/* Register an uplink of the capsule: its new id. Errors: CAPSULE_ELIMIT ("uplink registration limit reached"),
+	 * CAPSULE_EINVAL ("duplicate uplink"). NULL: nobody keeps uplinks. */
+	enum capsule_status (*uplink)(void *user, struct span name, struct span platform, enum uplink_profile profile,
+		struct uuid *id, struct capsule_error *err);
+	/* Whether the capsule whose session is `session` is registered and its manifest sets the flag `capability`
+	 * ("allow_prompt_injection"). NULL: never. */
+	bool (*capable)(void *user, const struct uuid *session, struct span capability);
 };
 
 /* One capsule as its host functions see it. Filled by the engine; everything borrowed from it. */
@@ -80,6 +100,7 @@ struct host {
 	const char *capsule_id;
 	struct uuid session;             /* new at each load */
 	const struct manifest *manifest; /* NULL: nothing is granted */
+	const struct gate *gate;         /* asked before anything outside is touched; NULL: everything is denied */
 	struct map config;               /* name -> char *, owned by the engine */
 	struct host_services services;
 	struct loop *loop;

@@ -45,7 +45,7 @@ enum component_instance {
 struct manifest_component {
 	char *id, *file, *hash, *type;
 	struct string_list link;
-	struct manifest_capabilities capabilities; /* of the component; not consulted */
+	struct manifest_capabilities capabilities; /* added to the capsule's for this component alone */
 	enum component_instance instance;
 	struct place place, file_place, hash_place, instance_place;
 };
@@ -140,6 +140,18 @@ struct manifest {
 	MANIFEST_ARRAY(manifest_tool, tools);
 	MANIFEST_ARRAY(manifest_topic, topics);
 };
+
+/* The lists of [capabilities] by their keys, so that whoever walks them does so in one way. */
+#define MANIFEST_CAPABILITY_LISTS(ROW)                                                                                 \
+	ROW(net)                                                                                                       \
+	ROW(kv)                                                                                                        \
+	ROW(fs_read)                                                                                                   \
+	ROW(fs_write)                                                                                                  \
+	ROW(host_process)                                                                                              \
+	ROW(net_bind)                                                                                                  \
+	ROW(ipc_publish)                                                                                               \
+	ROW(ipc_subscribe)                                                                                             \
+	ROW(identity)
 
 /** Parse `text` (borrowed). `path` is copied and only used in messages. Every problem goes to `diagnostics` (borrowed, may
  *  already hold some); the manifest is made only when none of them is an error. Free with manifest_free().

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Context files, skills and commands of a capsule: what it serves without running anything. Needs no runtime; blocks on the disk. Threads: any,
+ * one object by one thread at a time. */
+#ifndef CAPSULE_CONTENT_H
+#define CAPSULE_CONTENT_H
+
+#include <capsule/error.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct capsule_content;
+
+enum capsule_content_kind { CAPSULE_CONTEXT, CAPSULE_SKILL, CAPSULE_COMMAND };
+
+/* Texts are borrowed from the content; NULL where there is none. */
+struct capsule_content_item {
+	const char *name, *description, *file;
+	const char *text;   /* the whole file; of a skill without its front matter */
+	size_t len;
+	const char *meta;   /* front matter as a JSON object */
+	const char *blake3; /* of the file */
+};
+
+/** Read what the manifest `path` (a Capsule.toml or its folder) names. Free with capsule_content_free(). Errors: as capsule_check(), and
+ *  CAPSULE_EMANIFEST with the first problem of a file. */
+CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_content_new(
+	struct capsule_content **out, const char *path, struct capsule_error *err);
+CAPSULE_API void capsule_content_free(struct capsule_content *content);
+
+CAPSULE_API size_t capsule_content_count(const struct capsule_content *content, enum capsule_content_kind kind);
+CAPSULE_API void capsule_content_item(const struct capsule_content *content, enum capsule_content_kind kind, size_t index,
+	struct capsule_content_item *out);
+
+/** All of a kind as a JSON array of {"name", "description", "file", "bytes", "blake3", "meta", "text"}. Borrowed until the next call; NULL
+ *  when out of memory. */
+CAPSULE_API const char *capsule_content_json(
+	struct capsule_content *content, enum capsule_content_kind kind, bool with_text);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
