@@ -94,6 +94,8 @@ struct host_services {
 	 * CAPSULE_EINVAL ("duplicate uplink"). NULL: nobody keeps uplinks. */
 	enum capsule_status (*uplink)(void *user, struct span name, struct span platform, enum uplink_profile profile,
 		struct uuid *id, struct capsule_error *err);
+	/* The capsule has been loaded and has this session. May be NULL. */
+	void (*session)(void *user, const struct uuid *session);
 	/* Whether the capsule whose session is `session` is registered and its manifest sets the flag `capability`
 	 * ("allow_prompt_injection"). NULL: never. */
 	bool (*capable)(void *user, const struct uuid *session, struct span capability);

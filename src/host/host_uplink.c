@@ -79,10 +79,14 @@ static enum capsule_status enter(struct host_call *call, struct uuid *id, struct
 
 enum host_answer host_uplink_register(struct host_call *call, struct capsule_error *err)
 {
+	enum capsule_status status;
 	struct uuid id;
 	char text[UUID_TEXT_LEN + 1];
 
-	if (enter(call, &id, err) != CAPSULE_OK)
+	status = enter(call, &id, err);
+	if (status == CAPSULE_EDENIED)
+		return HOST_FAILED;
+	if (status != CAPSULE_OK)
 		return host_call_failed(call, err);
 	uuid_format(&id, text);
 	buffer_clear(&call->out);

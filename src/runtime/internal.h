@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "engine/wasm/wasm.h"
 #include "runtime/home.h"
+#include "runtime/services.h"
 #include <capsule/capsule.h>
 
 #include <pthread.h>
@@ -13,7 +14,7 @@
 
 struct capsule_runtime {
 	_Atomic uintptr_t owner; /* thread_self() of the thread that may call */
-	atomic_bool logging;     /* inside the embedder's log function, from where nobody may */
+	atomic_bool logging;     /* inside the embedder's log, audit or gate function, from where nobody may */
 	struct loop *loop;
 	struct wasm_runtime *wasm;
 	struct log_sink log;
@@ -22,6 +23,14 @@ struct capsule_runtime {
 	struct engine_limits limits;
 	struct home home;
 	char *principal;
+	char *workspace; /* as it was named, absolute; NULL: none */
+	enum capsule_overlay_mode overlay;
+	struct map overlays; /* id -> enum capsule_overlay_mode * of those that are treated otherwise */
+	uint64_t overlay_bytes;
+	capsule_audit_fn audit;
+	void *audit_user;
+	capsule_gate_fn gate;
+	void *gate_user;
 	uint64_t next_call_id;
 	struct list_node capsules; /* struct capsule.link */
 	struct list_node ops;      /* struct capsule_op.link of those that somebody holds */
@@ -38,11 +47,10 @@ struct capsule {
 	struct capsule_runtime *runtime;
 	struct list_node link;
 	char *id, *dir;
-	struct manifest *manifest;  /* NULL: a bare module */
-	struct map settings;        /* of a bare module: name -> char * */
-	struct engine *engine;      /* NULL until it is made */
-	struct kv_store *own_store; /* of a bare module */
-	struct kv_scope *kv;
+	struct manifest *manifest; /* NULL: a bare module */
+	struct map settings;       /* of a bare module: name -> char * */
+	struct engine *engine;     /* NULL until it is made */
+	struct services services;  /* what it is lent */
 	char *tools_json;
 	bool unloading;  /* capsule_unload() was called */
 	struct op leave; /* unloading at the end of its life */

@@ -52,8 +52,7 @@ static void capsule_free(struct capsule *capsule)
 {
 	if (capsule->engine != NULL)
 		capsule->engine->ops->free(capsule->engine);
-	kv_scope_free(capsule->kv);
-	kv_close(capsule->own_store);
+	services_close(&capsule->services);
 	settings_fini(&capsule->settings);
 	manifest_free(capsule->manifest);
 	op_fini(&capsule->leave);
@@ -99,43 +98,21 @@ static struct capsule *capsule_make(struct capsule_runtime *runtime, struct caps
 	return capsule;
 }
 
-/* host_services.kv */
-static enum capsule_status service_kv(void *user, struct kv_scope **scope, struct capsule_error *err)
-{
-	struct capsule *capsule = user;
-	struct capsule_runtime *runtime = capsule->runtime;
-	bool bare = capsule->manifest == NULL;
-	enum capsule_status status = CAPSULE_OK;
-
-	if (capsule->kv == NULL) {
-		struct kv_store *store = NULL;
-
-		if (!bare)
-			status = home_store(&runtime->home, &store, err);
-		else if (capsule->own_store == NULL)
-			status = kv_open_memory(&capsule->own_store, runtime->loop, err);
-		/* A file's name may be longer than a capsule's id; nobody else is in the store of a bare module. */
-		if (status == CAPSULE_OK)
-			status = kv_scope_new(&capsule->kv, bare ? capsule->own_store : store, runtime->principal,
-				bare ? "module" : capsule->id, err);
-	}
-	*scope = capsule->kv;
-	return status;
-}
-
 static struct engine_env make_env(struct capsule *capsule)
 {
 	struct capsule_runtime *runtime = capsule->runtime;
 
-	return (struct engine_env){ .loop = runtime->loop,
+	struct engine_env env = { .loop = runtime->loop,
 		.capsule_id = capsule->id,
 		.manifest = capsule->manifest,
 		.dir = capsule->manifest == NULL ? NULL : capsule->dir,
 		.socket_path = runtime->home.socket_path,
 		.config = capsule->manifest == NULL ? &capsule->settings : NULL,
-		.services = { .user = capsule, .kv = service_kv },
 		.log = &runtime->log,
 		.limits = runtime->limits };
+
+	services_lend(&capsule->services, &env);
+	return env;
 }
 
 static enum capsule_status make_tools_json(struct capsule *capsule, struct capsule_error *err)
@@ -180,9 +157,14 @@ static enum capsule_status fill_from_folder(struct capsule *capsule, const char 
 static void start_engine(struct capsule_op *op, const char *file)
 {
 	struct capsule *capsule = op->capsule;
-	struct engine_env env = make_env(capsule);
+	struct engine_env env;
 	struct capsule_error err;
 
+	if (services_open(&capsule->services, capsule->runtime, capsule->id, capsule->manifest, &err) != CAPSULE_OK) {
+		op_fail(&op->call.op, &err);
+		return;
+	}
+	env = make_env(capsule);
 	if (make_tools_json(capsule, &err) != CAPSULE_OK ||
 		wasm_capsule_new(&capsule->engine, capsule->runtime->wasm, &env, file, &err) != CAPSULE_OK) {
 		op_fail(&op->call.op, &err);

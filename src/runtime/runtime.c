@@ -134,6 +134,8 @@ static enum capsule_status runtime_fill(
 	if (status == CAPSULE_OK)
 		status = home_init(&runtime->home, runtime->loop, options->home, options->memory_store, err);
 	if (status == CAPSULE_OK)
+		status = services_configure(runtime, options, err);
+	if (status == CAPSULE_OK)
 		status = start_engine(runtime, options, err);
 	return status;
 }
@@ -216,6 +218,7 @@ void capsule_runtime_free(struct capsule_runtime *runtime)
 	home_fini(&runtime->home);
 	wasm_runtime_free(runtime->wasm);
 	loop_free(runtime->loop);
+	services_forget(runtime);
 	free(runtime->principal);
 	free(runtime);
 }

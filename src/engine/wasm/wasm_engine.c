@@ -160,6 +160,8 @@ static void engine_load(struct engine *engine, struct op *op)
 		load_failed(capsule, &err);
 		return;
 	}
+	if (capsule->env.services.session != NULL)
+		capsule->env.services.session(capsule->env.services.user, &capsule->host.session);
 	capsule->loading = module_load_start(capsule->shared, capsule->env.dir, capsule->file,
 		capsule->env.limits.module_bytes, component_hash(capsule), &op->stage, module_loaded, capsule, &err);
 	if (capsule->loading == NULL)
