@@ -59,6 +59,29 @@ static int hold_signals(struct session *session)
 	return 0;
 }
 
+/* The last one counts, as of all options. */
+static enum capsule_overlay_mode overlay_of_all(const struct options *asked)
+{
+	int mode = CAPSULE_OVERLAY_MANUAL;
+
+	for (size_t i = 0; i < asked->overlay_count; i++)
+		mode = asked->overlays[i].name == NULL ? asked->overlays[i].word : mode;
+	return (enum capsule_overlay_mode)mode;
+}
+
+static int set_overlays(struct session *session, const struct options *asked)
+{
+	for (size_t i = 0; i < asked->overlay_count; i++) {
+		const struct choice *choice = &asked->overlays[i];
+
+		if (choice->name != NULL &&
+			capsule_runtime_set_overlay(session->runtime, choice->name,
+				(enum capsule_overlay_mode)choice->word, session->error) != CAPSULE_OK)
+			return cli_say_error(session->error);
+	}
+	return 0;
+}
+
 int cli_session_open(struct session *session, const struct cli *cli)
 {
 	const struct options *asked = &cli->options;
@@ -80,13 +103,17 @@ int cli_session_open(struct session *session, const struct cli *cli)
 	cli_progress_init(&session->progress);
 	status = cli_path_absolute(asked->home, &session->home);
 	if (status == 0)
+		status = cli_path_absolute(asked->workspace, &session->workspace);
+	if (status == 0)
 		status = hold_signals(session);
 	if (status != 0)
 		return status;
 	options.home = session->home;
+	options.workspace = session->workspace;
+	options.overlay = overlay_of_all(asked);
 	if (capsule_runtime_new(&session->runtime, &options, session->error) != CAPSULE_OK)
 		return cli_say_error(session->error);
-	return 0;
+	return set_overlays(session, asked);
 }
 
 /* Take the signal, after which signals act as ever: what can't be cancelled is ended by the next one. */
@@ -173,4 +200,5 @@ void cli_session_close(struct session *session)
 		(void)sigprocmask(SIG_SETMASK, &session->old_mask, NULL);
 	}
 	free(session->home);
+	free(session->workspace);
 }
