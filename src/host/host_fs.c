@@ -85,6 +85,7 @@ static enum capsule_status set_path(struct host_call *call, struct capsule_error
 {
 	const struct host_services *services = &call->host->services;
 	enum host_tree tree = HOST_WORKSPACE;
+	struct vfs_request *request = &call->fs->request;
 	struct span text = call->args[0];
 	enum capsule_status status;
 
@@ -95,7 +96,10 @@ static enum capsule_status set_path(struct host_call *call, struct capsule_error
 	if (services->files == NULL)
 		return error_set(err, CAPSULE_EUNSUPPORTED, "there are no files for '%s'", call->host->capsule_id);
 	status = services->files(services->user, tree, &call->fs->vfs, err);
-	return status == CAPSULE_OK ? vfs_path_set(call->fs->vfs, text, &call->fs->request.path, err) : status;
+	if (status == CAPSULE_OK)
+		status = vfs_path_set(call->fs->vfs, text, &request->path, err);
+	request->path.itself = request->verb == VFS_STAT || request->verb == VFS_UNLINK;
+	return status;
 }
 
 static struct gate_question question_of(const struct host_fs *fs, const char *path, size_t len)

@@ -5,6 +5,7 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 static enum capsule_status check_mode(const char *what, enum capsule_overlay_mode mode, struct capsule_error *err)
 {

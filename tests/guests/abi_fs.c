@@ -53,7 +53,7 @@ CAPSULE_TOOL(write_and_fail)
 CAPSULE_TOOL(watch)
 {
 	struct guest_bytes expected = guest_get_text(args, "contents");
-	int64_t times = guest_get_integer(args, "times", 0);
+	int64_t times = guest_get_integer(args, "times");
 
 	for (int64_t i = 0; i < times; i++) {
 		uint64_t file = astrid_read_file(block(args, "path"));
