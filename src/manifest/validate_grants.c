@@ -200,7 +200,7 @@ static void check_host_text(const struct grant *grant)
 	}
 	if (host.len < strlen(grant->text) && host.len > 0)
 		warn_write(grant, "is more than a host name and matches no host", host);
-	else if (odd)
+	else if (odd || host.len == 0)
 		warn(grant, "is not a host name and matches no host",
 			"write the name alone, as `api.example.com`; one with other letters in its `xn--` form");
 	else if (upper)

@@ -13,6 +13,7 @@ struct named_list {
 	size_t place_offset;
 	enum severity severity;
 	const char *what, *fix;
+	const char *joint; /* between the two names in a message, NULL when one name is all */
 };
 
 #define LIST(list, tag, name_, more_, place_, ...)                                                                     \
@@ -36,12 +37,15 @@ static const struct place *place_of(const struct named_list *list, size_t index)
 static void report(const struct named_list *list, const struct twin *items, size_t index, struct diagnostics *found)
 {
 	const struct twin *item = &items[index];
+	uint32_t line = place_of(list, item->first)->line;
 
-	diagnostics_add(found, list->severity, PLACE_ARGS(*place_of(list, index)), list->fix,
-		"duplicate %s `%" VALIDATE_SHOWN "`%s%" VALIDATE_SHOWN "%s, already on line %u", list->what, item->name,
-		list->more_offset != list->name_offset ? " with `" : "",
-		list->more_offset != list->name_offset ? item->more : "",
-		list->more_offset != list->name_offset ? "`" : "", place_of(list, item->first)->line);
+	if (list->joint == NULL)
+		diagnostics_add(found, list->severity, PLACE_ARGS(*place_of(list, index)), list->fix,
+			"duplicate %s `%" VALIDATE_SHOWN "`, already on line %u", list->what, item->name, line);
+	else
+		diagnostics_add(found, list->severity, PLACE_ARGS(*place_of(list, index)), list->fix,
+			"duplicate %s `%" VALIDATE_SHOWN "` %s `%" VALIDATE_SHOWN "`, already on line %u", list->what,
+			item->name, list->joint, item->more, line);
 }
 
 static void check_list(const struct named_list *list, struct diagnostics *found)
@@ -73,7 +77,7 @@ void validate_twins(const struct manifest *manifest, struct diagnostics *found)
 		LIST(tools, manifest_tool, name, name, name_place, .severity = SEVERITY_ERROR, .what = "tool",
 			.fix = "rename one of them: a tool is called by its name"),
 		LIST(uplinks, manifest_uplink, name, platform, place, .severity = SEVERITY_ERROR, .what = "uplink",
-			.fix = "rename one of them, or name another platform"),
+			.joint = "on the platform", .fix = "rename one of them, or name another platform"),
 		LIST(mcp_servers, manifest_mcp_server, id, id, place, .severity = SEVERITY_ERROR, .what = "MCP server",
 			.fix = "rename one of them: a server is reached by its id"),
 		LIST(commands, manifest_command, name, name, place, .severity = SEVERITY_WARNING, .what = "command",
@@ -87,7 +91,8 @@ void validate_twins(const struct manifest *manifest, struct diagnostics *found)
 		LIST(crons, manifest_cron, name, name, place, .severity = SEVERITY_WARNING, .what = "job",
 			.fix = "rename or remove one of them"),
 		LIST(interceptors, manifest_interceptor, event, action, event_place, .severity = SEVERITY_WARNING,
-			.what = "interceptor", .fix = "remove one of them: the guest would get the event twice"),
+			.what = "interceptor", .joint = "with the action",
+			.fix = "remove one of them: the guest would get the event twice"),
 	};
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
