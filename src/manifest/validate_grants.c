@@ -131,10 +131,10 @@ static void check_star(const struct grant *grant)
 	if (len > 1 && grant->text[len - 2] != '/' && grant->text[len - 1] == '/')
 		len--;
 	if (len == 0)
-		warn(grant, "grants nothing: `*` is a wildcard only when it is the whole entry",
+		warn(grant, "is no pattern, it means names with a `*` in them; only `*` alone is special",
 			"write `*` for the whole workspace, or name a folder: all below it is included");
 	else
-		warn_write(grant, "grants nothing: `*` is no wildcard in a path; a folder includes all below it",
+		warn_write(grant, "is no pattern, it means names with a `*` in them; a folder includes all below it",
 			span_of(grant->text, len));
 }
 
@@ -191,7 +191,7 @@ static struct span host_of(const char *text)
 static void check_host_text(const struct grant *grant)
 {
 	struct span host = host_of(grant->text);
-	bool upper = false, odd = false;
+	bool upper = false, odd = grant->text[0] == '.' || strstr(grant->text, "..") != NULL;
 
 	for (const char *at = grant->text; *at != '\0'; at++) {
 		upper |= *at >= 'A' && *at <= 'Z';

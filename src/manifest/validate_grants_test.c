@@ -65,11 +65,11 @@ static void paths_that_leave_are_refused(void **state)
 static void paths_that_do_not_say_what_they_seem_to(void **state)
 {
 	(void)state;
-	assert_warned("fs_read = [\"/ws/*\"]", 12, "`*` is no wildcard in a path", "write `/ws`");
-	assert_warned("fs_read = [\"/ws/**/x\"]", 12, "grants nothing", "write `/ws`");
-	assert_warned("fs_read = [\"workspace://*\"]", 12, "grants nothing", "write `workspace://`");
-	assert_warned("fs_read = [\"workspace://a/*.md\"]", 12, "grants nothing", "write `workspace://a`");
-	assert_warned("fs_read = [\"**\"]", 12, "grants nothing",
+	assert_warned("fs_read = [\"/ws/*\"]", 12, "is no pattern", "write `/ws`");
+	assert_warned("fs_read = [\"/ws/**/x\"]", 12, "is no pattern", "write `/ws`");
+	assert_warned("fs_read = [\"workspace://*\"]", 12, "is no pattern", "write `workspace://`");
+	assert_warned("fs_read = [\"workspace://a/*.md\"]", 12, "is no pattern", "write `workspace://a`");
+	assert_warned("fs_read = [\"**\"]", 12, "is no pattern",
 		"write `*` for the whole workspace, or name a folder: all below it is included");
 	assert_warned("fs_read = [\"workspace:///etc\"]", 12, "has no meaning",
 		"remove the third `/`, or the scheme when you mean a folder of the machine");

@@ -148,7 +148,7 @@ static void what_is_no_requirement_is_refused(void **state)
 static void the_order_of_the_checks_decides_what_is_told_first(void **state)
 {
 	HOLD(parsed_fini)
-	struct parsed versions = parse_text("[package]\nname = \"a\"\nversion = \"1\"\nastrid-version = \"y\"\n");
+	struct parsed versions = parse_text("[package]\nname = \"a\"\nversion = \"1\"\nastrid-version = \"1 2\"\n");
 	HOLD(parsed_fini)
 	struct parsed topics = parse_text("[capabilities]\nipc_publish = [\"\"]\n" VERSION("1"));
 	HOLD(parsed_fini)

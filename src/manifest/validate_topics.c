@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Topics and patterns of topics: what a capsule may publish and hear, what it says about its own topics. */
 #include "base/cleanup.h"
+#include "base/topic.h"
 #include "manifest/twins.h"
 #include "manifest/validate_part.h"
 
@@ -23,19 +24,6 @@ static bool joined_segments(const char *text, char *out, size_t size)
 		len--;
 	out[len] = '\0';
 	return len > 0;
-}
-
-/* Not empty, and no segment of it is. */
-static bool topic_valid(struct span topic)
-{
-	bool filled = false;
-
-	for (size_t i = 0; i < topic.len; i++) {
-		if (topic.data[i] == '.' && !filled)
-			return false;
-		filled = topic.data[i] != '.';
-	}
-	return filled;
 }
 
 bool validate_segments(const char *topic, const char *what, struct place place, struct diagnostics *found)
