@@ -125,32 +125,12 @@ static enum capsule_status repair_args(struct host_call *call, struct capsule_er
 
 /* Grants. */
 
-/* What the component declares for itself counts for its guest like what the capsule declares. */
-static bool component_grants(const struct manifest *manifest, const char *key)
-{
-#define ROW(list) { #list, offsetof(struct manifest_capabilities, list.count) },
-	static const struct {
-		const char *key;
-		size_t count;
-	} lists[] = { MANIFEST_CAPABILITY_LISTS(ROW) };
-#undef ROW
-
-	if (manifest->components.count == 0)
-		return false;
-	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-		if (strcmp(lists[i].key, key) == 0)
-			return *(const size_t *)((const char *)&manifest->components.items[0].capabilities +
-				       lists[i].count) > 0;
-	}
-	return false;
-}
-
 enum capsule_status host_granted(const struct host_function *row, const char *capsule_id,
 	const struct manifest *manifest, struct capsule_error *err)
 {
 	const char *key = row->capability;
 
-	if (key == NULL || (manifest != NULL && (manifest_grants(manifest, key) || component_grants(manifest, key))))
+	if (key == NULL || (manifest != NULL && manifest_component_grants(manifest, key)))
 		return CAPSULE_OK;
 	if (manifest == NULL)
 		return error_set(err, CAPSULE_EDENIED,

@@ -81,8 +81,8 @@ struct host_services {
 	void *user;
 	/* The capsule's key-value scope; opens the store on first use. Borrowed, lives as long as the host. */
 	enum capsule_status (*kv)(void *user, struct kv_scope **scope, struct capsule_error *err);
-	/* The guest of a run loop says that it is ready. May be NULL. */
-	void (*ready)(void *user);
+	/* A load begins, whose session is `session`; no guest code has run. A failure ends the load. May be NULL. */
+	enum capsule_status (*session)(void *user, const struct uuid *session, struct capsule_error *err);
 	/* One of the capsule's trees, opened on first use. Borrowed, lives as long as the host. Fails with the reason why there is
 	 * none. NULL: the capsule has no files. */
 	enum capsule_status (*files)(void *user, enum host_tree tree, struct vfs **vfs, struct capsule_error *err);
@@ -94,8 +94,6 @@ struct host_services {
 	 * CAPSULE_EINVAL ("duplicate uplink"). NULL: nobody keeps uplinks. */
 	enum capsule_status (*uplink)(void *user, struct span name, struct span platform, enum uplink_profile profile,
 		struct uuid *id, struct capsule_error *err);
-	/* The capsule has been loaded and has this session. May be NULL. */
-	void (*session)(void *user, const struct uuid *session);
 	/* Whether the capsule whose session is `session` is registered and its manifest sets the flag `capability`
 	 * ("allow_prompt_injection"). NULL: never. */
 	bool (*capable)(void *user, const struct uuid *session, struct span capability);
@@ -112,6 +110,8 @@ struct host {
 	struct loop *loop;
 	const struct log_sink *log;
 	struct kv_scope *kv; /* cached answer of services.kv */
+	/* The engine's: the guest says that it is ready. NULL: nobody waits for that. */
+	void (*ready)(struct host *host);
 };
 
 /* One call in progress; an instance has one and reuses it. */

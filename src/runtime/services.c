@@ -159,11 +159,13 @@ static enum capsule_status lend_uplink(void *user, struct span name, struct span
 }
 
 /* host_services.session */
-static void take_session(void *user, const struct uuid *session)
+static enum capsule_status take_session(void *user, const struct uuid *session, struct capsule_error *err)
 {
 	struct services *services = user;
 
+	(void)err;
 	services->session = *session;
+	return CAPSULE_OK;
 }
 
 /* host_services.capable */
