@@ -27,16 +27,19 @@ enum vfs_mode {
 	VFS_OFF,    /* no overlay: straight to the folder */
 };
 
-struct vfs_limits {       /* of an overlay; 0: the default of base/limits.h */
+/* Of an overlay; 0: the default of base/limits.h. */
+struct vfs_limits {
 	uint64_t bytes;   /* of all files in it */
 	uint64_t entries; /* files, folders and deletions in it */
 };
 
-/* A path below the folder: canonical text, without "." and "..", links followed once resolved. */
+/* A path below the folder: canonical text, without "." and "..", links followed once resolved. Not to be copied: it points into
+ * itself. */
 struct vfs_path {
 	char text[2 * LIMIT_PATH]; /* absolute: the folder's canonical path, and `relative` behind it */
 	size_t len;
 	const char *relative; /* inside `text`; "" for the folder itself */
+	bool itself;          /* what stands last is meant itself, also when it is a link; vfs_submit() sets it: STAT, UNLINK */
 };
 
 enum vfs_verb {
@@ -61,18 +64,20 @@ struct vfs_stat {
 
 /* One piece of work; an instance has one and reuses it. */
 struct vfs_request {
-	struct op
-		op; /* op.error, and op.result: bytes read, names (each with a zero behind it, sorted by bytes, names that
-	                       * are not UTF-8 left out), or the JSON of commit, rollback and diff */
+	/* op.error, and op.result: bytes read, names (each with a zero behind it, sorted by bytes, names that are not UTF-8 left
+	 * out), or the JSON of commit, rollback and diff. */
+	struct op op;
 	enum vfs_verb verb;
 	struct vfs_path path; /* COMMIT, ROLLBACK and DIFF: everything at it and below it */
-	struct span
-		data;   /* WRITE: borrowed until the answer is VFS_DONE, op's done() ran or the request was cancelled */
-	uint64_t limit; /* READ: largest file; 0: LIMIT_PAYLOAD */
+	struct span data;     /* WRITE: borrowed until VFS_DONE, until op's done() ran or the request was cancelled */
+	uint64_t limit;       /* READ: largest file; 0: LIMIT_PAYLOAD */
 	/* Filled: */
 	bool exists;
 	bool linked; /* a link stands on the way: nothing was done and op.error says so */
 	struct vfs_stat stat;
+
+	struct vfs *vfs; /* vfs.c's own, while it is pending */
+	struct list_node waiting;
 };
 
 /** The folder `root` itself, without an overlay. `parents`: writing makes missing parents. Free with vfs_close().
