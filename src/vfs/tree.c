@@ -129,7 +129,7 @@ static int folder_open(const struct tree *tree, const char *relative, size_t len
 	char path[PATH_MAX];
 	int fd;
 
-	if (len >= sizeof path)
+	if (strnlen(relative, sizeof path) == sizeof path)
 		return failed(ENAMETOOLONG);
 	if (!is_plain(relative))
 		return failed(EINVAL);
