@@ -59,7 +59,7 @@ static enum capsule_status enter(struct host_call *call, struct uuid *id, struct
 	const struct host_services *services = &call->host->services;
 	HOLD(free_drop) char *platform = lower_copy(text_trim(call->args[1]));
 	struct gate_question question = { .operation = GATE_UPLINK, .operand = call->args[0] };
-	enum uplink_profile profile;
+	enum uplink_profile profile = UPLINK_CHAT;
 	enum capsule_status status = find_profile(call->args[2], &profile, err);
 
 	if (status != CAPSULE_OK)
