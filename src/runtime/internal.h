@@ -27,6 +27,7 @@ struct capsule_runtime {
 	enum capsule_overlay_mode overlay;
 	struct map overlays; /* id -> enum capsule_overlay_mode * of those that are treated otherwise */
 	uint64_t overlay_bytes;
+	struct list_node open_overlays; /* of services_files.c */
 	capsule_audit_fn audit;
 	void *audit_user;
 	capsule_gate_fn gate;

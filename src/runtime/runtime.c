@@ -163,6 +163,7 @@ enum capsule_status capsule_runtime_new(
 	list_init(&runtime->capsules);
 	list_init(&runtime->ops);
 	list_init(&runtime->spare);
+	list_init(&runtime->open_overlays);
 	runtime->home.lock_fd = -1;
 	status = runtime_fill(runtime, &taken, err);
 	if (status != CAPSULE_OK) {

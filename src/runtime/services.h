@@ -10,6 +10,7 @@
 #include <capsule/runtime.h>
 
 struct capsule_runtime;
+struct open_overlay;
 
 struct service_uplink {
 	struct uuid id;
@@ -26,6 +27,7 @@ struct services {
 	char *workspace_path, *global_path; /* canonical; NULL when there was no such folder at load */
 	char *temporary;                    /* the overlay's folder when the home is not to be touched */
 	struct vfs *workspace, *global;     /* NULL until they are used */
+	struct open_overlay *shared;        /* the overlay that `workspace` belongs to; NULL without one */
 	struct list_node commits;           /* of services_commit.c */
 	struct kv_store *own_store;         /* of a bare module */
 	struct kv_scope *kv;
@@ -43,6 +45,15 @@ void services_close(struct services *services);
 
 /** Put gate and services into the environment of an engine. */
 void services_lend(struct services *services, struct engine_env *env);
+
+/** Find out which folders there are and whether there is an overlay. Errors: CAPSULE_ENOMEM. */
+MUST_CHECK enum capsule_status services_find_files(struct services *services, struct capsule_error *err);
+
+/** host_services.files; `user` is the services. */
+enum capsule_status services_files(void *user, enum host_tree tree, struct vfs **vfs, struct capsule_error *err);
+
+/** Close the trees, and remove what was temporary. */
+void services_close_files(struct services *services);
 
 /** A call of the capsule has ended well: when its writes are to be committed after each call and there are any, begin. True: `op`, which
  *  has just ended, is pending again with its result; `done` runs when the commit is over. False: there is nothing to wait for. */
