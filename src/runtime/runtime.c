@@ -54,6 +54,8 @@ static enum capsule_status check_options(const struct capsule_runtime_options *o
 		status = check_time("call_wall_ms", options->call_wall_ms, err);
 	if (status == CAPSULE_OK)
 		status = check_time("compile_cpu_ms", options->compile_cpu_ms, err);
+	if (status == CAPSULE_OK)
+		status = check_time("unload_grace_ms", options->unload_grace_ms, err);
 	if (status != CAPSULE_OK)
 		return status;
 	if ((unsigned)options->log_level > CAPSULE_LOG_OFF)
