@@ -59,6 +59,13 @@ static int hold_signals(struct session *session)
 	return 0;
 }
 
+/* A refusal ends the call that it happens in, and the message of that has it all; the log needs no second one. */
+static void audit_nothing(void *user, const struct capsule_audit_record *record)
+{
+	(void)user;
+	(void)record;
+}
+
 /* The last one counts, as of all options. */
 static enum capsule_overlay_mode overlay_of_all(const struct options *asked)
 {
@@ -90,6 +97,7 @@ int cli_session_open(struct session *session, const struct cli *cli)
 		.memory_store = asked->memory_store,
 		.log = log_record,
 		.log_user = session,
+		.audit = audit_nothing,
 		.log_level = (enum capsule_log_level)asked->log_level,
 		.call_cpu_ms = asked->cpu_ms,
 		.call_wall_ms = asked->wall_ms,

@@ -162,6 +162,7 @@ static void tell_not_granted(const struct host_call *call)
 	};
 	const struct gate_decision decision = { .reason = GATE_NOT_DECLARED,
 		.key = row->capability,
+		.none_declared = true,
 		.place = call->host->manifest == NULL ? (struct place){ 0 }
 						      : call->host->manifest->capabilities.place };
 

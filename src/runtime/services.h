@@ -65,7 +65,8 @@ void services_end_commits(struct services *services);
 /** The gate of `services`: what its manifest allows, less what the embedder does not. Errors: CAPSULE_ENOMEM, CAPSULE_EINVAL. */
 MUST_CHECK enum capsule_status services_make_gate(struct services *services, struct capsule_error *err);
 
-/** host_services.refused: to the embedder's audit function and into the log. `user` is the services. */
+/** host_services.refused: to the embedder's audit function and into the log, as a warning where nobody audits. `user` is the
+ *  services. */
 void services_refused(void *user, const struct origin *origin, const struct gate_question *question,
 	const struct gate_decision *decision);
 

@@ -91,7 +91,8 @@ void services_refused(void *user, const struct origin *origin, const struct gate
 	if (record.operand == NULL || record.reason == NULL)
 		record.operand = record.reason = "(no memory for the text)";
 	(void)buffer_printf(&line, "refused: %s `%s`: %s", record.operation, record.operand, record.reason);
-	log_write(&runtime->log, CAPSULE_LOG_WARN, services->id, buffer_span(&line));
+	log_write(&runtime->log, runtime->audit != NULL ? CAPSULE_LOG_INFO : CAPSULE_LOG_WARN, services->id,
+		buffer_span(&line));
 	if (runtime->audit == NULL)
 		return;
 	enter_embedder(runtime);

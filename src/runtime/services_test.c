@@ -55,6 +55,7 @@ static const char all_files[] = "[capabilities]\nfs_read = [\"*\"]\nfs_write = [
 struct witness {
 	struct capsule_runtime *runtime; /* to be called from inside */
 	int audits, questions, warnings;
+	enum capsule_log_level level; /* of the last record */
 	char capsule[64], principal[64], operation[32], operand[512], reason[512], key[32];
 	char asked[512], warned[512];
 	const char *shut; /* end of operands that the gate denies, NULL: it allows everything */
@@ -99,8 +100,9 @@ static void note_log(void *user, enum capsule_log_level level, const char *capsu
 {
 	struct witness *witness = user;
 
-	if (level < CAPSULE_LOG_WARN)
+	if (level < CAPSULE_LOG_WARN && strncmp(message, "refused: ", 9) != 0)
 		return;
+	witness->level = level;
 	witness->warnings++;
 	(void)snprintf(
 		witness->warned, sizeof witness->warned, "%s: %.*s", capsule == NULL ? "" : capsule, (int)len, message);
@@ -114,8 +116,10 @@ static void restart(struct fixture *fixture, struct witness *witness, struct cap
 	options.workspace = workspace;
 	options.log = note_log;
 	options.log_user = witness;
-	options.audit = audit;
-	options.audit_user = witness;
+	if (options.audit_user == NULL) {
+		options.audit = audit;
+		options.audit_user = witness;
+	}
 	if (!options.memory_store)
 		options.home = fixture_path(fixture, "home");
 	options.cache_dir = "";
@@ -228,10 +232,30 @@ static void a_refusal_is_audited_in_exact_words(void **state)
 	assert_non_null(strstr(witness.warned, "audited: refused: read `"));
 	assert_non_null(strstr(witness.warned, witness.reason));
 	assert_int_equal(witness.inside, CAPSULE_ESTATE);
+	assert_int_equal(witness.level, CAPSULE_LOG_INFO);
 	assert_status(fixture, call(fixture, capsule, "write", "in/a"), CAPSULE_EDENIED);
 	assert_string_equal(witness.operation, "write");
 	assert_string_equal(witness.operand, "in/a");
 	assert_string_equal(witness.key, "fs_write");
+}
+
+static void without_an_audit_refusals_are_warnings(void **state)
+{
+	struct fixture *fixture = *state;
+	struct witness witness = { 0 };
+	struct capsule *capsule;
+
+	restart(fixture, &witness, (struct capsule_runtime_options){ .memory_store = true, .audit_user = &witness });
+	capsule = load(fixture, "logged", all_files);
+	fixture_expect_traps();
+	assert_status(fixture, call(fixture, capsule, "read", "global://a"), CAPSULE_ENOTFOUND);
+	assert_int_equal(witness.warnings, 0);
+	fixture_unload(fixture, capsule);
+	capsule = load(fixture, "denied", "");
+	assert_status(fixture, call(fixture, capsule, "read", "a"), CAPSULE_EDENIED);
+	assert_int_equal(witness.warnings, 1);
+	assert_int_equal(witness.level, CAPSULE_LOG_WARN);
+	assert_int_equal(witness.audits, 0);
 }
 
 /* Overlays. */
@@ -544,6 +568,7 @@ int main(void)
 		CASE(the_embedder_can_take_away),
 		CASE(the_embedder_can_not_add),
 		CASE(a_refusal_is_audited_in_exact_words),
+		CASE(without_an_audit_refusals_are_warnings),
 		CASE(writes_are_kept_committed_or_made_at_once),
 		CASE(after_a_call_that_fails_nothing_is_committed),
 		CASE(a_capsule_can_be_treated_otherwise),
