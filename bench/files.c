@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,7 +27,7 @@ static void make_file(struct subject *subject)
 	(void)snprintf(subject->path, sizeof subject->path, "%s/folder", subject->rig.folder);
 	if (mkdir(subject->path, 0700) != 0)
 		bench_fail("%s can't be made", subject->path);
-	(void)strcat(subject->path, "/file");
+	(void)snprintf(subject->path, sizeof subject->path, "%s/folder/file", subject->rig.folder);
 	memset(bytes, 'x', sizeof bytes);
 	file = fopen(subject->path, "wb");
 	if (file == NULL || fwrite(bytes, 1, sizeof bytes, file) != sizeof bytes || fclose(file) != 0)

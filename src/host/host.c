@@ -160,12 +160,10 @@ static void tell_not_granted(const struct host_call *call)
 		.operation = capability_of(row->capability)->operation,
 		.operand = row->arg_count > 0 && row->args[0].kind == HOST_TEXT ? call->args[0] : span_text(row->name),
 	};
-	const struct gate_decision decision = { .reason = GATE_NOT_DECLARED,
-		.key = row->capability,
-		.none_declared = true,
-		.place = call->host->manifest == NULL ? (struct place){ 0 }
-						      : call->host->manifest->capabilities.place };
+	struct gate_decision decision = { .reason = GATE_NOT_DECLARED, .key = row->capability, .none_declared = true };
 
+	if (call->host->manifest != NULL)
+		decision.place = call->host->manifest->capabilities.place;
 	tell_refused(call, &question, &decision);
 }
 

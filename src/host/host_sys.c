@@ -97,7 +97,7 @@ static enum capsule_status check_capability(struct host_call *call, bool *allowe
 	static const struct json_limits limits = { .bytes_max = 1 * KIB };
 	const struct host_services *services = &call->host->services;
 	HOLD(json_doc_drop) yyjson_doc *doc = NULL;
-	struct span session, capability;
+	struct span session = { 0 }, capability = { 0 };
 	struct uuid uuid;
 	enum capsule_status status = json_parse(&doc, call->args[0], &limits, "request", err);
 

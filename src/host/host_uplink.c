@@ -28,7 +28,7 @@ static enum capsule_status find_profile(struct span text, enum uplink_profile *o
 	};
 	char lower[sizeof "interactive"] = "";
 
-	if (text.len < sizeof lower) {
+	if (text.len > 0 && text.len < sizeof lower) {
 		memcpy(lower, text.data, text.len);
 		text_lower(lower);
 	}

@@ -99,23 +99,27 @@ static enum capsule_status make_temporary(struct services *services, struct caps
 	return CAPSULE_OK;
 }
 
-/* In the home, or in a folder of its own that goes away with the capsule when the home is not to be touched. */
-static enum capsule_status overlay_folder(struct services *services, char **out, struct capsule_error *err)
+/* In the home, or in a folder of its own that goes away with the capsule when the home is not to be touched. NULL after a failure. */
+static char *overlay_folder(struct services *services, struct capsule_error *err)
 {
 	const struct home *home = &services->runtime->home;
+	char *folder = NULL;
 
 	if (home->memory) {
 		if (services->temporary == NULL && make_temporary(services, err) != CAPSULE_OK)
-			return err != NULL ? err->status : CAPSULE_EIO;
-		*out = text_copy(span_text(services->temporary));
-	} else if (home->path == NULL) {
-		return error_set(err, CAPSULE_ESTORE,
+			return NULL;
+		folder = text_copy(span_text(services->temporary));
+	} else if (home->path != NULL) {
+		folder = overlay_place(home->path, services->workspace_path, services->id);
+	} else {
+		(void)error_set(err, CAPSULE_ESTORE,
 			"no home to keep the overlay of the workspace in: set ASTRID_HOME to an absolute path, or let the "
 			"capsule write at once");
-	} else {
-		*out = overlay_place(home->path, services->workspace_path, services->id);
+		return NULL;
 	}
-	return *out != NULL ? CAPSULE_OK : error_set(err, CAPSULE_ENOMEM, "no memory for the path of an overlay");
+	if (folder == NULL)
+		(void)error_set(err, CAPSULE_ENOMEM, "no memory for the path of an overlay");
+	return folder;
 }
 
 /* One overlay serves everybody who has a capsule of that id loaded: while one follows another, both see the same files. */
@@ -160,7 +164,6 @@ static enum capsule_status open_workspace(struct services *services, struct caps
 {
 	const struct capsule_runtime *runtime = services->runtime;
 	HOLD(free_drop) char *folder = NULL;
-	enum capsule_status status;
 
 	if (services->workspace_path == NULL)
 		return error_set(err, CAPSULE_ENOTFOUND,
@@ -169,8 +172,8 @@ static enum capsule_status open_workspace(struct services *services, struct caps
 			runtime->workspace != NULL ? runtime->workspace : "in which the process started");
 	if (services->overlay == CAPSULE_OVERLAY_OFF)
 		return vfs_open_direct(&services->workspace, runtime->loop, services->workspace_path, true, err);
-	status = overlay_folder(services, &folder, err);
-	return status == CAPSULE_OK ? open_overlay(services, folder, err) : status;
+	folder = overlay_folder(services, err);
+	return folder != NULL ? open_overlay(services, folder, err) : CAPSULE_ESTORE;
 }
 
 static enum capsule_status open_global(struct services *services, struct capsule_error *err)
