@@ -16,10 +16,18 @@
 
 static const struct overlay_base nothing = { .below = OVERLAY_BELOW_NONE };
 
-static enum capsule_status fail(struct vfs_work *work, struct capsule_error *err)
+/* Whether a change can be noted for the path: 0, or an errno. */
+static int check_path(const char *relative)
 {
-	work->linked = errno == ELOOP;
-	return vfs_errno(err, errno, work->relative);
+	if (relative[0] == '\0')
+		return EISDIR;
+	return overlay_path_valid(span_text(relative)) ? 0 : strlen(relative) >= LIMIT_PATH ? ENAMETOOLONG : EINVAL;
+}
+
+static enum capsule_status refuse_root(struct capsule_error *err)
+{
+	return error_set(err, CAPSULE_EDENIED,
+		"Permission denied: Cannot operate on capability root directly; name what is in it");
 }
 
 /* Room in the overlay. `entries` with `names` bytes of paths are new, a file of `old` bytes becomes one of `bytes`. */
@@ -166,16 +174,15 @@ enum capsule_status overlay_mkdir(struct overlay *overlay, struct vfs_work *work
 	struct folders folders;
 	enum capsule_status status;
 
-	if (!overlay_path_valid(span_text(work->relative))) {
-		errno = work->relative[0] == '\0' ? EEXIST : EINVAL;
-		return work->relative[0] == '\0' ? CAPSULE_OK : fail(work, err);
-	}
+	errno = check_path(work->relative);
+	if (errno != 0)
+		return work->relative[0] == '\0' ? refuse_root(err) : overlay_fail(work, err);
 	if (overlay_look(overlay, work->relative, &look) == 0) {
 		errno = EEXIST;
-		return S_ISDIR(look.stat.st_mode) ? CAPSULE_OK : fail(work, err);
+		return S_ISDIR(look.stat.st_mode) ? CAPSULE_OK : overlay_fail(work, err);
 	}
 	if (errno != ENOENT || plan_folders(overlay, work->relative, strlen(work->relative), &folders) != 0)
-		return fail(work, err);
+		return overlay_fail(work, err);
 	status = check_room(overlay, folders.entries, folders.names, 0, 0, err);
 	return status == CAPSULE_OK ? make_folders(overlay, work->relative, &folders, err) : status;
 }
@@ -233,8 +240,10 @@ static enum capsule_status put_file(struct overlay *overlay, const struct vfs_wo
 /* Whether a file may be written there: 0, or an errno. */
 static int check_target(const struct overlay *overlay, const char *relative, struct overlay_look *look)
 {
-	if (!overlay_path_valid(span_text(relative)))
-		return relative[0] == '\0' ? EISDIR : strlen(relative) >= LIMIT_PATH ? ENAMETOOLONG : EINVAL;
+	int wrong = check_path(relative);
+
+	if (wrong != 0)
+		return wrong;
 	if (overlay_look(overlay, relative, look) != 0)
 		return errno == ENOENT ? 0 : errno;
 	return S_ISREG(look->stat.st_mode) ? 0 : S_ISDIR(look->stat.st_mode) ? EISDIR : ENOTSUP;
@@ -254,7 +263,7 @@ enum capsule_status overlay_write(struct overlay *overlay, struct vfs_work *work
 		plan_folders(overlay, work->relative, slash != NULL ? (size_t)(slash - work->relative) : 0, &folders) !=
 			0 ||
 		(look.entry == NULL && find_base(overlay, work->relative, &base) != 0))
-		return fail(work, err);
+		return overlay_fail(work, err);
 	fresh = look.entry == NULL;
 	status = check_room(overlay, folders.entries + fresh, folders.names + (fresh ? strlen(work->relative) : 0),
 		look.own ? look.entry->size : 0, work->data.len, err);
@@ -331,15 +340,17 @@ enum capsule_status overlay_unlink(struct overlay *overlay, struct vfs_work *wor
 	enum capsule_status status = CAPSULE_OK;
 	int empty = 1;
 
-	errno = work->relative[0] == '\0' ? EBUSY : overlay_path_valid(span_text(work->relative)) ? 0 : EINVAL;
-	if (errno != 0 || overlay_look(overlay, work->relative, &look) != 0)
-		return fail(work, err);
+	errno = check_path(work->relative);
+	if (errno != 0)
+		return work->relative[0] == '\0' ? refuse_root(err) : overlay_fail(work, err);
+	if (overlay_look(overlay, work->relative, &look) != 0 && !look.link)
+		return overlay_fail(work, err);
 	if (S_ISDIR(look.stat.st_mode))
 		empty = overlay_is_empty(overlay, work->relative);
 	if (empty == 0)
 		errno = ENOTEMPTY;
 	if (empty != 1 || find_base(overlay, work->relative, &base) != 0)
-		return fail(work, err);
+		return overlay_fail(work, err);
 	if (look.own && look.entry->base.below == OVERLAY_BELOW_NONE && base.below == OVERLAY_BELOW_NONE)
 		return overlay_forget(overlay, look.entry, err);
 	if (!look.own && base.below == OVERLAY_BELOW_NONE) { /* a folder that is gone below and empty now */

@@ -29,12 +29,16 @@ struct overlay_way overlay_way(const struct overlay *overlay, struct span path);
 struct overlay_look {
 	struct overlay_entry *entry; /* its own, also when it was deleted; NULL for none */
 	struct stat stat;
-	bool own; /* a file or folder in upper that the index knows */
+	bool own;  /* a file or folder in upper that the index knows */
+	bool link; /* with ELOOP: it is a link itself, and `stat` is of it */
 };
 
 /** Look at `relative`. Returns 0, or -1: ENOENT, ENOTDIR, ELOOP when a link stands there or on the way, ENAMETOOLONG. `out->entry` is set in
  *  any case. */
 int overlay_look(const struct overlay *overlay, const char *relative, struct overlay_look *out);
+
+/** Put the outcome of `work` that errno tells of into `err`. */
+enum capsule_status overlay_fail(struct vfs_work *work, struct capsule_error *err);
 
 /** Whether the folder has nothing in it, as the capsule sees it. Returns 1, 0 or -1. */
 int overlay_is_empty(const struct overlay *overlay, const char *folder);
