@@ -154,11 +154,12 @@ static void run_race(struct place *place)
 		{ VFS_LIST, "x" },
 		{ VFS_WRITE, "x/f" },
 	};
-	struct race race = { .place = place, .dir = open(place->root, O_PATH | O_CLOEXEC) };
+	static struct race race; /* the thread may outlive a test that fails */
 	int64_t begun = clock_monotonic_ns(&clock_system);
 	unsigned operations = 0;
 	pthread_t thread;
 
+	race = (struct race){ .place = place, .dir = open(place->root, O_PATH | O_CLOEXEC) };
 	vfs_request_init(&race.request, place->loop);
 	assert_int_equal(pthread_create(&thread, NULL, swap, &race), 0);
 	for (; !is_enough(&race, operations, begun); operations++)
