@@ -10,6 +10,7 @@
 #include <capsule/instance.h>
 #include <capsule/check.h>
 #include <capsule/content.h>
+#include <capsule/files.h>
 #include <capsule/cache.h>
 
 #endif

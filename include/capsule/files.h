@@ -14,11 +14,15 @@ extern "C" {
 
 struct capsule_overlay;
 
-/** Open the overlay that the capsule `id` has on `workspace` (NULL: the working directory) in `home` (NULL: the default). Errors:
- *  CAPSULE_ENOTFOUND (it has none), CAPSULE_ELOCKED naming the process that has it open, CAPSULE_ESTORE, CAPSULE_EIO. */
+/** Open the overlay that the capsule `id` has on `workspace` (NULL: the working directory) in `home` (NULL: the default). What can't be an
+ *  id is taken for the path of the capsule's folder. A commit that was cut off is finished first. Errors: CAPSULE_ENOTFOUND (it has none),
+ *  CAPSULE_ELOCKED naming the process that has it open, CAPSULE_EMANIFEST, CAPSULE_EINVAL, CAPSULE_ESTORE, CAPSULE_EIO, CAPSULE_ENOMEM. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_overlay_open(struct capsule_overlay **out, const char *id,
 	const char *workspace, const char *home, struct capsule_error *err);
 CAPSULE_API void capsule_overlay_close(struct capsule_overlay *overlay);
+
+/** Its folder; the files are in upper/ there, as the capsule wrote them. Borrowed. */
+CAPSULE_API const char *capsule_overlay_dir(const struct capsule_overlay *overlay);
 
 /* `path` is relative to the workspace and means everything at it and below it; NULL or "" means all. The answers are JSON, borrowed until
  * the next call:

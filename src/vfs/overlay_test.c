@@ -227,7 +227,7 @@ static void *read_all_the_time(void *argument)
 
 	if (tree_open(&upper, path_of("%s/upper", f->overlay_path)) != 0)
 		return "can't open";
-	for (int i = 0; i < 20 && wrong == NULL; i++)
+	for (int i = 0; i < 5 && wrong == NULL; i++)
 		wrong = read_big(&upper, &f->lower);
 	tree_close(&upper);
 	return (void *)(uintptr_t)wrong;

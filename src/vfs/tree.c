@@ -280,7 +280,7 @@ int tree_list(const struct tree *tree, const char *relative, struct buffer *name
 	stream = fdopendir(fd);
 	if (stream == NULL)
 		return -1;
-	fd = -1;
+	(void)fd_give(&fd); /* it is the stream's */
 	result = read_names(stream, names);
 	kept = errno;
 	(void)closedir(stream);
