@@ -50,11 +50,17 @@ static void settings_fini(struct map *settings)
 	map_fini(settings);
 }
 
-/* Its engines, which borrowed from it, are gone. */
-static void capsule_free(struct capsule *capsule)
+static void unregister(struct capsule *capsule)
 {
 	if (capsule->registered)
 		(void)registry_remove(&capsule->runtime->registry, capsule->id, NULL);
+	capsule->registered = false;
+}
+
+/* Its engines, which borrowed from it, are gone. */
+static void capsule_free(struct capsule *capsule)
+{
+	unregister(capsule);
 	kv_scope_free(capsule->kv);
 	kv_close(capsule->own_store);
 	settings_fini(&capsule->settings);
@@ -83,6 +89,9 @@ void capsule_leave(struct capsule *capsule)
 		capsule_free(capsule);
 		return;
 	}
+	/* A load that was given up takes some turns to go; nobody has to wait for that before the next one. */
+	if (capsule->tools_json == NULL)
+		unregister(capsule);
 	capsule->runtime->leaving++;
 	composite_release(capsule->composite);
 }
@@ -180,6 +189,8 @@ static enum capsule_status service_uplink(void *user, struct span name, struct s
 	struct capsule_runtime *runtime = capsule->runtime;
 	int64_t now = clock_realtime_ns(loop_clock(runtime->loop));
 
+	if (!capsule->registered)
+		return error_set(err, CAPSULE_ESTATE, "capsule '%s' is being unloaded", capsule->id);
 	return registry_add_uplink(&runtime->registry, capsule->id, name, platform, profile,
 		now < 0 ? 0 : (uint64_t)(now / NS_PER_MS), id, err);
 }
