@@ -8,6 +8,8 @@
 #include <capsule/runtime.h>
 #include <capsule/op.h>
 #include <capsule/instance.h>
+#include <capsule/discover.h>
+#include <capsule/boot.h>
 #include <capsule/check.h>
 #include <capsule/content.h>
 #include <capsule/files.h>

@@ -26,6 +26,8 @@ static enum capsule_status unknown_tool(const struct capsule *capsule, const cha
 
 static enum capsule_status find_tool(const struct capsule *capsule, const char *name, struct capsule_error *err)
 {
+	if (capsule->manifest == NULL && !capsule->bare)
+		return error_set(err, CAPSULE_ESTATE, "capsule '%s' has not been loaded", capsule->id);
 	if (capsule->manifest == NULL)
 		return error_set(err, CAPSULE_EUNSUPPORTED, "'%s' is a bare module without tools: call its exports",
 			capsule->id);
@@ -130,7 +132,7 @@ static enum capsule_status call_start(
 
 		op->call.name = name;
 		op->call.input = span_of(op->input.data + skip, op->input.len - skip);
-		status = capsule->engine->ops->call(capsule->engine, &op->call, call_done, op, err);
+		status = composite_call(capsule->composite, &op->call, call_done, op, err);
 	}
 	if (status != CAPSULE_OK) {
 		operation_discard(op);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The composition root: options, the loop behind the public functions, the end of everything. */
-#include "runtime/internal.h"
+#include "runtime/takedown.h"
 
 #include "base/cleanup.h"
 #include "base/limits.h"
@@ -56,6 +56,8 @@ static enum capsule_status check_options(const struct capsule_runtime_options *o
 		status = check_time("compile_cpu_ms", options->compile_cpu_ms, err);
 	if (status == CAPSULE_OK)
 		status = check_time("unload_grace_ms", options->unload_grace_ms, err);
+	if (status == CAPSULE_OK)
+		status = check_time("ready_ms", options->ready_ms, err);
 	if (status != CAPSULE_OK)
 		return status;
 	if ((unsigned)options->log_level > CAPSULE_LOG_OFF)
@@ -129,6 +131,8 @@ static enum capsule_status runtime_fill(
 		.memory_pages = options->memory_pages,
 		.queue_calls = options->queue_calls,
 		.module_bytes = options->module_bytes };
+	runtime->unload_grace_ms = options->unload_grace_ms;
+	runtime->ready_ms = options->ready_ms != 0 ? options->ready_ms : LIMIT_READY_MS;
 	runtime->principal = text_copy(span_text(options->principal == NULL ? "default" : options->principal));
 	if (runtime->principal == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for a runtime");
@@ -166,6 +170,7 @@ enum capsule_status capsule_runtime_new(
 	list_init(&runtime->ops);
 	list_init(&runtime->spare);
 	list_init(&runtime->open_overlays);
+	registry_init(&runtime->registry);
 	runtime->home.lock_fd = -1;
 	status = runtime_fill(runtime, &taken, err);
 	if (status != CAPSULE_OK) {
@@ -176,6 +181,15 @@ enum capsule_status capsule_runtime_new(
 	return CAPSULE_OK;
 }
 
+/* The last one loaded goes first. Calls were ended with their operations: nothing has to be waited for. */
+static void end_capsules(struct capsule_runtime *runtime)
+{
+	while (!list_empty(&runtime->capsules))
+		capsule_leave(LIST_ENTRY(runtime->capsules.prev, struct capsule, link));
+	while (runtime->leaving > 0)
+		(void)loop_turn(runtime->loop, -1);
+}
+
 /* Handles that the embedder still holds become invalid here, as the header says. */
 static void end_ops(struct capsule_runtime *runtime)
 {
@@ -184,14 +198,6 @@ static void end_ops(struct capsule_runtime *runtime)
 
 		capsule_op_free(op);
 	}
-}
-
-static void end_capsules(struct capsule_runtime *runtime)
-{
-	while (!list_empty(&runtime->capsules))
-		capsule_leave(LIST_ENTRY(runtime->capsules.next, struct capsule, link));
-	while (runtime->leaving > 0)
-		(void)loop_turn(runtime->loop, -1);
 }
 
 static void free_spare(struct capsule_runtime *runtime)
@@ -215,9 +221,13 @@ void capsule_runtime_free(struct capsule_runtime *runtime)
 		return;
 	if (runtime->loop != NULL)
 		loop_post_close(runtime->loop); /* the turns below must not run code of the embedder */
+	runtime->watch = NULL;
 	end_ops(runtime);
+	takedown_end(runtime);
 	end_capsules(runtime);
 	free_spare(runtime);
+	registry_fini(&runtime->registry);
+	buffer_fini(&runtime->states);
 	home_fini(&runtime->home);
 	wasm_runtime_free(runtime->wasm);
 	loop_free(runtime->loop);

@@ -32,7 +32,8 @@ static enum capsule_status lend_kv(void *user, struct kv_scope **scope, struct c
 
 /* Uplinks and sessions. */
 
-/* host_services.uplink */
+/* host_services.uplink. The gate lets only those through that the manifest declares, each of which is in the registry from the load
+ * on; here is which of them the guest has taken up. */
 static enum capsule_status lend_uplink(void *user, struct span name, struct span platform, enum uplink_profile profile,
 	struct uuid *id, struct capsule_error *err)
 {
@@ -72,26 +73,20 @@ static enum capsule_status take_session(void *user, const struct uuid *session, 
 {
 	struct services *services = user;
 
-	(void)err;
 	services->session = *session;
-	return CAPSULE_OK;
+	if (!LIST_ENTRY(services, struct capsule, services)->registered)
+		return CAPSULE_OK;
+	return registry_add_session(&services->runtime->registry, session, services->id, err);
 }
 
 /* host_services.capable */
 static bool lend_capable(void *user, const struct uuid *session, struct span capability)
 {
-	static const struct uuid none;
-	const struct services *asking = user;
+	const struct services *services = user;
+	char text[UUID_TEXT_LEN + 1];
 
-	if (!span_is(capability, "allow_prompt_injection") || memcmp(session, &none, sizeof none) == 0)
-		return false;
-	LIST_EACH (node, &asking->runtime->capsules) {
-		const struct services *services = &LIST_ENTRY(node, struct capsule, link)->services;
-
-		if (services->manifest != NULL && memcmp(&services->session, session, sizeof *session) == 0)
-			return services->manifest->capabilities.allow_prompt_injection;
-	}
-	return false;
+	uuid_format(session, text);
+	return registry_capable(&services->runtime->registry, span_text(text), capability);
 }
 
 /* Life. */

@@ -351,26 +351,35 @@ static void what_starts_programs_writes_at_once(void **state)
 	assert_status(fixture,
 		capsule_runtime_set_overlay(fixture->runtime, "starter", CAPSULE_OVERLAY_AUTO, fixture->err),
 		CAPSULE_OK);
+	fixture_unload(fixture, capsule);
 	(void)load(fixture, "starter", more);
 	assert_int_equal(witness.warnings, 1);
 	assert_non_null(strstr(witness.warned, "starter: it may start programs"));
 }
 
+/* As when a capsule is loaded anew while the old one still goes on. */
 static void loads_of_one_capsule_share_its_overlay(void **state)
 {
 	struct fixture *fixture = *state;
 	struct witness witness = { 0 };
-	struct capsule *old, *fresh;
+	struct services second = { 0 };
+	struct vfs *ours = NULL, *theirs = NULL;
+	struct capsule *capsule;
+	struct capsule_error err;
 
 	restart(fixture, &witness, (struct capsule_runtime_options){ .overlay = CAPSULE_OVERLAY_MANUAL });
-	old = load(fixture, "twice", all_files);
-	expect(fixture, old, "write", "a", "");
-	fresh = load(fixture, "twice", all_files);
-	expect(fixture, fresh, "read", "a", "a");
-	fixture_unload(fixture, old);
-	expect(fixture, fresh, "write", "b", "");
-	fixture_unload(fixture, fresh);
-	expect(fixture, load(fixture, "twice", all_files), "read", "b", "b");
+	capsule = load(fixture, "twice", all_files);
+	expect(fixture, capsule, "write", "a", "");
+	assert_int_equal(services_open(&second, fixture->runtime, "twice", capsule->manifest, &err), CAPSULE_OK);
+	assert_int_equal(services_files(&capsule->services, HOST_WORKSPACE, &ours, &err), CAPSULE_OK);
+	assert_int_equal(services_files(&second, HOST_WORKSPACE, &theirs, &err), CAPSULE_OK);
+	assert_ptr_equal(ours, theirs);
+	services_close(&second);
+	expect(fixture, capsule, "write", "b", "");
+	fixture_unload(fixture, capsule);
+	capsule = load(fixture, "twice", all_files);
+	expect(fixture, capsule, "read", "a", "a");
+	expect(fixture, capsule, "read", "b", "b");
 }
 
 static size_t entries_of(const char *path)
@@ -496,18 +505,25 @@ static void options_that_make_no_sense_are_named(void **state)
 
 /* Uplinks and sessions. */
 
+static size_t declare_uplinks(char *out, size_t size, int count)
+{
+	size_t len = 0;
+
+	for (int i = 0; i < count; i++)
+		len += (size_t)snprintf(out + len, size - len,
+			"[[uplink]]\nname = \"n%d\"\nplatform = \"chat\"\nprofile = \"chat\"\n", i);
+	return len;
+}
+
 static void the_33rd_uplink_of_a_capsule_is_refused(void **state) /* abi:133 rt:204 */
 {
 	struct fixture *fixture = *state;
 	struct witness witness = { 0 };
 	char more[4096] = "", name[16];
-	size_t len = 0;
 	struct capsule *capsule;
 
-	for (int i = 0; i <= LIMIT_UPLINKS; i++)
-		len += (size_t)snprintf(more + len, sizeof more - len,
-			"[[uplink]]\nname = \"n%d\"\nplatform = \"chat\"\nprofile = \"chat\"\n", i);
 	restart(fixture, &witness, (struct capsule_runtime_options){ .memory_store = true });
+	(void)declare_uplinks(more, sizeof more, LIMIT_UPLINKS);
 	capsule = load(fixture, "linked", more);
 	fixture_expect_traps();
 	for (int i = 0; i < LIMIT_UPLINKS; i++) {
@@ -516,12 +532,13 @@ static void the_33rd_uplink_of_a_capsule_is_refused(void **state) /* abi:133 rt:
 		if (i == 0)
 			assert_status(fixture, call(fixture, capsule, "uplink", name), CAPSULE_EINVAL);
 	}
-	(void)snprintf(name, sizeof name, "n%d", LIMIT_UPLINKS);
-	assert_status(fixture, call(fixture, capsule, "uplink", name), CAPSULE_ELIMIT);
-	assert_says(fixture, "uplink registration limit reached");
 	assert_int_equal(capsule->services.uplink_count, LIMIT_UPLINKS);
 	assert_status(fixture, call(fixture, capsule, "uplink", "undeclared"), CAPSULE_EDENIED);
 	assert_string_equal(witness.operation, "uplink");
+	(void)declare_uplinks(more, sizeof more, LIMIT_UPLINKS + 1);
+	fixture_capsule_of(fixture, "too-many", more, guest);
+	assert_status(fixture, fixture_load_fails(fixture, fixture_path(fixture, "too-many")), CAPSULE_ELIMIT);
+	assert_says(fixture, "limit reached");
 }
 
 static void ask(struct fixture *fixture, struct capsule *capsule, const struct uuid *session, const char *capability,
