@@ -284,7 +284,8 @@ enum capsule_status overlay_write(struct overlay *overlay, struct vfs_work *work
 	return status;
 }
 
-int overlay_remove_upper(const struct overlay *overlay, const char *relative)
+/* Remove `relative` from upper, and the folders above it that only stood there for it. Returns 0, or -1. */
+static int remove_upper(const struct overlay *overlay, const char *relative)
 {
 	char path[LIMIT_PATH];
 	char *slash;
@@ -315,7 +316,7 @@ enum capsule_status overlay_forget(struct overlay *overlay, struct overlay_entry
 	overlay->bytes -= kept ? size : 0;
 	/* What can't be removed is in nobody's way: it is removed when the overlay is opened again. A folder in which
 	 * something is left stays, as one that only stands there for it. */
-	(void)(kept ? overlay_remove_upper(overlay, path) : 0);
+	(void)(kept ? remove_upper(overlay, path) : 0);
 	return CAPSULE_OK;
 }
 
@@ -331,7 +332,7 @@ static enum capsule_status hide(struct overlay *overlay, const struct vfs_work *
 		return status;
 	overlay->bytes -= entry->size;
 	entry->size = 0;
-	(void)overlay_remove_upper(overlay, work->relative);
+	(void)remove_upper(overlay, work->relative);
 	return CAPSULE_OK;
 }
 
@@ -356,7 +357,7 @@ enum capsule_status overlay_unlink(struct overlay *overlay, struct vfs_work *wor
 	if (look.own && look.entry->base.below == OVERLAY_BELOW_NONE && base.below == OVERLAY_BELOW_NONE)
 		return overlay_forget(overlay, look.entry, err);
 	if (!look.own && base.below == OVERLAY_BELOW_NONE) { /* a folder that is gone below and empty now */
-		(void)overlay_remove_upper(overlay, work->relative);
+		(void)remove_upper(overlay, work->relative);
 		return CAPSULE_OK;
 	}
 	if (look.entry == NULL)

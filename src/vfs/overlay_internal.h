@@ -45,9 +45,6 @@ enum capsule_status overlay_fail(struct vfs_work *work, struct capsule_error *er
 /** Whether the folder has nothing in it, as the capsule sees it. Returns 1, 0 or -1. */
 int overlay_is_empty(const struct overlay *overlay, const char *folder);
 
-/** Remove `relative` from upper, and the folders above it that only stood there for it. */
-int overlay_remove_upper(const struct overlay *overlay, const char *relative);
-
 /** Make `entry` one that is no more, and what upper has of it too. */
 MUST_CHECK enum capsule_status overlay_forget(
 	struct overlay *overlay, struct overlay_entry *entry, struct capsule_error *err);
