@@ -176,6 +176,49 @@ static void an_overlay_can_be_opened_again_at_once(void **state)
 	assert_false(is_there(place, "root/f"));
 }
 
+/* A job changes what the overlay knows while the loop thread asks about paths. */
+static void links_are_followed_while_a_commit_runs(void **state)
+{
+	enum { FILES = 200 };
+	struct place *place = *state;
+	struct capsule_error error = { 0 };
+	char name[96];
+	unsigned looks = 0;
+
+	folder(place, "root/d");
+	link_to(place, "root/gone", "d");
+	link_to(place, "root/kept", "d");
+	vfs_close(place->vfs);
+	place->vfs = NULL;
+	(void)snprintf(name, sizeof name, "%s/kept", place->base);
+	assert_int_equal(vfs_open_overlay(&place->vfs, place->loop, place->root, name, NULL, &error), CAPSULE_OK);
+	CALL(commit, VFS_COMMIT, "", NOTHING);
+	CALL(look, VFS_EXISTS, "", NOTHING);
+	CALL(unlink, VFS_UNLINK, "gone", NOTHING);
+	assert_int_equal(run(place, unlink), CAPSULE_OK);
+	for (int i = 0; i < FILES; i++) {
+		(void)snprintf(name, sizeof name, "new/%d", i);
+		CALL(write, VFS_WRITE, name, span_text("x"));
+		assert_int_equal(run(place, write), CAPSULE_OK);
+	}
+	assert_int_equal(submit(place, commit), VFS_WAITING);
+	for (; commit->done == 0; looks++) {
+		struct vfs_path *path = &look->request.path;
+
+		assert_int_equal(vfs_path_set(place->vfs, span_text("gone/x"), path, &error), CAPSULE_OK);
+		assert_int_equal(vfs_path_resolve(place->vfs, path, &error), CAPSULE_OK);
+		assert_string_equal(path->relative, "gone/x");
+		assert_int_equal(vfs_path_set(place->vfs, span_text("kept/x"), path, &error), CAPSULE_OK);
+		assert_int_equal(vfs_path_resolve(place->vfs, path, &error), CAPSULE_OK);
+		assert_string_equal(path->relative, "d/x");
+		(void)vfs_dirty(place->vfs);
+		(void)loop_turn(place->loop, 0);
+	}
+	assert_int_equal(commit->request.op.error.status, CAPSULE_OK);
+	assert_true(looks > 0);
+	assert_false(vfs_dirty(place->vfs) || is_there(place, "root/gone"));
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, place_direct, place_free)
 
 int main(void)
@@ -188,6 +231,7 @@ int main(void)
 		ROW(a_request_on_the_pool_can_be_let_go_of),
 		ROW(closing_stops_all_and_calls_nobody),
 		ROW(an_overlay_can_be_opened_again_at_once),
+		ROW(links_are_followed_while_a_commit_runs),
 	};
 
 	return cmocka_run_group_tests_name("vfs_queue", tests, NULL, NULL);
