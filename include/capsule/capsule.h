@@ -9,6 +9,7 @@
 #include <capsule/op.h>
 #include <capsule/instance.h>
 #include <capsule/check.h>
+#include <capsule/policy.h>
 #include <capsule/content.h>
 #include <capsule/cache.h>
 
