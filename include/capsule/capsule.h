@@ -11,6 +11,7 @@
 #include <capsule/discover.h>
 #include <capsule/boot.h>
 #include <capsule/check.h>
+#include <capsule/policy.h>
 #include <capsule/content.h>
 #include <capsule/files.h>
 #include <capsule/cache.h>
