@@ -94,7 +94,8 @@ struct capsule_runtime_options {
 	capsule_gate_fn gate; /* NULL: the manifest decides alone */
 	void *gate_user;
 	uint64_t unload_grace_ms; /* that calls in flight may go on when their capsule is unloaded: 5,000 */
-	uint64_t ready_ms; /* that capsule_boot() waits for a capsule with a loop of its own before it loads those who require it: 30,000 */
+	uint64_t
+		ready_ms; /* that capsule_boot() waits for a capsule with a loop of its own before it loads those who require it: 30,000 */
 };
 
 /** Make a runtime. `options` is borrowed and may be NULL. Of the disk this touches the cache of compiled code and nothing else.

@@ -64,7 +64,7 @@ struct capsule {
 	struct composite *composite; /* one reference; NULL until it is made */
 	struct engine *wasm;         /* among its engines; NULL without a component */
 	struct services services;    /* what it is lent */
-	char *tools_json; /* NULL until it was ready */
+	char *tools_json;            /* NULL until it was ready */
 	size_t tool_count;
 	uint32_t boot;   /* number of the boot that made it, 0 for none */
 	bool registered; /* in runtime->registry */

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "runtime/overlay.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -108,6 +109,7 @@ static char *overlay_folder(struct services *services, struct capsule_error *err
 	if (home->memory) {
 		if (services->temporary == NULL && make_temporary(services, err) != CAPSULE_OK)
 			return NULL;
+		assert(services->temporary != NULL);
 		folder = text_copy(span_text(services->temporary));
 	} else if (home->path != NULL) {
 		folder = overlay_place(home->path, services->workspace_path, services->id);
