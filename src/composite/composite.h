@@ -47,6 +47,9 @@ void composite_release(struct composite *composite);
  *  op_cancel(op) stops the engine that is being loaded, and likewise. */
 void composite_load(struct composite *composite, struct op *op);
 
+/** Make one that is UNLOADED FAILED for `why`: it can't even be tried to load. */
+void composite_fail(struct composite *composite, const struct capsule_error *why);
+
 /** Refuse new calls, let those in flight go on for the grace time, then stop them and unload every engine, last one first.
  *  Always succeeds, may be asked for repeatedly and in any state; each `op` (started by the caller) ends when it is done. */
 void composite_unload(struct composite *composite, struct op *op);

@@ -81,3 +81,10 @@ void composite_load(struct composite *composite, struct op *op)
 	else
 		composite_go_up(composite);
 }
+
+void composite_fail(struct composite *composite, const struct capsule_error *why)
+{
+	composite_set_reason(composite, why);
+	composite_move(composite, COMPOSITE_LOADING);
+	composite_move(composite, COMPOSITE_FAILED);
+}

@@ -73,7 +73,8 @@ void registry_drain(struct registry *registry, void (*each)(void *value, void *u
 
 /** An uplink profile as a guest writes it: any case, blanks around it, "human" is chat. Errors: CAPSULE_EINVAL ("unknown uplink profile
  *  ..."). */
-MUST_CHECK enum capsule_status uplink_profile_find(struct span text, enum uplink_profile *out, struct capsule_error *err);
+MUST_CHECK enum capsule_status uplink_profile_find(
+	struct span text, enum uplink_profile *out, struct capsule_error *err);
 
 /** "wasm(<id>)", the id cut to 64 bytes at a character boundary; whether an id may be a source. */
 bool uplink_source_append(struct span capsule_id, struct buffer *out);

@@ -4,7 +4,6 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
-#include "base/uuid.h"
 #include "manifest/provides.h"
 
 #include <stdlib.h>
@@ -59,20 +58,19 @@ static enum capsule_status make_forms(struct order_search *search, const struct 
 	const struct manifest *const *manifests, struct capsule_error *err)
 {
 	HOLD(free_drop) const struct string_list **lists = calloc(offers->count, sizeof *lists);
-	uint64_t seed[2];
-	enum capsule_status status;
+	HOLD(order_names_fini) struct order_names names;
+	enum capsule_status status = order_names_init(&names, err);
 
 	if (lists == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory to order %zu capsules", offers->count);
-	status = random_fill(seed, sizeof seed, err);
 	for (size_t i = 0; i < offers->count; i++)
 		lists[i] = &offers->lists[i];
 	if (status == CAPSULE_OK)
-		status = order_forms_make(&search->provides, lists, offers->count, seed, err);
+		status = order_forms_make(&search->provides, &names, lists, offers->count, err);
 	for (size_t i = 0; i < offers->count; i++)
 	lists[i] = &manifests[i]->requires;
 	if (status == CAPSULE_OK)
-		status = order_forms_make(&search->requires, lists, offers->count, seed, err);
+		status = order_forms_make(&search->requires, &names, lists, offers->count, err);
 	return status;
 }
 

@@ -1,16 +1,39 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Capabilities as the index wants them. What is hashed comes from strangers, hence the seed; and equal hashes are only a reason to
- * look closer. */
+/* Capabilities as the index wants them: numbers that are compared instead of texts. */
 #include "manifest/order_internal.h"
 
-#include "base/hash.h"
+#include "base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* Where a form belongs; small, since sorting moves it. */
+struct key {
+	size_t type, segments;
+	uint64_t shape; /* a hash of where its wildcards are; 0 without any */
+	size_t number;
+};
+
+struct making {
+	struct order_names *names;
+	struct order_form *forms; /* as they come */
+	struct key *keys;
+	uint64_t *marks, *words;
+	size_t count, mark_count, word_count;
+	size_t mark_room, word_room;
+};
+
+static void making_fini(struct making *making)
+{
+	free(making->forms);
+	free(making->keys);
+	free(making->marks);
+	free(making->words);
+}
+
 static struct span take_type(struct span *text)
 {
-	const uint8_t *colon = text->len > 0 ? memchr(text->data, ':', text->len) : NULL;
+	const uint8_t *colon = memchr(text->data, ':', text->len);
 	struct span type = span_of(text->data, colon == NULL ? 0 : (size_t)(colon - text->data));
 
 	if (colon != NULL)
@@ -18,76 +41,157 @@ static struct span take_type(struct span *text)
 	return type;
 }
 
-/* The first segment of `rest`, which is moved behind it and its dot. */
-static struct span take_segment(struct span *rest)
+/* Different inputs have different results, which nobody can foresee who does not know the seed. */
+static uint64_t mix(uint64_t value)
 {
-	const uint8_t *dot = rest->len > 0 ? memchr(rest->data, '.', rest->len) : NULL;
-	struct span segment = span_of(rest->data, dot == NULL ? rest->len : (size_t)(dot - rest->data));
-
-	*rest = dot == NULL ? span_of(NULL, 0) : span_of(dot + 1, rest->len - segment.len - 1);
-	return segment;
+	value = (value ^ value >> 33) * 0xFF51AFD7ED558CCD;
+	value = (value ^ value >> 33) * 0xC4CEB9FE1A85EC53;
+	return value ^ value >> 33;
 }
 
-static struct order_form form_of(const char *text, size_t owner, size_t entry, const uint64_t seed[2])
+static bool append(uint64_t **array, size_t *count, size_t *room, uint64_t value)
 {
-	struct order_form form = { .owner = owner, .entry = entry, .body = span_text(text) };
-	const uint8_t *end;
-	struct span rest;
+	if (*count == *room) {
+		size_t more = *room == 0 ? 1024 : *room * 2;
+		uint64_t *moved = reallocarray(*array, more, sizeof **array);
 
-	form.type = take_type(&form.body);
-	rest = form.body;
-	end = rest.data + rest.len;
-	do {
-		struct span segment = take_segment(&rest);
-		const uint64_t here[2] = { seed[0] ^ ++form.segments, ~seed[1] };
-
-		if (span_is(segment, "*"))
-			form.shape += hash_keyed(here, segment);
-		if (segment.data + segment.len == end)
-			break;
-	} while (true);
-	form.group = hash_keyed((uint64_t[2]){ ~seed[0], seed[1] ^ form.segments }, form.type);
-	return form;
-}
-
-/* Fill the hashes and wildcards of `form`, whose place in them is known. */
-static void fill(const struct order_forms *forms, const struct order_form *form, const uint64_t seed[2])
-{
-	uint64_t *words = forms->words + form->words;
-	struct span rest = form->body;
-
-	for (size_t i = 0; i < form->segments; i++) {
-		const uint64_t here[2] = { seed[0] ^ (i + 1), seed[1] };
-		struct span segment = take_segment(&rest);
-
-		if (span_is(segment, "*"))
-			words[i / 64] |= (uint64_t)1 << i % 64;
-		else
-			forms->hashes[form->hashes + i] = hash_keyed(here, segment);
+		if (moved == NULL)
+			return false;
+		*array = moved;
+		*room = more;
 	}
+	(*array)[(*count)++] = value;
+	return true;
+}
+
+static bool add_segment(struct making *making, struct order_form *form, struct key *key, struct span segment)
+{
+	size_t at = form->segments++;
+	uint64_t here = making->names->seed[0] + 2 * at + 1;
+	uint64_t mark = 0;
+
+	if (at % 64 == 0 && !append(&making->words, &making->word_count, &making->word_room, 0))
+		return false;
+	if (segment.len == 1 && segment.data[0] == '*') {
+		making->words[making->word_count - 1] |= (uint64_t)1 << at % 64;
+		key->shape += mix(here);
+	} else {
+		size_t number = order_names_number(making->names, segment);
+
+		if (number == 0)
+			return false;
+		mark = mix(mix(here) ^ number);
+	}
+	return append(&making->marks, &making->mark_count, &making->mark_room, mark);
+}
+
+static bool add_form(struct making *making, struct span text, size_t owner, size_t entry)
+{
+	struct order_form *form = &making->forms[making->count];
+	struct key *key = &making->keys[making->count];
+	size_t from = 0;
+
+	*form = (struct order_form){ .number = making->count++, .owner = owner, .entry = entry };
+	form->marks = making->mark_count;
+	form->words = making->word_count;
+	form->type = order_names_number(making->names, take_type(&text));
+	*key = (struct key){ .type = form->type, .number = form->number };
+	for (size_t i = 0; i <= text.len; i++) {
+		if (i < text.len && text.data[i] != '.')
+			continue;
+		if (!add_segment(making, form, key, span_of(text.data + from, i - from)))
+			return false;
+		from = i + 1;
+	}
+	key->segments = form->segments;
+	return form->type != 0;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct key *x = a, *y = b;
+
+	if (x->type != y->type)
+		return x->type < y->type ? -1 : 1;
+	if (x->segments != y->segments)
+		return x->segments < y->segments ? -1 : 1;
+	if (x->shape != y->shape)
+		return x->shape < y->shape ? -1 : 1;
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+static void sort_keys(struct key *keys, size_t count)
+{
+	size_t sorted = 1;
+
+	while (sorted < count && compare_keys(&keys[sorted - 1], &keys[sorted]) < 0)
+		sorted++;
+	if (sorted < count)
+		qsort(keys, count, sizeof *keys, compare_keys);
+}
+
+/* What was made, in the order of its keys. */
+static bool arrange(struct order_forms *forms, const struct making *making)
+{
+	size_t mark_count = 0;
+
+	forms->items = malloc((making->count + 1) * sizeof *forms->items);
+	forms->marks = malloc((making->mark_count + 1) * sizeof *forms->marks);
+	forms->words = malloc((making->word_count + 1) * sizeof *forms->words);
+	if (forms->items == NULL || forms->marks == NULL || forms->words == NULL)
+		return false;
+	for (size_t i = 0; i < making->count; i++) {
+		const struct order_form *made = &making->forms[making->keys[i].number];
+		struct order_form *form = &forms->items[forms->count++];
+		size_t words = order_words(made->segments);
+
+		*form = *made;
+		form->marks = mark_count;
+		form->words = forms->word_count;
+		memcpy(forms->marks + mark_count, making->marks + made->marks, made->segments * sizeof *forms->marks);
+		memcpy(forms->words + forms->word_count, making->words + made->words, words * sizeof *forms->words);
+		mark_count += made->segments;
+		forms->word_count += words;
+	}
+	return true;
+}
+
+enum capsule_status order_forms_make(struct order_forms *out, struct order_names *names,
+	const struct string_list *const *lists, size_t count, struct capsule_error *err)
+{
+	HOLD(making_fini) struct making making = { .names = names };
+	size_t total = 0;
+	bool made;
+
+	*out = (struct order_forms){ 0 };
+	for (size_t i = 0; i < count; i++)
+		total += lists[i]->count;
+	making.forms = calloc(total + 1, sizeof *making.forms);
+	making.keys = calloc(total + 1, sizeof *making.keys);
+	made = making.forms != NULL && making.keys != NULL;
+	for (size_t i = 0; made && i < count; i++)
+		for (size_t entry = 0; made && entry < lists[i]->count; entry++)
+			made = add_form(&making, span_text(lists[i]->items[entry]), i, entry);
+	if (made)
+		sort_keys(making.keys, making.count);
+	if (!made || !arrange(out, &making))
+		return error_set(err, CAPSULE_ENOMEM, "no memory to compare %zu capabilities", total);
+	return CAPSULE_OK;
+}
+
+void order_forms_fini(struct order_forms *forms)
+{
+	free(forms->items);
+	free(forms->marks);
+	free(forms->words);
+	*forms = (struct order_forms){ 0 };
 }
 
 int order_forms_compare_groups(const struct order_form *a, const struct order_form *b)
 {
-	if (a->group != b->group)
-		return a->group < b->group ? -1 : 1;
-	if (a->segments != b->segments)
-		return a->segments < b->segments ? -1 : 1;
-	if (a->type.len != b->type.len)
-		return a->type.len < b->type.len ? -1 : 1;
-	return a->type.len == 0 ? 0 : memcmp(a->type.data, b->type.data, a->type.len);
-}
-
-static int compare_forms(const void *a, const void *b)
-{
-	const struct order_form *x = a, *y = b;
-	int groups = order_forms_compare_groups(x, y);
-
-	if (groups != 0)
-		return groups;
-	if (x->shape != y->shape)
-		return x->shape < y->shape ? -1 : 1;
-	return (x->number > y->number) - (x->number < y->number);
+	if (a->type != b->type)
+		return a->type < b->type ? -1 : 1;
+	return (a->segments > b->segments) - (a->segments < b->segments);
 }
 
 size_t order_group_end(const struct order_forms *forms, size_t from)
@@ -99,75 +203,13 @@ size_t order_group_end(const struct order_forms *forms, size_t from)
 	return end;
 }
 
-static bool alike(const struct order_forms *forms, const struct order_form *a, const struct order_form *b)
-{
-	size_t bytes = order_words(a->segments) * sizeof *forms->words;
-
-	return a->shape == b->shape && order_forms_compare_groups(a, b) == 0 &&
-		memcmp(forms->words + a->words, forms->words + b->words, bytes) == 0;
-}
-
 size_t order_class_end(const struct order_forms *forms, size_t from)
 {
-	size_t end = from + 1;
+	const struct order_form *first = &forms->items[from];
+	size_t bytes = order_words(first->segments) * sizeof *forms->words, end = from + 1;
 
-	while (end < forms->count && alike(forms, &forms->items[from], &forms->items[end]))
+	while (end < forms->count && order_forms_compare_groups(first, &forms->items[end]) == 0 &&
+		memcmp(forms->words + first->words, forms->words + forms->items[end].words, bytes) == 0)
 		end++;
 	return end;
-}
-
-enum capsule_status order_forms_make(struct order_forms *out, const struct string_list *const *lists, size_t count,
-	const uint64_t seed[2], struct capsule_error *err)
-{
-	struct order_forms *forms = out;
-	size_t total = 0, segments = 0;
-
-	*forms = (struct order_forms){ 0 };
-	for (size_t i = 0; i < count; i++)
-		total += lists[i]->count;
-	forms->items = calloc(total + 1, sizeof *forms->items);
-	if (forms->items == NULL)
-		return error_set(err, CAPSULE_ENOMEM, "no memory to compare %zu capabilities", total);
-	for (size_t i = 0; i < count; i++) {
-		for (size_t entry = 0; entry < lists[i]->count; entry++) {
-			forms->items[forms->count] = form_of(lists[i]->items[entry], i, entry, seed);
-			forms->items[forms->count].number = forms->count;
-			forms->count++;
-		}
-	}
-	qsort(forms->items, forms->count, sizeof *forms->items, compare_forms);
-	for (size_t i = 0; i < forms->count; i++) {
-		forms->items[i].hashes = segments;
-		forms->items[i].words = forms->word_count;
-		segments += forms->items[i].segments;
-		forms->word_count += order_words(forms->items[i].segments);
-	}
-	forms->hashes = calloc(segments + 1, sizeof *forms->hashes);
-	forms->words = calloc(forms->word_count + 1, sizeof *forms->words);
-	if (forms->hashes == NULL || forms->words == NULL)
-		return error_set(err, CAPSULE_ENOMEM, "no memory to compare %zu capabilities", total);
-	for (size_t i = 0; i < forms->count; i++)
-		fill(forms, &forms->items[i], seed);
-	return CAPSULE_OK;
-}
-
-void order_forms_fini(struct order_forms *forms)
-{
-	free(forms->items);
-	free(forms->hashes);
-	free(forms->words);
-	*forms = (struct order_forms){ 0 };
-}
-
-bool order_forms_agree(const struct order_form *a, const struct order_form *b, const uint64_t *fixed)
-{
-	struct span rest_a = a->body, rest_b = b->body;
-
-	for (size_t i = 0; i < a->segments; i++) {
-		struct span segment = take_segment(&rest_a);
-
-		if (!span_equal(segment, take_segment(&rest_b)) && (fixed[i / 64] >> i % 64 & 1) != 0)
-			return false;
-	}
-	return true;
 }

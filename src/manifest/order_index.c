@@ -41,21 +41,38 @@ static void fix(struct order_search *search, struct order_class *class, const st
 	search->steps += words;
 }
 
-static uint64_t sum(struct order_search *search, const uint64_t *hashes, const struct order_class *class)
+static uint64_t sum(struct order_search *search, const uint64_t *marks, const struct order_class *class)
 {
 	uint64_t result = 0;
 
 	for (size_t word = 0; word < order_words(class->forms->segments); word++)
 		for (uint64_t bits = class->fixed[word]; bits != 0; bits &= bits - 1)
-			result += hashes[word * 64 + (size_t)__builtin_ctzll(bits)];
+			result += marks[word * 64 + (size_t)__builtin_ctzll(bits)];
 	search->steps += class->forms->segments;
 	return result;
 }
 
-/* The slot of those that are equal to `form` in what counts, or the empty one where they would stand. */
-static size_t *find_slot(
-	const struct order_search *search, const struct order_class *class, const struct order_form *form, uint64_t key)
+static bool marks_equal(
+	struct order_search *search, const struct order_class *class, const uint64_t *ours, const uint64_t *theirs)
 {
+	for (size_t word = 0; word < order_words(class->forms->segments); word++) {
+		search->steps++;
+		for (uint64_t bits = class->fixed[word]; bits != 0; bits &= bits - 1) {
+			size_t i = word * 64 + (size_t)__builtin_ctzll(bits);
+
+			if (ours[i] != theirs[i])
+				return false;
+			search->steps++;
+		}
+	}
+	return true;
+}
+
+/* The slot of those whose marks are `ours`, which have the sum `key`, in what counts; or the empty one where they would stand. */
+static size_t *find_slot(
+	struct order_search *search, const struct order_class *class, const uint64_t *ours, uint64_t key)
+{
+	const struct order_forms *provides = &search->provides;
 	size_t mask = class->capacity - 1;
 
 	for (size_t i = key & mask;; i = (i + 1) & mask) {
@@ -63,7 +80,7 @@ static size_t *find_slot(
 
 		if (*slot == 0 ||
 			(search->sums[*slot - 1] == key &&
-				order_forms_agree(&search->provides.items[*slot - 1], form, class->fixed)))
+				marks_equal(search, class, ours, provides->marks + provides->items[*slot - 1].marks)))
 			return slot;
 	}
 }
@@ -74,11 +91,12 @@ static void build_table(struct order_search *search, const struct order_class *c
 	const struct order_form *items = search->provides.items;
 
 	for (size_t at = class->first; at < class->first + class->count; at++) {
+		const uint64_t *marks = search->provides.marks + items[at].marks;
 		size_t *slot, *last;
 
-		search->sums[at] = sum(search, search->provides.hashes + items[at].hashes, class);
+		search->sums[at] = sum(search, marks, class);
 		search->next[at] = 0;
-		slot = find_slot(search, class, &items[at], search->sums[at]);
+		slot = find_slot(search, class, marks, search->sums[at]);
 		if (*slot == 0) {
 			*slot = at + 1;
 			search->last[at] = at;
@@ -115,37 +133,20 @@ static void note(struct order_search *search, const struct order_form *wanted, c
 		(void)buffer_append(&search->edges, &edge, sizeof edge);
 }
 
-static bool hashes_equal(
-	struct order_search *search, const struct order_class *class, const uint64_t *ours, const uint64_t *theirs)
-{
-	for (size_t word = 0; word < order_words(class->forms->segments); word++) {
-		search->steps++;
-		for (uint64_t bits = class->fixed[word]; bits != 0; bits &= bits - 1) {
-			size_t i = word * 64 + (size_t)__builtin_ctzll(bits);
-
-			if (ours[i] != theirs[i])
-				return false;
-			search->steps++;
-		}
-	}
-	return true;
-}
-
 static void scan_class(struct order_search *search, const struct order_class *class, const struct order_form *wanted)
 {
-	const uint64_t *ours = search->requires.hashes + wanted->hashes;
-	const uint64_t *theirs = search->provides.hashes + class->forms->hashes;
+	const uint64_t *ours = search->requires.marks + wanted->marks;
+	const uint64_t *theirs = search->provides.marks + class->forms->marks;
 
 	for (size_t i = 0; i < class->count; i++, theirs += wanted->segments)
-		if (hashes_equal(search, class, ours, theirs) &&
-			order_forms_agree(wanted, &class->forms[i], class->fixed))
+		if (marks_equal(search, class, ours, theirs))
 			note(search, wanted, &class->forms[i]);
 }
 
 static void probe_class(struct order_search *search, const struct order_class *class, const struct order_form *wanted)
 {
-	uint64_t key = sum(search, search->requires.hashes + wanted->hashes, class);
-	size_t next = *find_slot(search, class, wanted, key);
+	const uint64_t *marks = search->requires.marks + wanted->marks;
+	size_t next = *find_slot(search, class, marks, sum(search, marks, class));
 
 	for (; next != 0; next = search->next[next - 1])
 		note(search, wanted, &search->provides.items[next - 1]);

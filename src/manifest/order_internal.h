@@ -5,24 +5,40 @@
 
 #include "manifest/order.h"
 
-/* One capability. Its segments' hashes and wildcards stand in arrays of all forms. */
-struct order_form {
-	uint64_t group; /* hash of the type and the number of segments */
-	uint64_t shape; /* hash of where its wildcards are; 0 without any */
-	size_t number;  /* counted through all lists */
-	size_t owner;   /* the manifest */
-	size_t entry;   /* its place in requires, or in what the manifest provides */
-	struct span type, body;
-	size_t segments;
-	size_t hashes; /* where the hashes of its segments begin, one each; that of a wildcard is 0 */
-	size_t words;  /* where its wildcards begin, a bit a segment, 64 in a word */
+struct order_name;
+
+/* Texts as numbers from 1; a keyed hash table, since the texts come from strangers. */
+struct order_names {
+	struct order_name *entries;
+	size_t capacity; /* a power of two */
+	size_t count;
+	uint64_t seed[2];
 };
 
-/* Sorted, so that a group stands together, in it a shape, and in that they stand by their numbers. */
+/** Make it empty. Free with order_names_fini(). Errors: CAPSULE_EIO, when the kernel gives no random bytes. */
+MUST_CHECK enum capsule_status order_names_init(struct order_names *names, struct capsule_error *err);
+void order_names_fini(struct order_names *names);
+
+/** The number of `text` (borrowed, must outlive the names): the same for equal texts. 0 when out of memory. */
+size_t order_names_number(struct order_names *names, struct span text);
+
+/* One capability. Its segments' marks and wildcards stand in arrays of all forms. */
+struct order_form {
+	size_t number; /* counted through all lists */
+	size_t owner;  /* the manifest */
+	size_t entry;  /* its place in requires, or in what the manifest provides */
+	size_t type;   /* number of its name */
+	size_t segments;
+	size_t marks; /* where the marks of its segments begin, one each; that of a wildcard is 0 */
+	size_t words; /* where its wildcards begin, a bit a segment, 64 in a word */
+};
+
+/* Sorted by their types and numbers of segments, which is a group, then so that those with the same wildcards stand together, then
+ * by number. A mark stands for a text at its place in a capability: marks at one place are equal if and only if the texts are. */
 struct order_forms {
 	struct order_form *items;
 	size_t count;
-	uint64_t *hashes, *words;
+	uint64_t *marks, *words;
 	size_t word_count;
 };
 
@@ -32,21 +48,18 @@ static inline size_t order_words(size_t segments)
 	return (segments + 63) / 64;
 }
 
-/** Take apart the capabilities of `count` lists (borrowed, must outlive the forms); the owner of a form is its list. Forms with
- *  the same seed can be compared by their hashes. Free with order_forms_fini(). Errors: CAPSULE_ENOMEM. */
-MUST_CHECK enum capsule_status order_forms_make(struct order_forms *out, const struct string_list *const *lists,
-	size_t count, const uint64_t seed[2], struct capsule_error *err);
+/** Take apart the capabilities of `count` lists (borrowed); the owner of a form is its list. Forms made with the same names can be
+ *  compared. Free with order_forms_fini(), also after a failure. Errors: CAPSULE_ENOMEM. */
+MUST_CHECK enum capsule_status order_forms_make(struct order_forms *out, struct order_names *names,
+	const struct string_list *const *lists, size_t count, struct capsule_error *err);
 void order_forms_fini(struct order_forms *forms);
 
-/** Where the group of `a`, its type and number of segments, is to that of `b`: less than, equal to or greater than 0. */
+/** Where the group of `a` is to that of `b`: less than, equal to or greater than 0. */
 int order_forms_compare_groups(const struct order_form *a, const struct order_form *b);
 
 /** The end of the run of forms from `from` on that are of its group, or of its group with wildcards where it has them. */
 size_t order_group_end(const struct order_forms *forms, size_t from);
 size_t order_class_end(const struct order_forms *forms, size_t from);
-
-/** Whether two forms with as many segments are equal in those whose bit is set in `fixed`. */
-bool order_forms_agree(const struct order_form *a, const struct order_form *b, const uint64_t *fixed);
 
 /* Provided capabilities of one group and with the same wildcards. */
 struct order_class {
@@ -65,7 +78,7 @@ struct order_search {
 	size_t class_count;
 	uint64_t *fixed;      /* of classes */
 	size_t *slots;        /* of classes */
-	uint64_t *sums;       /* of each of `provides`: of the hashes of the segments that count */
+	uint64_t *sums;       /* of each of `provides`: of the marks of the segments that count */
 	size_t *next, *last;  /* of each: the next one that is equal, and 1; of the first one: the last one */
 	size_t *seen, *where; /* of each manifest: the requirement that found it last, and 1; at which edge */
 	size_t *found;        /* edges of each requirement, by number */
