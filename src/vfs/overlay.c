@@ -44,7 +44,7 @@ struct overlay_way overlay_way(const struct overlay *overlay, struct span path)
 	return way;
 }
 
-enum overlay_shadow overlay_shadows(const struct overlay *overlay, const char *relative)
+static enum overlay_shadow shadow_of(const struct overlay *overlay, const char *relative)
 {
 	struct span path = span_text(relative);
 	struct overlay_way way = overlay_way(overlay, path);
@@ -58,9 +58,24 @@ enum overlay_shadow overlay_shadows(const struct overlay *overlay, const char *r
 	return entry->kind == OVERLAY_DELETED ? OVERLAY_HIDDEN : OVERLAY_OWN;
 }
 
-size_t overlay_count(const struct overlay *overlay)
+enum overlay_shadow overlay_shadows(struct overlay *overlay, const char *relative)
 {
-	return overlay->index.entries.count;
+	enum overlay_shadow shadow;
+
+	pthread_mutex_lock(&overlay->index.lock);
+	shadow = shadow_of(overlay, relative);
+	pthread_mutex_unlock(&overlay->index.lock);
+	return shadow;
+}
+
+size_t overlay_count(struct overlay *overlay)
+{
+	size_t count;
+
+	pthread_mutex_lock(&overlay->index.lock);
+	count = overlay->index.entries.count;
+	pthread_mutex_unlock(&overlay->index.lock);
+	return count;
 }
 
 /* Whether the first `len` bytes of `relative` name a folder below. */

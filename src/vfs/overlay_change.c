@@ -121,8 +121,8 @@ static void take_back(struct overlay *overlay, struct overlay_entry *entry)
 	if (entry->was_deleted) {
 		if (overlay_index_set(&overlay->index, span_of(entry->path, entry->len), OVERLAY_DELETED, NULL, NULL,
 			    NULL) != CAPSULE_OK)
-			entry->kind =
-				OVERLAY_DELETED; /* the line that stays is put right when the index is opened again */
+			overlay_index_become(
+				&overlay->index, entry, OVERLAY_DELETED); /* the line that stays is put right later */
 	} else if (overlay_index_drop(&overlay->index, entry, NULL) != CAPSULE_OK) {
 		overlay_index_forget(&overlay->index, entry);
 	}

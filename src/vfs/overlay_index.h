@@ -5,8 +5,10 @@
  *   {"path":"a/b","is":"file","base":{"is":"file","size":3,"mtime":1700000000000000000,"inode":7,"hash":"..."}}
  *
  * tell what a path became: "file" or "folder" (kept in upper/), "deleted", or "gone" when the folder below decides
- * again. The last line of a path counts. `base` is what stood below when the change was first made, null when nothing
- * did. One thread at a time. */
+ * again. The last line of a path counts. `base` is what stood below when the change was first made, null when nothing did.
+ *
+ * One thread at a time works with it. Another one may look at paths, kinds and the count meanwhile, under the lock; so
+ * whoever changes these holds it, and only then. */
 #ifndef VFS_OVERLAY_INDEX_H
 #define VFS_OVERLAY_INDEX_H
 
@@ -14,6 +16,8 @@
 #include "base/buffer.h"
 #include "base/map.h"
 #include "vfs/tree.h"
+
+#include <pthread.h>
 
 enum overlay_kind { OVERLAY_FILE, OVERLAY_FOLDER, OVERLAY_DELETED };
 enum overlay_below { OVERLAY_BELOW_NONE, OVERLAY_BELOW_FILE, OVERLAY_BELOW_FOLDER, OVERLAY_BELOW_OTHER };
@@ -38,15 +42,16 @@ struct overlay_entry {
 };
 
 struct overlay_index {
-	struct map entries; /* by path, owned */
-	size_t names;       /* bytes of all paths */
-	const char *dir;    /* of the overlay, for messages; borrowed */
-	const char *root;   /* of the folder below; borrowed */
-	int dir_fd;         /* borrowed */
-	int fd;             /* the file, appended to; -1 */
-	int64_t len;        /* of its whole lines */
-	size_t lines;       /* of them, the first one apart */
-	bool torn;          /* an append failed: what is behind `len` has to go first */
+	pthread_mutex_t lock; /* never held while anything blocks */
+	struct map entries;   /* by path, owned */
+	size_t names;         /* bytes of all paths */
+	const char *dir;      /* of the overlay, for messages; borrowed */
+	const char *root;     /* of the folder below; borrowed */
+	int dir_fd;           /* borrowed */
+	int fd;               /* the file, appended to; -1 */
+	int64_t len;          /* of its whole lines */
+	size_t lines;         /* of them, the first one apart */
+	bool torn;            /* an append failed: what is behind `len` has to go first */
 	struct buffer line;
 };
 
@@ -73,6 +78,9 @@ MUST_CHECK enum capsule_status overlay_index_set(struct overlay_index *index, st
 /** Note that `entry` is no more, and free it. Errors as above. */
 MUST_CHECK enum capsule_status overlay_index_drop(
 	struct overlay_index *index, struct overlay_entry *entry, struct capsule_error *err);
+
+/** What `entry` became, in the memory alone. */
+void overlay_index_become(struct overlay_index *index, struct overlay_entry *entry, enum overlay_kind kind);
 
 /** Take `entry` out of the memory alone, and free it. */
 void overlay_index_forget(struct overlay_index *index, struct overlay_entry *entry);

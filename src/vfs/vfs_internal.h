@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The insides of a tree of files, shared by its paths (path.c), its queue (vfs.c) and its work on the pool (vfs_job.c).
  *
- * Folder and overlay have one user at a time: the loop thread while `job` is NULL, else that job. So the overlay needs no
- * lock; the job's mutex orders the change of hands. */
+ * Folder and overlay have one user at a time: the loop thread while `job` is NULL, else that job; the job's mutex orders the
+ * change of hands. Meanwhile the loop thread only asks the overlay what it says about a path, which has a lock of its own. */
 #ifndef VFS_VFS_INTERNAL_H
 #define VFS_VFS_INTERNAL_H
 
