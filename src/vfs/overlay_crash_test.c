@@ -31,9 +31,16 @@ int renameat(int from, const char *old, int to, const char *new)
 	return (int)syscall(SYS_renameat2, from, old, to, new, 0);
 }
 
+static void (*at_sync)(void); /* called once, when something is put on the disk */
+
 int fsync(int fd)
 {
+	void (*call)(void) = at_sync;
+
 	step();
+	at_sync = NULL;
+	if (call != NULL)
+		call();
 	return (int)syscall(SYS_fsync, fd);
 }
 
@@ -244,6 +251,7 @@ static void a_finished_commit_overwrites_nothing_either(void **state)
 	for (long at = 0; cut; at++) {
 		void *own;
 		struct fixture *f;
+		char *seen;
 
 		(void)fixture_new(&own);
 		f = own;
@@ -256,11 +264,47 @@ static void a_finished_commit_overwrites_nothing_either(void **state)
 			assert_string_equal(below_get(f, "a"), "user's");
 			assert_string_equal(get(f, "a"), "capsule's");
 			assert_string_equal(dirty(f), "a:modified!");
+			seen = snapshot(f->lower_path);
+			assert_string_equal(seen, "a user's\n"); /* no temporary file */
+			free(seen);
 			conflicts++;
 		}
 		(void)fixture_free(&own);
 	}
 	assert_in_range(conflicts, 5, 100);
+}
+
+/* A change below between the first look and the rename: while the copy is put on the disk. */
+
+static struct fixture *meddled;
+
+static void meddle(void)
+{
+	below_put(meddled, "a", "user's");
+}
+
+static void meddle_later(void)
+{
+	at_sync = meddle; /* the journal was the first, its folder the second */
+}
+
+static void meddle_later_still(void)
+{
+	at_sync = meddle_later;
+}
+
+static void a_change_while_a_file_is_copied_is_a_conflict(void **state)
+{
+	struct fixture *f = *state;
+
+	below_put_old(f, "a", "old");
+	put(f, "a", "capsule's");
+	meddled = f;
+	at_sync = meddle_later_still;
+	assert_string_equal(commit_all(f), "{\"committed\":[],\"conflicts\":[\"a\"],\"failed\":[]}");
+	assert_null(at_sync);
+	assert_string_equal(below_get(f, "a"), "user's");
+	assert_string_equal(get(f, "a"), "capsule's");
 }
 
 /* Changes that are cut. */
@@ -275,6 +319,7 @@ static void change_a_lot(struct fixture *f)
 	(void)run_verb(f, VFS_UNLINK, "low2", NULL);
 	(void)run_verb(f, VFS_MKDIR, "low2/folder", NULL);
 	(void)run_verb(f, VFS_WRITE, "over", "new and longer");
+	(void)run_verb(f, VFS_WRITE, "hidden", "new");
 }
 
 static void assert_one_of(struct fixture *f, const char *path, const char *const *states)
@@ -319,10 +364,10 @@ static void a_change_that_is_cut_is_done_or_not(void **state)
 		ONE_OF(f, "low2", "old", "again", "-", "/");
 		ONE_OF(f, "over", "old", "new and longer");
 		assert_string_equal(get(f, "kept/x"), "kept");
-		assert_false(there(f, "hidden"));
+		ONE_OF(f, "hidden", "-", "new"); /* but never the old one */
 		assert_string_equal(below_get(f, "low2"), "old");
 		change_a_lot(f); /* it goes on from any of them */
-		assert_string_equal(names(f, ""), "deep kept low low2 over");
+		assert_string_equal(names(f, ""), "deep hidden kept low low2 over");
 		assert_non_null(strstr(commit_all(f), "\"conflicts\":[],\"failed\":[]}"));
 		assert_int_equal(overlay_count(f->overlay), 0);
 		(void)fixture_free(state);
@@ -453,6 +498,7 @@ int main(void)
 		cmocka_unit_test(so_is_one_that_is_cut_twice),
 		cmocka_unit_test(without_a_journal_nothing_is_changed),
 		cmocka_unit_test(a_finished_commit_overwrites_nothing_either),
+		TEST(a_change_while_a_file_is_copied_is_a_conflict),
 		cmocka_unit_test(a_change_that_is_cut_is_done_or_not),
 		cmocka_unit_test(a_rollback_that_is_cut_leaves_whole_changes),
 		TEST(a_killed_writer_loses_nothing_it_acknowledged),
