@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Bytes as the index of an overlay, over a folder and an upper one with a few files in them. Whatever they are, the overlay is opened or
- * refused; what is opened can be looked at, is the same when it is opened again, and is empty after a rollback; the folder below stays as
- * it is, and nothing is made or removed outside of the overlay. */
+/* Bytes as the index of an overlay, over a folder and an upper one with a few files in them. Whatever they are, the
+ * overlay is opened or refused; what is opened can be looked at, is the same when it is opened again, and is empty after
+ * a rollback; the folder below stays as it is, and nothing is made or removed outside of the overlay. */
 #include "vfs/overlay.h"
 
 #include <fcntl.h>

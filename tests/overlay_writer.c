@@ -2,7 +2,8 @@
 /* Writes over a workspace as a capsule does, for tests of what is done with it afterwards.
  *
  * Usage: overlay_writer HOME WORKSPACE ID VERB PATH [TEXT]...
- * Verbs: write PATH TEXT, mkdir PATH, unlink PATH, any number of them; hold: says "held" and keeps the overlay open until it is killed. */
+ * Verbs: write PATH TEXT, mkdir PATH, unlink PATH, any number of them; hold: says "held" and keeps the overlay open
+ * until it is killed. */
 #include "runtime/overlay.h"
 #include "vfs/overlay.h"
 

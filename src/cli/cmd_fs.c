@@ -93,8 +93,10 @@ static void explain_conflicts(const struct cli *cli, size_t count, const struct 
 
 	(void)fflush(stdout);
 	(void)cli_say(
-		"%s %s: the workspace changed in the same place since the capsule wrote there, so it is left as it is. To keep what the "
-		"workspace has: capsule fs rollback %s PATH. To take the capsule's: copy it from %s/upper, then commit again",
+		"%s %s: the workspace changed in the same place since the capsule wrote there, so it is left as it is. "
+		"To keep what the "
+		"workspace has: capsule fs rollback %s PATH. To take the capsule's: copy it from "
+		"%s/upper, then commit again",
 		CLI_NUMBER(count), plural(count, "conflict", "conflicts"), CLI_SHORT(capsule),
 		capsule_overlay_dir(overlay));
 }

@@ -89,8 +89,8 @@ static bool is_folder_below(const struct overlay *overlay, const char *relative,
 	return tree_stat(overlay->lower, prefix, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* lstat in the folder below. Below a folder of the overlay's own (`own` bytes of the path) there is nothing where the folder below has a
- * file or a link in its place. */
+/* lstat in the folder below. Below a folder of the overlay's own (`own` bytes of the path) there is nothing where the
+ * folder below has a file or a link in its place. */
 static int look_below(const struct overlay *overlay, const char *relative, size_t own, struct overlay_look *out)
 {
 	if (tree_stat(overlay->lower, relative, &out->stat) == 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What one capsule wrote over one folder: a tree of its own and an index of what in it is new, changed or deleted, with a fingerprint of
- * what each change was based on. In the folder `dir`:
+/* What one capsule wrote over one folder: a tree of its own and an index of what in it is new, changed or deleted, with
+ * a fingerprint of what each change was based on. In the folder `dir`:
  *
  *   lock     locked while it is open; says which process has it
  *   index    one JSON object a line, appended before the change it tells of, rewritten when it is opened
@@ -16,8 +16,9 @@
 
 struct overlay;
 
-/** Open or make the overlay in `dir` over `lower` (borrowed, must outlive it; `root` is its path, kept in the overlay: another root is refused
- *  with CAPSULE_ESTORE). `make`: false gives CAPSULE_ENOTFOUND where there is none. Errors: see vfs_open_overlay(). */
+/** Open or make the overlay in `dir` over `lower` (borrowed, must outlive it; `root` is its path, kept in the overlay:
+ *  another root is refused with CAPSULE_ESTORE). `make`: false gives CAPSULE_ENOTFOUND where there is none. Errors: see
+ *  vfs_open_overlay(). */
 MUST_CHECK enum capsule_status overlay_open(struct overlay **out, const struct tree *lower, const char *root,
 	const char *dir, bool make, const struct vfs_limits *limits, struct capsule_error *err);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The verbs that change: each is noted in the index first and then done in upper/; what fails is taken back, so that only what succeeded
- * counts as a change. */
+/* The verbs that change: each is noted in the index first and then done in upper/; what fails is taken back, so that
+ * only what succeeded counts as a change. */
 #include "vfs/overlay_file.h"
 #include "vfs/overlay_internal.h"
 
@@ -93,7 +93,8 @@ static int plan_folders(const struct overlay *overlay, const char *path, size_t 
 	*out = (struct folders){ .to = to };
 	if (there != 0)
 		return there > 0 ? 0 : -1;
-	/* Down to the deepest one of the overlay's own all are there; the first that was deleted is not, and none below it. */
+	/* Down to the deepest one of the overlay's own all are there; the first that was deleted is not, and none below
+	 * it. */
 	for (size_t len = way.own; next_prefix(path, &len, to);) {
 		struct span prefix = span_of(path, len);
 
@@ -207,7 +208,8 @@ static enum capsule_status rename_into_upper(
 	return CAPSULE_OK;
 }
 
-/* What stands below a path that was looked at. A link on the way now is one in the place of a folder of the overlay's own. */
+/* What stands below a path that was looked at. A link on the way now is one in the place of a folder of the overlay's
+ * own. */
 static int find_base(const struct overlay *overlay, const char *relative, struct overlay_base *base)
 {
 	if (overlay_base_take(overlay->lower, relative, base) == 0)
@@ -252,9 +254,9 @@ static int check_target(const struct overlay *overlay, const char *relative, str
 enum capsule_status overlay_write(struct overlay *overlay, struct vfs_work *work, struct capsule_error *err)
 {
 	const char *slash = strrchr(work->relative, '/');
-	struct overlay_look look;
+	struct overlay_look look = { .entry = NULL };
 	struct overlay_base base = nothing;
-	struct folders folders;
+	struct folders folders = { .from = 0 };
 	enum capsule_status status;
 	bool fresh;
 
@@ -266,7 +268,7 @@ enum capsule_status overlay_write(struct overlay *overlay, struct vfs_work *work
 		return overlay_fail(work, err);
 	fresh = look.entry == NULL;
 	status = check_room(overlay, folders.entries + fresh, folders.names + (fresh ? strlen(work->relative) : 0),
-		look.own ? look.entry->size : 0, work->data.len, err);
+		!fresh && look.own ? look.entry->size : 0, work->data.len, err);
 	if (status != CAPSULE_OK)
 		return status;
 	status = write_aside(overlay, work->data, err);
@@ -311,8 +313,8 @@ enum capsule_status overlay_forget(struct overlay *overlay, struct overlay_entry
 	if (status != CAPSULE_OK)
 		return status;
 	overlay->bytes -= kept ? size : 0;
-	/* What can't be removed is in nobody's way: it is removed when the overlay is opened again. A folder in which something is left
-	 * stays, as one that only stands there for it. */
+	/* What can't be removed is in nobody's way: it is removed when the overlay is opened again. A folder in which
+	 * something is left stays, as one that only stands there for it. */
 	(void)(kept ? overlay_remove_upper(overlay, path) : 0);
 	return CAPSULE_OK;
 }

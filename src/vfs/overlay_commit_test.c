@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Commits: what is a conflict, what is kept of the file that is replaced, what fails, and that nothing outside is reached. */
+/* Commits: what is a conflict, what is kept of the file that is replaced, what fails, and that nothing outside is
+ * reached. */
 #include "vfs/overlay_fixture.h"
 
 #include "base/blake3.h"
@@ -101,7 +102,8 @@ static void what_was_made_or_removed_on_both_sides(void **state)
 	below_remove(f, "turned");
 	below_put(f, "turned/x", "user's");
 	assert_string_equal(commit_all(f),
-		"{\"committed\":[\"both-removed\"],\"conflicts\":[\"place\",\"new\",\"removed\",\"turned\",\"deleted\"],\"failed\":[]}");
+		"{\"committed\":[\"both-removed\"],"
+		"\"conflicts\":[\"place\",\"new\",\"removed\",\"turned\",\"deleted\"],\"failed\":[]}");
 	assert_string_equal(below_get(f, "new"), "user's");
 	assert_string_equal(below_get(f, "place"), "user's");
 	assert_string_equal(below_get(f, "deleted"), "user's");
@@ -206,7 +208,8 @@ static void the_diff_tells_sizes_and_hashes(void **state)
 		"[{\"path\":\"a\",\"status\":\"modified\",\"old_size\":3,"
 		"\"old_hash\":\"6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85\",\"new_size\":0,"
 		"\"new_hash\":\"af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262\",\"conflict\":false},"
-		"{\"path\":\"d\",\"status\":\"folder\",\"old_size\":null,\"old_hash\":null,\"new_size\":null,\"new_hash\":null,"
+		"{\"path\":\"d\",\"status\":\"folder\",\"old_size\":null,\"old_hash\":null,\"new_size\":null,"
+		"\"new_hash\":null,"
 		"\"conflict\":false}]");
 }
 
@@ -259,7 +262,8 @@ static void links_that_come_before_a_commit_lead_nowhere(void **state)
 	assert_int_equal(symlink(path_of("%s/secret", outside), path_of("%s/file", f->lower_path)), 0);
 	assert_int_equal(symlink(path_of("%s/secret", outside), path_of("%s/gone", f->lower_path)), 0);
 	assert_string_equal(commit_all(f),
-		"{\"committed\":[],\"conflicts\":[\"own\",\"d/new\",\"d/secret\",\"file\",\"own/secret\",\"gone\",\"e/secret\"],\"failed\":[]}");
+		"{\"committed\":[],\"conflicts\":[\"own\","
+		"\"d/new\",\"d/secret\",\"file\",\"own/secret\",\"gone\",\"e/secret\"],\"failed\":[]}");
 	assert_outside_untouched(f);
 	assert_string_equal(get(f, "own/secret"), "capsule's");
 	(void)rollback_all(f);
@@ -287,16 +291,17 @@ static void a_link_at_the_temporary_name_is_not_written_through(void **state)
 /* Do `body` in a child with a mount namespace of its own, in which the workspace is mounted by `mount_lower`. */
 static void in_mounted(struct fixture *f, int (*mount_lower)(const char *path), void (*body)(struct fixture *f))
 {
-	pid_t pid = fork();
 	int status;
+	pid_t pid;
 
+	fixture_close(f); /* before there are two: descriptors of both would hold the lock */
+	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWNS | CLONE_NEWUSER) != 0)
 			_exit(77);
 		if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 || mount_lower(f->lower_path) != 0)
 			_exit(77);
-		fixture_close(f);
 		tree_close(&f->lower);
 		if (tree_open(&f->lower, f->lower_path) != 0)
 			_exit(1);
@@ -305,7 +310,6 @@ static void in_mounted(struct fixture *f, int (*mount_lower)(const char *path), 
 		fixture_close(f);
 		_exit(0);
 	}
-	fixture_close(f); /* the child's descriptors hold the lock, too */
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
 		skip(); /* nothing can be mounted here */
@@ -330,7 +334,8 @@ static void commit_read_only(struct fixture *f)
 {
 	assert_string_equal(commit_all(f),
 		"{\"committed\":[],\"conflicts\":[],\"failed\":[{\"path\":\"d\",\"reason\":\"Read-only file system\"},"
-		"{\"path\":\"a\",\"reason\":\"Read-only file system\"},{\"path\":\"gone\",\"reason\":\"Read-only file system\"}]}");
+		"{\"path\":\"a\",\"reason\":\"Read-only file system\"},"
+		"{\"path\":\"gone\",\"reason\":\"Read-only file system\"}]}");
 }
 
 static void a_read_only_workspace_fails_each_change_and_loses_none(void **state)
@@ -354,7 +359,8 @@ static void commit_without_room(struct fixture *f)
 	char *seen;
 
 	assert_string_equal(commit_all(f),
-		"{\"committed\":[\"d\",\"d/small\",\"z\"],\"conflicts\":[],\"failed\":[{\"path\":\"large\",\"reason\":\"No space left on "
+		"{\"committed\":[\"d\",\"d/small\",\"z\"],\"conflicts\":[],"
+		"\"failed\":[{\"path\":\"large\",\"reason\":\"No space left on "
 		"device\"}]}");
 	seen = snapshot(f->lower_path);
 	assert_string_equal(seen, "d/ \nd/small x\nz y\n"); /* nothing half, no temporary file */
@@ -393,7 +399,8 @@ static void a_file_too_large_for_the_process_fails_alone(void **state)
 	assert_non_null(strstr(f->error.text, "File too large"));
 	assert_false(there(f, "more"));
 	assert_string_equal(commit_all(f),
-		"{\"committed\":[\"small\"],\"conflicts\":[],\"failed\":[{\"path\":\"large\",\"reason\":\"File too large\"}]}");
+		"{\"committed\":[\"small\"],\"conflicts\":[],"
+		"\"failed\":[{\"path\":\"large\",\"reason\":\"File too large\"}]}");
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	assert_string_equal(dirty(f), "large:added");
 	assert_string_equal(conflicts(f), NO_CONFLICT);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A process that ends at any step of its work. The system calls that change something go through this program, which counts them in a
- * child and ends it at one of them; a write that is cut has written half. */
+/* A process that ends at any step of its work. The system calls that change something go through this program, which
+ * counts them in a child and ends it at one of them; a write that is cut has written half. */
 #include "vfs/overlay_fixture.h"
 
 #include <errno.h>
@@ -64,7 +64,8 @@ ssize_t write(int fd, const void *bytes, size_t len)
 	return syscall(SYS_write, fd, bytes, len);
 }
 
-/* Do `body` on the overlay of `f` in a child that is ended at step `at`. Returns whether it was. The overlay is closed here. */
+/* Do `body` on the overlay of `f` in a child that is ended at step `at`. Returns whether it was. The overlay is closed
+ * here. */
 static bool run_cut(struct fixture *f, long at, void (*body)(struct fixture *f))
 {
 	pid_t pid;

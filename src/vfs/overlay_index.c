@@ -118,7 +118,7 @@ enum capsule_status overlay_index_set(struct overlay_index *index, struct span p
 
 	if (made) {
 		status = add_entry(index, path, &entry, err);
-		if (status != CAPSULE_OK)
+		if (status != CAPSULE_OK || entry == NULL)
 			return status;
 		entry->base = *base;
 	}
@@ -233,7 +233,7 @@ static enum capsule_status take_line(
 		bool was_deleted = entry != NULL && (entry->was_deleted || entry->kind == OVERLAY_DELETED);
 
 		status = entry == NULL ? add_entry(index, buffer_span(&line.path), &entry, err) : CAPSULE_OK;
-		if (status != CAPSULE_OK) {
+		if (status != CAPSULE_OK || entry == NULL) {
 			buffer_fini(&line.path);
 			return status;
 		}

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What an overlay knows about its paths, in memory and in the file `index`: a JSON object a line, appended before what it tells of is
- * done. The first line names the folder below; the others
+/* What an overlay knows about its paths, in memory and in the file `index`: a JSON object a line, appended before what
+ * it tells of is done. The first line names the folder below; the others
  *
  *   {"path":"a/b","is":"file","base":{"is":"file","size":3,"mtime":1700000000000000000,"inode":7,"hash":"..."}}
  *
- * tell what a path became: "file" or "folder" (kept in upper/), "deleted", or "gone" when the folder below decides again. The last line of
- * a path counts. `base` is what stood below when the change was first made, null when nothing did.
+ * tell what a path became: "file" or "folder" (kept in upper/), "deleted", or "gone" when the folder below decides
+ * again. The last line of a path counts. `base` is what stood below when the change was first made, null when nothing
+ * did.
  *
- * One thread at a time works with it. Another one may look at paths, kinds and the count meanwhile, under the lock; so whoever changes these
- * holds it, and only then. */
+ * One thread at a time works with it. Another one may look at paths, kinds and the count meanwhile, under the lock; so
+ * whoever changes these holds it, and only then. */
 #ifndef VFS_OVERLAY_INDEX_H
 #define VFS_OVERLAY_INDEX_H
 
@@ -55,9 +56,10 @@ struct overlay_index {
 	struct buffer line;
 };
 
-/** Read the index in the folder `dir` (open as `dir_fd`) of an overlay over `root`, all borrowed until overlay_index_close(). Where there is
- *  none, *fresh and an empty index in memory, no file. A last line without its end is dropped. Errors: CAPSULE_ESTORE (damaged, or of
- *  another root) with the way out, CAPSULE_EIO, CAPSULE_ENOMEM. overlay_index_close() in any case. */
+/** Read the index in the folder `dir` (open as `dir_fd`) of an overlay over `root`, all borrowed until
+ *  overlay_index_close(). Where there is none, *fresh and an empty index in memory, no file. A last line without its end
+ *  is dropped. Errors: CAPSULE_ESTORE (damaged, or of another root) with the way out, CAPSULE_EIO, CAPSULE_ENOMEM.
+ *  overlay_index_close() in any case. */
 MUST_CHECK enum capsule_status overlay_index_open(struct overlay_index *index, const char *dir, int dir_fd,
 	const char *root, bool *fresh, struct capsule_error *err);
 
@@ -69,8 +71,8 @@ void overlay_index_close(struct overlay_index *index);
 /** The entry of `path`, NULL for none. Borrowed until it is dropped. */
 struct overlay_entry *overlay_index_find(const struct overlay_index *index, struct span path);
 
-/** Note that `path` becomes `kind`; a new entry takes `base`, an old one keeps its own. `*out` (may be NULL) is it. Errors, which change
- *  nothing: CAPSULE_EIO, CAPSULE_ENOMEM. */
+/** Note that `path` becomes `kind`; a new entry takes `base`, an old one keeps its own. `*out` (may be NULL) is it.
+ *  Errors, which change nothing: CAPSULE_EIO, CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status overlay_index_set(struct overlay_index *index, struct span path, enum overlay_kind kind,
 	const struct overlay_base *base, struct overlay_entry **out, struct capsule_error *err);
 

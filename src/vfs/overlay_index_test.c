@@ -68,9 +68,11 @@ static void damaged_lines_are_refused(void **state)
 		{ "{\"path\":\"a\",\"is\":\"file\"}\n", "based on" },
 		{ "{\"path\":\"a\",\"is\":\"file\",\"base\":{}}\n", "based on" },
 		{ "{\"path\":\"a\",\"is\":\"file\",\"base\":{\"is\":\"none\"" BASE "}\n", "based on" },
-		{ "{\"path\":\"a\",\"is\":\"file\",\"base\":{\"is\":\"file\",\"size\":-1,\"mtime\":1,\"inode\":1,\"hash\":\"\"}}\n",
+		{ "{\"path\":\"a\",\"is\":\"file\",\"base\":"
+		  "{\"is\":\"file\",\"size\":-1,\"mtime\":1,\"inode\":1,\"hash\":\"\"}}\n",
 			"based on" },
-		{ "{\"path\":\"a\",\"is\":\"file\",\"base\":{\"is\":\"file\",\"size\":1,\"mtime\":1,\"inode\":1,\"hash\":\"xy\"}}\n",
+		{ "{\"path\":\"a\",\"is\":\"file\",\"base\":"
+		  "{\"is\":\"file\",\"size\":1,\"mtime\":1,\"inode\":1,\"hash\":\"xy\"}}\n",
 			"based on" },
 		{ "{\"path\":\"a\",\"is\":\"file\",\"base\":{\"is\":\"file\",\"size\":1,\"mtime\":1.5,\"inode\":1}}\n",
 			"based on" },

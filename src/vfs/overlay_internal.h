@@ -6,6 +6,8 @@
 #include "vfs/overlay.h"
 #include "vfs/overlay_index.h"
 
+#include <stdlib.h>
+
 struct overlay {
 	const struct tree *lower;
 	struct tree upper;
@@ -33,8 +35,8 @@ struct overlay_look {
 	bool link; /* with ELOOP: it is a link itself, and `stat` is of it */
 };
 
-/** Look at `relative`. Returns 0, or -1: ENOENT, ENOTDIR, ELOOP when a link stands there or on the way, ENAMETOOLONG. `out->entry` is set in
- *  any case. */
+/** Look at `relative`. Returns 0, or -1: ENOENT, ENOTDIR, ELOOP when a link stands there or on the way, ENAMETOOLONG.
+ *  `out->entry` is set in any case. */
 int overlay_look(const struct overlay *overlay, const char *relative, struct overlay_look *out);
 
 /** Put the outcome of `work` that errno tells of into `err`. */
@@ -50,7 +52,8 @@ int overlay_remove_upper(const struct overlay *overlay, const char *relative);
 MUST_CHECK enum capsule_status overlay_forget(
 	struct overlay *overlay, struct overlay_entry *entry, struct capsule_error *err);
 
-/** Note what stands at `relative` in `lower` now: overlay_base.below tells; a link is OVERLAY_BELOW_OTHER. Returns 0, or -1. */
+/** Note what stands at `relative` in `lower` now: overlay_base.below tells; a link is OVERLAY_BELOW_OTHER. Returns 0, or
+ *  -1. */
 int overlay_base_take(const struct tree *lower, const char *relative, struct overlay_base *base);
 
 enum overlay_verdict {
@@ -59,7 +62,8 @@ enum overlay_verdict {
 	OVERLAY_CHANGED, /* somebody else changed it: a conflict */
 };
 
-/** Compare what stands below with what `entry` was based on. `*now` is it, st_ino 0 when nothing stands there. Returns 0, or -1. */
+/** Compare what stands below with what `entry` was based on. `*now` is it, st_ino 0 when nothing stands there. Returns
+ *  0, or -1. */
 int overlay_judge(
 	const struct overlay *overlay, const struct overlay_entry *entry, struct stat *now, enum overlay_verdict *out);
 
@@ -71,6 +75,11 @@ struct overlay_list {
 	struct overlay_entry **items;
 	size_t count;
 };
+
+static inline void overlay_list_fini(struct overlay_list *list)
+{
+	free(list->items);
+}
 
 /** The entries at `relative` and below it, sorted by path, and those above it of the kind `above`. */
 MUST_CHECK enum capsule_status overlay_select(const struct overlay *overlay, const char *relative,

@@ -200,8 +200,8 @@ static void mv200_a_write_that_fails_changes_nothing(void **state)
 	assert_int_equal(overlay_count(f->overlay), 0);
 }
 
-/* mv:205: a file of below, 40 MiB, is written while another thread reads it: that one sees the whole file, old or new, and the overlay
- * keeps one copy. */
+/* mv:205: a file of below, 40 MiB, is written while another thread reads it: that one sees the whole file, old or new,
+ * and the overlay keeps one copy. */
 #define BIG ((size_t)40 << 20)
 
 static const char *read_big(const struct tree *upper, const struct tree *lower)
