@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A folder whose names change while they are used: one is a folder, a link to outside and a file in turn, as fast as a thread
- * can swap them. Whatever is asked for meanwhile, nothing outside is read, written, made or removed. */
+/* A folder whose names change while they are used: one is a folder, a link to outside and a file in turn, as fast
+ * as a thread can swap them. Whatever is asked for meanwhile, nothing outside is read, written, made or removed. */
 #include "vfs/vfs_fixture.h"
 #include "vfs/vfs_internal.h"
 

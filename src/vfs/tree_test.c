@@ -33,7 +33,8 @@ static void expect_read(const struct place *place, const char *relative, const c
 	assert_string_equal(buffer_text(&bytes), text);
 }
 
-/* Everything that can be done to `relative` must fail with `wanted`; STAT and UNLINK only when it is not the last component. */
+/* Everything that can be done to `relative` must fail with `wanted`; STAT and UNLINK only when it is not the last
+ * component. */
 static void expect_all_fail(const struct place *place, const char *relative, int wanted, bool last)
 {
 	HOLD(buffer_fini) struct buffer bytes = { 0 };
