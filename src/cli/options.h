@@ -26,6 +26,7 @@ struct options {
 	uint64_t compile_seconds, compile_mib; /* 0: the library's default */
 	const char *home;                      /* NULL: the library's default */
 	const char *workspace;                 /* NULL: the working directory */
+	bool trust;
 	const char *language, *dir;            /* NULL: not given */
 	int log_level;                         /* enum capsule_log_level */
 	int color;                             /* enum color_when */

@@ -7,6 +7,8 @@
 #include "runtime/discover.h"
 #include "runtime/takedown.h"
 
+#include <strings.h>
+
 struct boot {
 	struct capsule_runtime *runtime;
 	struct capsule_op *handle;
@@ -132,6 +134,27 @@ static void not_loaded(struct boot *boot, struct capsule *capsule, struct capsul
 		capsule_leave(capsule); /* no memory to keep even that */
 }
 
+/* What was approved is a module, not a name: the engine refuses any other one. */
+static enum capsule_status pin_module(
+	const struct capsule *capsule, const struct discovered *item, struct capsule_error *err)
+{
+	struct manifest_component *component = capsule->manifest->components.items;
+	char *hash;
+
+	if (item->module_blake3[0] == '\0' || capsule->manifest->components.count == 0)
+		return CAPSULE_OK;
+	/* One that the manifest names as well must hold, too. */
+	if (component->hash != NULL && strcasecmp(component->hash, item->module_blake3) != 0)
+		return error_set(
+			err, CAPSULE_EMODULE, "the module that was approved is not the one that the manifest names");
+	hash = text_copy(span_text(item->module_blake3));
+	if (hash == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory for a module's hash");
+	free(component->hash);
+	component->hash = hash;
+	return CAPSULE_OK;
+}
+
 /* Returns whether a step was started. */
 static bool load_one(struct boot *boot, const struct discovered *item)
 {
@@ -152,6 +175,7 @@ static bool load_one(struct boot *boot, const struct discovered *item)
 	else
 		good = capsule_make_composite(capsule, &err) == CAPSULE_OK &&
 			capsule_read_manifest(capsule, item->dir, item->hash, &err) == CAPSULE_OK &&
+			pin_module(capsule, item, &err) == CAPSULE_OK &&
 			capsule_make_engines(capsule, NULL, &err) == CAPSULE_OK;
 	if (!good) {
 		not_loaded(boot, capsule, &err);
