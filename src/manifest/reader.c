@@ -75,8 +75,12 @@ bool reader_muted(const struct reader *reader, const struct deps_toml_node *node
 {
 	size_t start = node->key != NULL ? node->key_start : node->start;
 	size_t end = node->end > start ? node->end : start;
-	size_t first = line_index(reader, start) + 1, last = line_index(reader, end) + 1;
+	size_t first, last;
 
+	if (reader->muted_count == 0)
+		return false;
+	first = line_index(reader, start) + 1;
+	last = line_index(reader, end) + 1;
 	for (size_t i = 0; i < reader->muted_count; i++)
 		if (reader->muted[i].first <= last && reader->muted[i].last >= first)
 			return true;
@@ -205,6 +209,11 @@ bool reader_init(struct reader *reader, struct span text, struct diagnostics *fo
 	*reader = (struct reader){ .text = text, .found = found };
 	if (!find_lines(reader))
 		return false;
+	if (toml_quick_read(&reader->quick, text)) {
+		reader->nodes = reader->quick.nodes;
+		reader->node_count = reader->quick.count;
+		return true;
+	}
 	reader->toml = deps_toml_parse((const char *)text.data, text.len);
 	reader->nodes = deps_toml_nodes(reader->toml, &reader->node_count);
 	report_syntax(reader);
@@ -214,6 +223,7 @@ bool reader_init(struct reader *reader, struct span text, struct diagnostics *fo
 void reader_fini(struct reader *reader)
 {
 	free(reader->lines);
+	toml_quick_fini(&reader->quick);
 	deps_toml_free(reader->toml);
 	*reader = (struct reader){ 0 };
 }

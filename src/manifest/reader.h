@@ -4,6 +4,7 @@
 #define MANIFEST_READER_H
 
 #include "manifest/keys.h"
+#include "manifest/toml_quick.h"
 
 #include <capsule_deps.h>
 
@@ -18,6 +19,7 @@ struct line_range {
 
 struct reader {
 	struct span text;
+	struct toml_quick quick; /* the nodes, or `toml` has them */
 	struct deps_toml *toml;
 	const struct deps_toml_node *nodes;
 	size_t node_count;
