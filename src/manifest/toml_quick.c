@@ -39,6 +39,7 @@ struct quick {
 	uint32_t slot_mask;
 	uint32_t near[SLOTS_NEAR];
 	uint32_t sections, parts;
+	uint32_t found_hash; /* of the last key that was looked for */
 };
 
 static uint32_t hash_of(uint32_t table, const char *key, size_t len)
@@ -51,10 +52,9 @@ static uint32_t hash_of(uint32_t table, const char *key, size_t len)
 	return hash ^ hash >> 13;
 }
 
-static void slot_put(struct quick *quick, uint32_t index)
+static void slot_put(struct quick *quick, uint32_t index, uint32_t hash)
 {
-	const struct deps_toml_node *node = &quick->nodes[index];
-	uint32_t at = hash_of(node->parent, node->key, node->key_len);
+	uint32_t at = hash;
 
 	while (quick->slots[at & quick->slot_mask] != 0)
 		at++;
@@ -73,17 +73,22 @@ static bool slots_grow(struct quick *quick)
 	quick->slot_mask = size - 1;
 	if (old != quick->near)
 		free(old);
-	for (uint32_t i = 1; i < quick->count; i++)
-		if (quick->nodes[i].key != NULL)
-			slot_put(quick, i);
+	for (uint32_t i = 1; i < quick->count; i++) {
+		const struct deps_toml_node *node = &quick->nodes[i];
+
+		if (node->key != NULL)
+			slot_put(quick, i, hash_of(node->parent, node->key, node->key_len));
+	}
 	return true;
 }
 
-/* The child of `table` with the key of `wanted`, 0 when there is none. False when the search is too long. */
-static bool find(const struct quick *quick, uint32_t table, const struct deps_toml_node *wanted, uint32_t *found)
+/* The child of `table` with the key of `wanted`, 0 when there is none. False when the search is too long. A node that is added
+ * next must be `wanted` as a child of `table`. */
+static bool find(struct quick *quick, uint32_t table, const struct deps_toml_node *wanted, uint32_t *found)
 {
 	uint32_t at = hash_of(table, wanted->key, wanted->key_len);
 
+	quick->found_hash = at;
 	*found = 0;
 	for (int i = 0; i < PROBES_MAX; i++, at++) {
 		uint32_t slot = quick->slots[at & quick->slot_mask];
@@ -143,7 +148,7 @@ static uint32_t add(struct quick *quick, uint32_t parent, const struct deps_toml
 		return index;
 	if (quick->count > quick->slot_mask / 2)
 		return slots_grow(quick) ? index : 0;
-	slot_put(quick, index);
+	slot_put(quick, index, quick->found_hash);
 	return index;
 }
 
