@@ -10,11 +10,20 @@ static inline bool same_text(const char *a, size_t a_len, const char *b, size_t 
 	return (a == NULL) == (b == NULL) && a_len == b_len && (a == NULL || memcmp(a, b, a_len + 1) == 0);
 }
 
+/* Also minus zero. */
+static inline uint64_t bits_of(double number)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &number, sizeof(bits));
+	return bits;
+}
+
 static inline bool same_node(const struct deps_toml_node *a, const struct deps_toml_node *b)
 {
 	return a->kind == b->kind && a->child_count == b->child_count && a->key_start == b->key_start &&
 		a->key_end == b->key_end && a->start == b->start && a->end == b->end && a->integer == b->integer &&
-		memcmp(&a->number, &b->number, sizeof(a->number)) == 0 && a->boolean == b->boolean &&
+		bits_of(a->number) == bits_of(b->number) && a->boolean == b->boolean &&
 		same_text(a->key, a->key_len, b->key, b->key_len) &&
 		same_text(a->text, a->text_len, b->text, b->text_len);
 }
