@@ -69,6 +69,8 @@ static_assert(LIMIT_WASM_STACK <= LIMIT_FIBER_STACK / 2, "host functions need ro
 #define LIMIT_DIRECTORY_ENTRIES 65536         /* names of one listing */
 #define LIMIT_OVERLAY_BYTES (1024ull * MIB)   /* of all files in one overlay */
 #define LIMIT_OVERLAY_ENTRIES 65536           /* files, folders and deletions in one overlay */
+#define LIMIT_OVERLAY_NAMES (16u * MIB)       /* bytes of their paths, which are kept in memory */
+#define LIMIT_OVERLAY_INDEX (256u * MIB)      /* bytes of an overlay's index file */
 #define LIMIT_CONTENT_FILE (1u * MIB)         /* bytes of a context file, skill or command */
 #define LIMIT_CONTENT_TOTAL (16u * MIB)       /* of all of one capsule */
 #define LIMIT_FRONT_MATTER (16u * KIB)        /* bytes at the head of a skill */

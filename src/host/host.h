@@ -79,8 +79,8 @@ struct host_services {
 	void *user;
 	/* The capsule's key-value scope; opens the store on first use. Borrowed, lives as long as the host. */
 	enum capsule_status (*kv)(void *user, struct kv_scope **scope, struct capsule_error *err);
-	/* The guest of a run loop says that it is ready. May be NULL. */
-	void (*ready)(void *user);
+	/* A load begins, whose session is `session`; no guest code has run. A failure ends the load. May be NULL. */
+	enum capsule_status (*session)(void *user, const struct uuid *session, struct capsule_error *err);
 	/* The files of the capsule; its overlay is opened on first use. Borrowed, lives as long as the host. NULL: it has none. */
 	enum capsule_status (*files)(void *user, const struct host_files **files, struct capsule_error *err);
 	/* A refusal, to be kept for whoever audits. May be NULL. */
@@ -106,6 +106,8 @@ struct host {
 	struct loop *loop;
 	const struct log_sink *log;
 	struct kv_scope *kv; /* cached answer of services.kv */
+	/* The engine's: the guest says that it is ready. NULL: nobody waits for that. */
+	void (*ready)(struct host *host);
 };
 
 /* One call in progress; an instance has one and reuses it. */

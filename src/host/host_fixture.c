@@ -44,9 +44,9 @@ static enum capsule_status lend_kv(void *user, struct kv_scope **scope, struct c
 	return CAPSULE_OK;
 }
 
-static void note_ready(void *user)
+static void note_ready(struct host *host)
 {
-	struct fixture *fixture = user;
+	struct fixture *fixture = LIST_ENTRY(host, struct fixture, host);
 
 	fixture->ready_count++;
 }
@@ -126,7 +126,8 @@ struct fixture *fixture_new(bool on_disk)
 	fixture->log = (struct log_sink){ .write = take_record, .user = fixture };
 	fixture->host = (struct host){
 		.capsule_id = FIXTURE_CAPSULE,
-		.services = { .user = fixture, .kv = lend_kv, .ready = note_ready },
+		.services = { .user = fixture, .kv = lend_kv },
+		.ready = note_ready,
 		.loop = fixture->loop,
 		.log = &fixture->log,
 	};

@@ -59,11 +59,9 @@ enum host_answer host_sys_log(struct host_call *call, struct capsule_error *err)
 
 enum host_answer host_sys_signal_ready(struct host_call *call, struct capsule_error *err)
 {
-	const struct host_services *services = &call->host->services;
-
 	(void)err;
-	if (services->ready != NULL)
-		services->ready(services->user);
+	if (call->host->ready != NULL)
+		call->host->ready(call->host);
 	return HOST_READY;
 }
 

@@ -173,7 +173,7 @@ static void ready_without_a_run_loop_does_nothing(void **state)
 {
 	struct fixture *fixture = *state;
 
-	fixture->host.services.ready = NULL;
+	fixture->host.ready = NULL;
 	assert_int_equal(CALL0(fixture, "astrid_signal_ready"), CAPSULE_OK);
 	assert_int_equal(fixture->call.result.len, 0);
 }

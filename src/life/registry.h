@@ -5,6 +5,7 @@
 #define LIFE_REGISTRY_H
 
 #include "base/buffer.h"
+#include "base/list.h"
 #include "base/map.h"
 #include "base/uuid.h"
 #include "manifest/manifest.h"
@@ -18,9 +19,11 @@ struct uplink_descriptor {
 };
 
 struct registry {
-	struct map capsules; /* id -> struct registered */
-	struct map sessions; /* 16 bytes -> struct registered */
-	struct map uplinks;  /* 16 bytes -> struct uplink_descriptor */
+	struct map capsules;      /* id -> struct registered */
+	struct map sessions;      /* 16 bytes -> who it means */
+	struct map uplinks;       /* 16 bytes -> uplink, with its descriptor */
+	struct map platforms;     /* name -> its uplinks */
+	struct list_node entries; /* struct registered, in the order in which they were added */
 };
 
 struct registered; /* one entry */
@@ -28,10 +31,10 @@ struct registered; /* one entry */
 void registry_init(struct registry *registry);
 void registry_fini(struct registry *registry);
 
-/** Enter a capsule under manifest->package.name, with a descriptor for each [[uplink]] (receive only). `value` (not NULL) is what
- *  registry_find() gives back; `now_ms` since 1970. All or nothing. Errors: CAPSULE_ESTATE ("Already registered: <id>"), CAPSULE_EINVAL (the id may not name
- *  an uplink source: it begins or ends with '-'; two uplinks of one name and platform), CAPSULE_ELIMIT (over
- *  LIMIT_UPLINKS), CAPSULE_ENOMEM. */
+/** Enter a capsule under manifest->package.name, with a descriptor for each [[uplink]] (receive only). The manifest is borrowed until the
+ *  capsule is taken out. `value` (not NULL) is what registry_find() gives back; `now_ms` since 1970. All or nothing. Errors:
+ *  CAPSULE_ESTATE ("Already registered: <id>"), CAPSULE_EINVAL (an uplink of an id that begins or ends with '-', which may not be a
+ *  source; two uplinks of one name and platform), CAPSULE_ELIMIT (over LIMIT_UPLINKS), CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status registry_add(struct registry *registry, const struct manifest *manifest, void *value,
 	uint64_t now_ms, struct capsule_error *err);
 
@@ -51,23 +54,26 @@ const char *registry_find_session(const struct registry *registry, const struct 
 /** Register an uplink of the capsule `id` at run time: a fresh id in `*out`. Errors: CAPSULE_ENOTFOUND, CAPSULE_ELIMIT ("uplink
  *  registration limit reached: ..."), CAPSULE_EINVAL ("duplicate uplink ..."), CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status registry_add_uplink(struct registry *registry, const char *id, struct span name,
-	struct span platform, enum uplink_profile profile, uint64_t now_ms, struct uuid *out, struct capsule_error *err);
+	struct span platform, enum uplink_profile profile, uint64_t now_ms, struct uuid *out,
+	struct capsule_error *err);
 
 /** An uplink by its id; the first one registered of a platform (compared as given). NULL for none. Borrowed. */
 const struct uplink_descriptor *registry_uplink(const struct registry *registry, const struct uuid *id);
 const struct uplink_descriptor *registry_uplink_by_platform(const struct registry *registry, struct span platform);
 
-/** How many uplinks the capsule `id` has; how many capsules, uplinks, sessions there are. */
+/** How many uplinks the capsule `id` has. How many capsules, uplinks and sessions there are in all is the `count` of their maps. */
 size_t registry_uplinks_of(const struct registry *registry, const char *id);
 
-/** Whether the capsule of `session` is registered and its manifest sets `capability`, which can be "allow_prompt_injection". */
-bool registry_capable(const struct registry *registry, const struct uuid *session, struct span capability);
+/** Whether the capsule of the session `session`, a UUID as text, is registered and its manifest sets `capability`, which can be
+ *  "allow_prompt_injection". False for a text that is no UUID and for any other capability. */
+bool registry_capable(const struct registry *registry, struct span session, struct span capability);
 
-/** Take everything out; `each` (may be NULL) is called with every value. */
+/** Take everything out, what was added last first; `each` (may be NULL) is called with every value, after it was taken out. */
 void registry_drain(struct registry *registry, void (*each)(void *value, void *user), void *user);
 
-/** Text of an uplink profile as a guest writes it: any case, blanks around it, "human" is chat. False for other words ("unknown uplink profile"). */
-bool uplink_profile_find(struct span text, enum uplink_profile *out);
+/** An uplink profile as a guest writes it: any case, blanks around it, "human" is chat. Errors: CAPSULE_EINVAL ("unknown uplink profile
+ *  ..."). */
+MUST_CHECK enum capsule_status uplink_profile_find(struct span text, enum uplink_profile *out, struct capsule_error *err);
 
 /** "wasm(<id>)", the id cut to 64 bytes at a character boundary; whether an id may be a source. */
 bool uplink_source_append(struct span capsule_id, struct buffer *out);

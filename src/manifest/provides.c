@@ -1,99 +1,103 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a capsule offers when it does not say so itself follows from what it publishes and has. */
+/* Capability strings: what matches what, and what a manifest offers without saying so in `provides`. */
 #include "manifest/provides.h"
-
 #include "base/cleanup.h"
+#include "base/text.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
-/* Take the next segment, without its dot, off `rest`. Returns false behind the last one. */
-static bool next_segment(struct span *rest, struct span *segment, bool *ended)
+/* Cuts the type off `text`: what stands before its first ':'. */
+static struct span take_type(struct span *text)
 {
-	const uint8_t *dot = rest->len > 0 ? memchr(rest->data, '.', rest->len) : NULL;
-
-	if (*ended)
-		return false;
-	*ended = dot == NULL;
-	*segment = span_of(rest->data, *ended ? rest->len : (size_t)(dot - rest->data));
-	*rest = *ended ? span_of(NULL, 0) : span_of(dot + 1, rest->len - segment->len - 1);
-	return true;
-}
-
-static struct span split_type(struct span *body)
-{
-	const uint8_t *colon = body->len > 0 ? memchr(body->data, ':', body->len) : NULL;
-	struct span type = span_of(body->data, colon == NULL ? 0 : (size_t)(colon - body->data));
+	const uint8_t *colon = text->len > 0 ? memchr(text->data, ':', text->len) : NULL;
+	struct span type = span_of(text->data, colon != NULL ? (size_t)(colon - text->data) : 0);
 
 	if (colon != NULL)
-		*body = span_of(colon + 1, body->len - type.len - 1);
+		*text = span_of(colon + 1, text->len - type.len - 1);
 	return type;
+}
+
+/* Cuts the first segment off `text`; `*more` tells whether a dot follows it. */
+static struct span take_segment(struct span *text, bool *more)
+{
+	const uint8_t *dot = text->len > 0 ? memchr(text->data, '.', text->len) : NULL;
+	struct span segment = span_of(text->data, dot != NULL ? (size_t)(dot - text->data) : text->len);
+
+	*more = dot != NULL;
+	*text = dot != NULL ? span_of(dot + 1, text->len - segment.len - 1) : span_of(NULL, 0);
+	return segment;
 }
 
 bool capability_match(struct span requirement, struct span provided)
 {
-	struct span a, b;
-	bool a_ended = false, b_ended = false;
+	bool more = true, provided_more = true;
 
-	if (!span_equal(split_type(&requirement), split_type(&provided)))
+	if (!span_equal(take_type(&requirement), take_type(&provided)))
 		return false;
-	for (;;) {
-		bool more = next_segment(&requirement, &a, &a_ended);
+	while (more && provided_more) {
+		struct span wanted = take_segment(&requirement, &more);
+		struct span offered = take_segment(&provided, &provided_more);
 
-		if (more != next_segment(&provided, &b, &b_ended))
-			return false;
-		if (!more)
-			return true;
-		if (!span_equal(a, b) && !span_is(a, "*") && !span_is(b, "*"))
+		if (!span_is(wanted, "*") && !span_is(offered, "*") && !span_equal(wanted, offered))
 			return false;
 	}
+	return more == provided_more;
 }
 
+/* Puts TYPE:NAME at the end; the list has room for it. */
 static bool add(struct string_list *list, const char *type, const char *name, struct place place)
 {
-	size_t len = strlen(type) + strlen(name);
-	char *text = malloc(len + 1);
+	char *text = NULL;
 
-	if (text == NULL)
+	if (asprintf(&text, "%s%s", type, name) < 0)
 		return false;
-	(void)stpcpy(stpcpy(text, type), name);
-	list->items[list->count] = text;
-	list->places[list->count++] = place;
+	list->places[list->count] = place;
+	list->items[list->count++] = text;
 	return true;
 }
 
-enum capsule_status manifest_provides(const struct manifest *m, struct string_list *out, struct capsule_error *err)
+static bool add_list(struct string_list *out, const char *type, const struct string_list *list)
 {
-	const struct string_list *own = &m->provides, *topics = &m->capabilities.ipc_publish;
-	size_t count = own->count + topics->count + m->tools.count + m->llm_providers.count + m->uplinks.count;
-	HOLD(string_list_fini)
-	struct string_list list = { calloc(count + 1, sizeof *list.items), calloc(count + 1, sizeof *list.places), 0 };
-	bool added = list.items != NULL && list.places != NULL;
+	for (size_t i = 0; i < list->count; i++)
+		if (!add(out, type, list->items[i], list->places[i]))
+			return false;
+	return true;
+}
 
-	for (size_t i = 0; added && i < own->count; i++)
-		added = add(&list, "", own->items[i], own->places[i]);
-	if (own->count > 0)
-		count = 0;
-	for (size_t i = 0; added && count > 0 && i < topics->count; i++)
-		added = add(&list, "topic:", topics->items[i], topics->places[i]);
-	for (size_t i = 0; added && count > 0 && i < m->tools.count; i++)
-		added = add(&list, "tool:", m->tools.items[i].name, m->tools.items[i].name_place);
-	for (size_t i = 0; added && count > 0 && i < m->llm_providers.count; i++)
-		added = add(&list, "llm:", m->llm_providers.items[i].id, m->llm_providers.items[i].place);
-	for (size_t i = 0; added && count > 0 && i < m->uplinks.count; i++)
-		added = add(&list, "uplink:", m->uplinks.items[i].name, m->uplinks.items[i].place);
-	if (!added)
-		return error_set(err, CAPSULE_ENOMEM, "no memory for what capsule '%s' provides", m->package.name);
+static bool derive(const struct manifest *manifest, struct string_list *out)
+{
+	if (!add_list(out, "topic:", &manifest->capabilities.ipc_publish))
+		return false;
+	for (size_t i = 0; i < manifest->tools.count; i++)
+		if (!add(out, "tool:", manifest->tools.items[i].name, manifest->tools.items[i].name_place))
+			return false;
+	for (size_t i = 0; i < manifest->llm_providers.count; i++)
+		if (!add(out, "llm:", manifest->llm_providers.items[i].id, manifest->llm_providers.items[i].place))
+			return false;
+	for (size_t i = 0; i < manifest->uplinks.count; i++)
+		if (!add(out, "uplink:", manifest->uplinks.items[i].name, manifest->uplinks.items[i].place))
+			return false;
+	return true;
+}
+
+enum capsule_status manifest_provides(
+	const struct manifest *manifest, struct string_list *out, struct capsule_error *err)
+{
+	HOLD(string_list_fini) struct string_list list = { 0 };
+	size_t room = manifest->provides.count;
+
+	if (room == 0)
+		room = manifest->capabilities.ipc_publish.count + manifest->tools.count +
+			manifest->llm_providers.count + manifest->uplinks.count;
+	*out = (struct string_list){ 0 };
+	if (room == 0)
+		return CAPSULE_OK;
+	list.items = calloc(room, sizeof(*list.items));
+	list.places = calloc(room, sizeof(*list.places));
+	if (list.items == NULL || list.places == NULL ||
+		!(manifest->provides.count > 0 ? add_list(&list, "", &manifest->provides) : derive(manifest, &list)))
+		return error_set(err, CAPSULE_ENOMEM, "no memory for what %s provides", manifest->package.name);
 	*out = list;
 	list = (struct string_list){ 0 };
 	return CAPSULE_OK;
-}
-
-void string_list_fini(struct string_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		free(list->items[i]);
-	free(list->items);
-	free(list->places);
-	*list = (struct string_list){ 0 };
 }

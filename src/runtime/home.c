@@ -28,7 +28,7 @@ static bool has_dotdot(const char *path)
 	return false;
 }
 
-static enum capsule_status check_path(const char *path, const char *from, struct capsule_error *err)
+enum capsule_status home_check_path(const char *path, const char *from, struct capsule_error *err)
 {
 	if (path[0] != '/' || has_dotdot(path))
 		return error_set(
@@ -42,7 +42,7 @@ enum capsule_status home_default_path(char **out, struct capsule_error *err)
 
 	*out = NULL;
 	if (home != NULL) {
-		if (check_path(home, "ASTRID_HOME", err) != CAPSULE_OK)
+		if (home_check_path(home, "ASTRID_HOME", err) != CAPSULE_OK)
 			return CAPSULE_EINVAL;
 		*out = text_copy(span_text(home));
 	} else if (user != NULL && user[0] == '/' && !has_dotdot(user)) {
@@ -62,7 +62,7 @@ enum capsule_status home_init(
 	if (path == NULL) {
 		status = home_default_path(&home->path, err);
 	} else {
-		status = check_path(path, "home", err);
+		status = home_check_path(path, "home", err);
 		home->path = status == CAPSULE_OK ? text_copy(span_text(path)) : NULL;
 	}
 	if (status != CAPSULE_OK || home->path == NULL)
@@ -141,6 +141,22 @@ static enum capsule_status lock_take(struct home *home, struct capsule_error *er
 	}
 }
 
+enum capsule_status home_make(const char *path, struct capsule_error *err)
+{
+	static const char *const folders[] = { "keys", "logs", "sessions" };
+	HOLD(fd_drop) int fd = -1;
+
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return error_os(err, errno, "the home %.512s can't be made", path);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_os(err, errno, "the home %.512s", path);
+	for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+		if (mkdirat(fd, folders[i], 0700) != 0 && errno != EEXIST)
+			return error_os(err, errno, "the folder %s of the home %.512s can't be made", folders[i], path);
+	return CAPSULE_OK;
+}
+
 static enum capsule_status open_on_disk(struct home *home, struct capsule_error *err)
 {
 	HOLD(free_drop) char *file = NULL;
@@ -149,8 +165,9 @@ static enum capsule_status open_on_disk(struct home *home, struct capsule_error 
 	if (home->path == NULL)
 		return error_set(err, CAPSULE_ESTORE,
 			"no home to store in: set ASTRID_HOME to an absolute path, or keep the state in memory");
-	if (mkdir(home->path, 0700) != 0 && errno != EEXIST)
-		return error_os(err, errno, "the home %s can't be made", home->path);
+	status = home_make(home->path, err);
+	if (status != CAPSULE_OK)
+		return status;
 	file = join(home->path, STORE_NAME);
 	if (file == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for the store's path");

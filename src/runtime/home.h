@@ -28,6 +28,13 @@ char *home_cache_path(const char *path);
 /** The home that the environment names, NULL with *err empty when it names none. Owned by the caller. Errors: CAPSULE_EINVAL. */
 MUST_CHECK enum capsule_status home_default_path(char **out, struct capsule_error *err);
 
+/** Whether `path` can be a home: absolute and without "..". `from` says whose it is in the message. Errors: CAPSULE_EINVAL. Threads: any. */
+MUST_CHECK enum capsule_status home_check_path(const char *path, const char *from, struct capsule_error *err);
+
+/** Make the home folder and its keys/, logs/ and sessions/ where they are missing, closed to others; what is there stays as it is.
+ *  Errors: CAPSULE_EIO, CAPSULE_ENOTFOUND (the folder above it does not exist). Threads: any. */
+MUST_CHECK enum capsule_status home_make(const char *path, struct capsule_error *err);
+
 /** Close the store and release the lock. */
 void home_fini(struct home *home);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The home: when it is made, who may have it, and what survives in it. For another process that has it this program starts
  * itself again, as `hold HOME CAPSULE`. */
+#include "runtime/home.h"
 #include "runtime/runtime_fixture.h"
 
 #include <fcntl.h>
@@ -67,6 +68,27 @@ static void the_first_write_makes_a_home_that_is_private(void **state)
 	assert_int_equal(mode_of(fixture, "home"), 0700);
 	assert_int_equal(mode_of(fixture, "home/capsule.db"), 0600);
 	assert_int_equal(mode_of(fixture, "home/capsule.lock"), 0600);
+}
+
+/* rt:100 */
+static void a_fresh_home_gets_its_folders(void **state)
+{
+	static const char *const folders[] = { "home", "home/keys", "home/logs", "home/sessions" };
+	struct fixture *fixture = *state;
+	mode_t mask = umask(0);
+
+	assert_int_equal(home_make(fixture_path(fixture, "home"), fixture->err), CAPSULE_OK);
+	(void)umask(mask);
+	for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+		assert_int_equal(mode_of(fixture, folders[i]), 0700);
+	assert_int_equal(chmod(fixture_path(fixture, "home/logs"), 0750), 0);
+	assert_int_equal(rmdir(fixture_path(fixture, "home/keys")), 0);
+	assert_int_equal(home_make(fixture_path(fixture, "home"), fixture->err), CAPSULE_OK);
+	assert_int_equal(mode_of(fixture, "home/keys"), 0700);
+	assert_int_equal(mode_of(fixture, "home/logs"), 0750); /* what is there is somebody's decision */
+	fixture_write(fixture, "file", "");
+	assert_int_equal(home_make(fixture_path(fixture, "file"), fixture->err), CAPSULE_EIO);
+	assert_int_equal(home_make(fixture_path(fixture, "no/home"), fixture->err), CAPSULE_ENOTFOUND);
 }
 
 static void state_survives_into_the_next_runtime_and_the_lock_does_not(void **state)
@@ -248,7 +270,7 @@ static void a_home_that_can_not_be_made_is_told(void **state)
 	fixture_write(fixture, "home", "a file");
 	restart_at_home(fixture);
 	assert_int_equal(fixture_call_fails(fixture, fixture_load(fixture, path), "keep"), CAPSULE_EIO);
-	assert_says(fixture, "the lock file");
+	assert_says(fixture, "Not a directory");
 	assert_int_equal(unlink(fixture_path(fixture, "home")), 0);
 	assert_string_equal(fixture_call(fixture, fixture_load(fixture, path), "keep", "{}"), "Hello!");
 }
@@ -352,6 +374,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_is_written_without_need),
 		TEST(the_first_write_makes_a_home_that_is_private),
+		TEST(a_fresh_home_gets_its_folders),
 		TEST(state_survives_into_the_next_runtime_and_the_lock_does_not),
 		TEST(a_memory_store_touches_nothing),
 		TEST(a_bare_module_keeps_its_state_in_memory),

@@ -24,8 +24,7 @@ MUST_CHECK enum capsule_status overlay_open(struct overlay **out, const struct t
 void overlay_close(struct overlay *overlay);
 
 /** Do `work`, any verb. */
-MUST_CHECK enum capsule_status overlay_run(
-	struct overlay *overlay, struct vfs_work *work, struct capsule_error *err);
+MUST_CHECK enum capsule_status overlay_run(struct overlay *overlay, struct vfs_work *work, struct capsule_error *err);
 
 enum overlay_shadow {
 	OVERLAY_NOTHING, /* the folder below decides */

@@ -12,16 +12,17 @@
 #include <sys/stat.h>
 
 struct tree {
-	int fd;        /* O_PATH | O_DIRECTORY; -1 when closed */
-	bool walk;     /* no openat2 here */
+	int fd;    /* O_PATH | O_DIRECTORY; -1 when closed */
+	bool walk; /* no openat2 here */
 };
 
 /** Open the folder `path`. Returns 0, or -1. */
 int tree_open(struct tree *tree, const char *path);
 void tree_close(struct tree *tree);
 
-/** Open `relative` ("" for the folder itself) with `flags` and `mode` (O_CLOEXEC, O_NOCTTY and O_NONBLOCK are added): a descriptor
- *  or -1. Without O_PATH and O_DIRECTORY, what is no regular file is refused with ENOTSUP (a folder: EISDIR). */
+/** Open `relative` ("" for the folder itself; components that are empty, "." or "..": EINVAL) with `flags` and `mode` (O_CLOEXEC,
+ *  O_NOFOLLOW, O_NOCTTY and O_NONBLOCK are added): a descriptor or -1. Without O_PATH and O_DIRECTORY, what is no regular file is
+ *  refused with ENOTSUP (a folder: EISDIR), before it is opened. O_PATH without O_DIRECTORY opens a link itself. */
 int tree_openat(const struct tree *tree, const char *relative, int flags, unsigned mode);
 
 /** Open the folder that holds `relative`, which must not be "", and point `*name` at its last component (inside `relative`). */
@@ -41,10 +42,13 @@ int tree_unlink(const struct tree *tree, const char *relative);
  *  LIMIT_DIRECTORY_ENTRIES, ENOMEM when `names` failed. */
 int tree_list(const struct tree *tree, const char *relative, struct buffer *names);
 
-/** Append the whole of a regular file to `out`; EFBIG when it is or grows larger than `limit`, with its size in `*size`. */
+/** Append the whole of a regular file to `out`; EFBIG when it is or grows larger than `limit`, with its size in `*size`; also when
+ *  `out` has no room for it. */
 int tree_read(const struct tree *tree, const char *relative, uint64_t limit, struct buffer *out, uint64_t *size);
 
-/** Create or truncate `relative` and write `data`. The folder must exist. */
+/** Make `relative` hold `data`, in place: mode, owner and hard links of a file that exists are kept. The folder must exist. Where the
+ *  file system can reserve room, a full disk is found (ENOSPC) before the old bytes are touched; a file that is made here and can't be
+ *  written is removed again. */
 int tree_write(const struct tree *tree, const char *relative, struct span data);
 
 #endif
