@@ -63,18 +63,19 @@ static enum capsule_status offers_make(
 static enum capsule_status make_forms(struct order_search *search, const struct offers *offers,
 	const struct manifest *const *manifests, struct capsule_error *err)
 {
-	HOLD(free_drop) const struct string_list **requires = calloc(offers->count, sizeof *requires);
+	HOLD(free_drop) const struct string_list **needs = calloc(offers->count, sizeof *needs);
 	enum capsule_status status;
 
-	if (requires == NULL)
+	if (needs == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory to order %zu capsules", offers->count);
-	for (size_t i = 0; i < offers->count; i++)
-	requires[i] = &manifests[i]->requires;
+	for (size_t i = 0; i < offers->count; i++) {
+		needs[i] = &manifests[i]->requires;
+	}
 	status = order_patterns_init(&search->patterns, err);
 	if (status == CAPSULE_OK)
 		status = order_forms_make(&search->provides, &search->patterns, offers->lists, offers->count, err);
 	if (status == CAPSULE_OK)
-		status = order_forms_make(&search->requires, &search->patterns, requires, offers->count, err);
+		status = order_forms_make(&search->requires, &search->patterns, needs, offers->count, err);
 	return status;
 }
 
