@@ -90,6 +90,34 @@ def test_json_is_one_array_over_all_manifests(run, make_capsule, guest):
     assert json.loads(run("check", good, "--json").stdout) == []
 
 
+def dependent(make_capsule, guest, name, *, requires="", provides=""):
+    text = manifest(name=name, tools=["hello"]) + "\n[dependencies]\nrequires = [%s]\nprovides = [%s]\n" % (requires, provides)
+    return make_capsule(text, guest("tools.wat"), name=name)
+
+
+def test_what_none_of_several_capsules_provides_is_a_warning_at_its_place(run, make_capsule, guest):
+    needs = dependent(make_capsule, guest, "needs", requires='"topic:there", "topic:missing"')
+    offers = dependent(make_capsule, guest, "offers", provides='"topic:there"')
+    line = (needs / "Capsule.toml").read_text().splitlines().index('requires = ["topic:there", "topic:missing"]') + 1
+    assert run("check", needs).stdout == "no problems found in 1 manifest\n"
+    result = run("check", needs, offers)
+    assert result.status == 0
+    assert "%s/Capsule.toml:%d:28: warning: " % (needs, line) in result.stdout
+    assert "`topic:missing`" in result.stdout and "`topic:there`" not in result.stdout
+    assert result.stdout.endswith("0 errors, 1 warning\n")
+    (problem,) = json.loads(run("check", offers, needs, "--json").stdout)
+    assert (problem["severity"], problem["file"], problem["line"]) == ("warning", "%s/Capsule.toml" % needs, line)
+    assert "topic:missing" in problem["message"]
+
+
+def test_beside_a_capsule_that_can_not_be_read_nothing_counts_as_missing(run, make_capsule, guest):
+    needs = dependent(make_capsule, guest, "needs", requires='"topic:missing"')
+    other = dependent(make_capsule, guest, "other")
+    assert "topic:missing" not in run("check", needs, other, "no-such-folder").stdout
+    assert "topic:missing" not in run("check", needs, make_capsule("[package\n", name="broken"), other).stdout
+    assert "topic:missing" in run("check", needs, other).stdout
+
+
 def test_colours_mark_problems_only_when_asked(run, make_capsule):
     folder = make_capsule("[package]\n")
     assert b"\x1b[" not in run("check", folder).output

@@ -19,6 +19,12 @@ struct capsule_report;
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_check(
 	struct capsule_report **out, const char *path, struct capsule_error *err);
 
+/** Compare `count` reports (borrowed) with each other: what a manifest requires and none of the others provides becomes a warning in
+ *  its report. Nothing is added to fewer than two, or when a manifest has errors, since what it provides is not known then.
+ *  Errors: CAPSULE_ENOMEM, CAPSULE_ELIMIT (they depend on each other in too many ways). Threads: any. */
+CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_check_together(
+	struct capsule_report *const *reports, size_t count, struct capsule_error *err);
+
 /** How many errors and warnings it holds. */
 CAPSULE_API size_t capsule_report_errors(const struct capsule_report *report);
 CAPSULE_API size_t capsule_report_warnings(const struct capsule_report *report);

@@ -7,6 +7,7 @@
 #include <capsule/error.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -48,12 +49,13 @@ CAPSULE_API const char *capsule_discovery_warnings(const struct capsule_discover
 
 struct capsule_order;
 
-/** The order in which the good capsules of `discovery` (borrowed, must outlive it) load. Errors: CAPSULE_ENOMEM, CAPSULE_ELIMIT. */
+/** The order in which the good capsules of `discovery` (borrowed, must outlive it) load. Free with capsule_order_free().
+ *  Errors: CAPSULE_EINVAL, CAPSULE_ENOMEM, CAPSULE_ELIMIT (they depend on each other in too many ways). */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_order_new(
 	struct capsule_order **out, struct capsule_discovery *discovery, struct capsule_error *err);
 CAPSULE_API void capsule_order_free(struct capsule_order *order);
 
-/** How many capsules it orders, and the discovery's index of the one that loads at `position`. */
+/** How many capsules it orders, and the discovery's index of the one that loads at `position`, from 0; SIZE_MAX behind the end. */
 CAPSULE_API size_t capsule_order_count(const struct capsule_order *order);
 CAPSULE_API size_t capsule_order_at(const struct capsule_order *order, size_t position);
 

@@ -1,13 +1,27 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* capsule check: any number of manifests, all their problems, one verdict. */
+/* capsule check: any number of manifests, all their problems, also with each other, one verdict. */
 #include "cli/command.h"
 #include "cli/json.h"
 #include <capsule/check.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct totals {
 	size_t errors, warnings, checked;
 };
+
+/* Of each operand; NULL for one that could not be read. */
+struct reports {
+	struct capsule_report **items;
+	size_t count;
+};
+
+static void free_reports(struct reports *reports)
+{
+	for (size_t i = 0; i < reports->count; i++)
+		capsule_report_free(reports->items[i]);
+	free(reports->items);
+}
 
 /* Add the problems of one report to `all`. */
 static bool collect(yyjson_mut_doc *all, struct capsule_report *report)
@@ -33,20 +47,33 @@ static bool print_text(const struct output *out, struct capsule_report *report)
 	return text != NULL;
 }
 
-/* Check `path` and tell, or collect in `all` when that is not NULL. */
-static int check(struct cli *cli, const char *path, yyjson_mut_doc *all, struct totals *totals)
+/* Check all operands, in order; those that can't be read are left out. */
+static int check_all(struct cli *cli, struct reports *reports)
 {
-	struct capsule_report *report = NULL;
-	bool told;
+	int status = 0;
 
-	if (capsule_check(&report, path, cli->error) != CAPSULE_OK)
-		return cli_say_error(cli->error);
+	reports->items = calloc(cli->operand_count, sizeof(struct capsule_report *));
+	if (reports->items == NULL)
+		return cli_say_memory();
+	for (size_t i = 0; i < cli->operand_count; i++) {
+		if (capsule_check(&reports->items[reports->count], cli->operands[i], cli->error) == CAPSULE_OK)
+			reports->count++;
+		else
+			status = cli_say_error(cli->error);
+	}
+	/* What one requires may be provided by one that could not be read. */
+	if (status == 0 && capsule_check_together(reports->items, reports->count, cli->error) != CAPSULE_OK)
+		status = cli_say_error(cli->error);
+	return status;
+}
+
+/* Tell, or collect in `all` when that is not NULL. */
+static int tell(struct cli *cli, struct capsule_report *report, yyjson_mut_doc *all, struct totals *totals)
+{
 	totals->errors += capsule_report_errors(report);
 	totals->warnings += capsule_report_warnings(report);
 	totals->checked++;
-	told = all != NULL ? collect(all, report) : print_text(&cli->out, report);
-	capsule_report_free(report);
-	return told ? 0 : cli_say_memory();
+	return (all != NULL ? collect(all, report) : print_text(&cli->out, report)) ? 0 : cli_say_memory();
 }
 
 static void print_summary(const struct totals *totals)
@@ -60,11 +87,24 @@ static void print_summary(const struct totals *totals)
 			totals->warnings, totals->warnings == 1 ? "" : "s");
 }
 
+static int tell_all(struct cli *cli, const struct reports *reports, yyjson_mut_doc *all, struct totals *totals)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < reports->count; i++) {
+		int told = tell(cli, reports->items[i], all, totals);
+
+		status = told != 0 ? told : status;
+	}
+	return status;
+}
+
 int cmd_check(struct cli *cli)
 {
 	struct totals totals = { 0 };
+	struct reports reports = { 0 };
 	yyjson_mut_doc *all = NULL;
-	int status = 0;
+	int status, told;
 
 	if (cli->options.json) {
 		all = yyjson_mut_doc_new(NULL);
@@ -72,15 +112,14 @@ int cmd_check(struct cli *cli)
 			return cli_say_memory();
 		yyjson_mut_doc_set_root(all, yyjson_mut_arr(all));
 	}
-	for (size_t i = 0; i < cli->operand_count; i++) {
-		int checked = check(cli, cli->operands[i], all, &totals);
-
-		status = checked != 0 ? checked : status;
-	}
+	status = check_all(cli, &reports);
+	told = tell_all(cli, &reports, all, &totals);
 	if (all == NULL)
 		print_summary(&totals);
 	else if (cli_json_print(&cli->out, all) != 0)
-		status = 1;
+		told = 1;
 	yyjson_mut_doc_free(all);
+	free_reports(&reports);
+	status = status != 0 ? status : told;
 	return status == 0 && totals.errors > 0 ? 1 : status;
 }

@@ -10,6 +10,7 @@
 
 static void search_fini(struct order_search *search)
 {
+	order_patterns_fini(&search->patterns);
 	order_forms_fini(&search->requires);
 	order_forms_fini(&search->provides);
 	free(search->classes);
@@ -21,20 +22,21 @@ static void search_fini(struct order_search *search)
 	free(search->seen);
 	free(search->where);
 	free(search->found);
-	free(search->first);
 	buffer_fini(&search->edges);
 }
 
-/* What each manifest offers. */
+/* What each manifest offers: a list of the manifest's, or one that was derived. */
 struct offers {
-	struct string_list *lists;
+	const struct string_list **lists;
+	struct string_list *derived;
 	size_t count;
 };
 
 static void offers_fini(struct offers *offers)
 {
-	for (size_t i = 0; i < offers->count; i++)
-		string_list_fini(&offers->lists[i]);
+	for (size_t i = 0; offers->derived != NULL && i < offers->count; i++)
+		string_list_fini(&offers->derived[i]);
+	free(offers->derived);
 	free(offers->lists);
 }
 
@@ -44,12 +46,16 @@ static enum capsule_status offers_make(
 	enum capsule_status status = CAPSULE_OK;
 
 	offers->lists = calloc(count, sizeof *offers->lists);
-	if (offers->lists == NULL)
+	offers->derived = calloc(count, sizeof *offers->derived);
+	if (offers->lists == NULL || offers->derived == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory to order %zu capsules", count);
-	while (status == CAPSULE_OK && offers->count < count) {
-		status = manifest_provides(manifests[offers->count], &offers->lists[offers->count], err);
-		if (status == CAPSULE_OK)
-			offers->count++;
+	for (offers->count = 0; status == CAPSULE_OK && offers->count < count; offers->count++) {
+		const struct manifest *manifest = manifests[offers->count];
+		struct string_list *derived = &offers->derived[offers->count];
+
+		offers->lists[offers->count] = manifest->provides.count > 0 ? &manifest->provides : derived;
+		if (manifest->provides.count == 0)
+			status = manifest_provides(manifest, derived, err);
 	}
 	return status;
 }
@@ -57,20 +63,19 @@ static enum capsule_status offers_make(
 static enum capsule_status make_forms(struct order_search *search, const struct offers *offers,
 	const struct manifest *const *manifests, struct capsule_error *err)
 {
-	HOLD(free_drop) const struct string_list **lists = calloc(offers->count, sizeof *lists);
-	HOLD(order_names_fini) struct order_names names;
-	enum capsule_status status = order_names_init(&names, err);
+	HOLD(free_drop) const struct string_list **needs = calloc(offers->count, sizeof *needs);
+	enum capsule_status status;
 
-	if (lists == NULL)
+	if (needs == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory to order %zu capsules", offers->count);
-	for (size_t i = 0; i < offers->count; i++)
-		lists[i] = &offers->lists[i];
+	for (size_t i = 0; i < offers->count; i++) {
+		needs[i] = &manifests[i]->requires;
+	}
+	status = order_patterns_init(&search->patterns, err);
 	if (status == CAPSULE_OK)
-		status = order_forms_make(&search->provides, &names, lists, offers->count, err);
-	for (size_t i = 0; i < offers->count; i++)
-	lists[i] = &manifests[i]->requires;
+		status = order_forms_make(&search->provides, &search->patterns, offers->lists, offers->count, err);
 	if (status == CAPSULE_OK)
-		status = order_forms_make(&search->requires, &names, lists, offers->count, err);
+		status = order_forms_make(&search->requires, &search->patterns, needs, offers->count, err);
 	return status;
 }
 
@@ -79,7 +84,7 @@ static enum capsule_status make_room(struct order_search *search, size_t count, 
 	size_t provided = search->provides.count + 1, required = search->requires.count + 1;
 
 	search->classes = calloc(provided, sizeof *search->classes);
-	search->fixed = calloc(search->provides.word_count + 1, sizeof *search->fixed);
+	search->fixed = calloc(search->patterns.word_count + 1, sizeof *search->fixed);
 	search->slots = calloc(provided, 4 * sizeof *search->slots);
 	search->sums = calloc(provided, sizeof *search->sums);
 	search->next = calloc(provided, sizeof *search->next);
@@ -87,11 +92,15 @@ static enum capsule_status make_room(struct order_search *search, size_t count, 
 	search->seen = calloc(count, sizeof *search->seen);
 	search->where = calloc(count, sizeof *search->where);
 	search->found = calloc(required, sizeof *search->found);
-	search->first = calloc(required, sizeof *search->first);
 	if (search->classes == NULL || search->fixed == NULL || search->slots == NULL || search->sums == NULL ||
 		search->next == NULL || search->last == NULL || search->seen == NULL || search->where == NULL ||
-		search->found == NULL || search->first == NULL)
+		search->found == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory to order %zu capsules", count);
+	for (size_t i = 0; i < search->requires.count; i++) {
+		const struct order_form *form = &search->requires.items[i];
+
+		search->found[form->number] = (struct order_found){ .owner = form->owner, .entry = form->entry };
+	}
 	return CAPSULE_OK;
 }
 
@@ -102,13 +111,13 @@ static void search_all(struct order_search *search)
 	size_t class = 0;
 
 	for (size_t from = 0; from < search->requires.count;) {
-		const struct order_form *wanted = &search->requires.items[from];
+		const struct order_pattern *wanted = &search->requires.items[from].pattern;
 		size_t to = order_group_end(&search->requires, from), first;
 
-		while (class < search->class_count && order_forms_compare_groups(classes[class].forms, wanted) < 0)
+		while (class < search->class_count && order_compare_groups(&classes[class].forms->pattern, wanted) < 0)
 			class ++;
 		first = class;
-		while (class < search->class_count && order_forms_compare_groups(classes[class].forms, wanted) == 0)
+		while (class < search->class_count && order_compare_groups(&classes[class].forms->pattern, wanted) == 0)
 			class ++;
 		order_search_group(search, from, to, &search->classes[first], class - first);
 		from = to;
@@ -119,27 +128,24 @@ static void search_all(struct order_search *search)
 static enum capsule_status refuse(
 	const struct order_search *search, const struct manifest *const *manifests, struct capsule_error *err)
 {
-	const struct order_form *worst = search->current;
+	const struct order_found *worst = &search->found[search->current->number];
 	const struct manifest *manifest;
 	const char *text, *name;
 	uint32_t line;
 
-	for (size_t i = 0; search->total > LIMIT_ORDER_EDGES && i < search->requires.count; i++) {
-		const struct order_form *form = &search->requires.items[i];
-		size_t most = search->found[worst->number], found = search->found[form->number];
-
-		if (found > most || (found == most && form->number < worst->number))
-			worst = form;
-	}
+	if (search->total > LIMIT_ORDER_EDGES)
+		worst = &search->found[0];
+	for (size_t i = 1; search->total > LIMIT_ORDER_EDGES && i < search->requires.count; i++)
+		worst = search->found[i].count > worst->count ? &search->found[i] : worst;
 	manifest = manifests[worst->owner];
 	name = manifest->package.name;
 	text = manifest->requires.items[worst->entry];
 	line = manifest->requires.places[worst->entry].line;
 	if (search->total > LIMIT_ORDER_EDGES)
 		return error_set(err, CAPSULE_ELIMIT,
-			"capsules depend on each other in more than %u ways; the requirement `%.256s` of capsule '%s' (%s:%u) "
-			"alone is met by %zu: name what is needed with fewer `*`",
-			LIMIT_ORDER_EDGES, text, name, manifest->path, line, search->found[worst->number]);
+			"capsules depend on each other in more than %u ways; the requirement `%.256s` of capsule '%s' "
+			"(%s:%u) alone is met by %zu: name what is needed with fewer `*`",
+			LIMIT_ORDER_EDGES, text, name, manifest->path, line, worst->count);
 	return error_set(err, CAPSULE_ELIMIT,
 		"too many capabilities with `*` to compare, given up at the requirement `%.256s` of capsule '%s' (%s:%u): "
 		"name what is needed and provided with fewer `*`",
@@ -154,8 +160,7 @@ static int compare_providers(const void *a, const void *b)
 }
 
 /* Edges as they were found become edges by requirement; a requirement without any is unmet. */
-static enum capsule_status collect(struct order *order, const struct order_search *search,
-	const struct manifest *const *manifests, struct capsule_error *err)
+static enum capsule_status collect(struct order *order, const struct order_search *search, struct capsule_error *err)
 {
 	const struct order_edge *found = (const void *)search->edges.data;
 
@@ -163,19 +168,17 @@ static enum capsule_status collect(struct order *order, const struct order_searc
 	order->unmet = calloc(search->requires.count + 1, sizeof *order->unmet);
 	if (order->edges == NULL || order->unmet == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for %zu dependencies", search->total);
-	for (size_t consumer = 0, number = 0; consumer < order->count; consumer++) {
-		for (size_t i = 0; i < manifests[consumer]->requires.count; i++, number++) {
-			struct order_edge *edges = &order->edges[order->edge_count];
-			size_t count = search->found[number];
+	for (size_t i = 0; i < search->requires.count; i++) {
+		const struct order_found *wanted = &search->found[i];
+		struct order_edge *edges = &order->edges[order->edge_count];
 
-			order->edge_count += count;
-			if (count > 0)
-				memcpy(edges, found + search->first[number], count * sizeof *edges);
-			else
-				order->unmet[order->unmet_count++] = (struct order_unmet){ consumer, i };
-			if (count > 1)
-				qsort(edges, count, sizeof *edges, compare_providers);
-		}
+		order->edge_count += wanted->count;
+		if (wanted->count > 0)
+			memcpy(edges, found + wanted->first, wanted->count * sizeof *edges);
+		else
+			order->unmet[order->unmet_count++] = (struct order_unmet){ wanted->owner, wanted->entry };
+		if (wanted->count > 1)
+			qsort(edges, wanted->count, sizeof *edges, compare_providers);
 	}
 	return CAPSULE_OK;
 }
@@ -198,5 +201,5 @@ enum capsule_status order_find_edges(
 	if (search.total > LIMIT_ORDER_EDGES || search.steps > LIMIT_ORDER_STEPS)
 		return refuse(&search, manifests, err);
 	status = buffer_check(&search.edges, err);
-	return status == CAPSULE_OK ? collect(order, &search, manifests, err) : status;
+	return status == CAPSULE_OK ? collect(order, &search, err) : status;
 }

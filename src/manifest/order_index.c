@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Who provides what is required. A requirement and a capability of one type and one number of segments match when they are equal in
- * the segments where neither has a wildcard. So what is provided is put into classes with the same wildcards, and for all
- * requirements with the same wildcards a class becomes a hash table of the segments that count: a requirement is looked up once in
- * each class. Small classes are compared one by one. No way is known, and probably there is none, to be fast for patterns with
- * many wildcards on both sides (docs/design/015-order.md), hence the limit of steps. */
+/* Who provides what is required. A requirement and a capability of one type and one number of segments match when
+ * they are equal in the segments where neither has a wildcard. So what is provided is put into classes with the same
+ * wildcards, and for all requirements with the same wildcards a class becomes a hash table of the segments that
+ * count: a requirement is looked up once in each class. Small classes are compared one by one. No way is known, and
+ * probably there is none, to be fast for patterns with many wildcards on both sides (docs/design/015-order.md), hence
+ * the limit of steps. */
 #include "manifest/order_internal.h"
 
 #include "base/limits.h"
@@ -21,18 +22,18 @@ void order_classes_find(struct order_search *search)
 
 		class->forms = &provides->items[at];
 		class->first = at;
-		at = order_class_end(provides, at);
+		at = order_class_end(provides, &search->patterns, at);
 		class->count = at - class->first;
-		class->wildcards = provides->words + class->forms->words;
-		class->fixed = search->fixed + class->forms->words;
+		class->wildcards = search->patterns.words + class->forms->pattern.words;
+		class->fixed = search->fixed + class->forms->pattern.words;
 	}
 }
 
 /* The segments of `class` that count for a requirement like `form`: bits for those without a wildcard on either side. */
-static void fix(struct order_search *search, struct order_class *class, const struct order_form *form)
+static void fix(struct order_search *search, struct order_class *class, const struct order_pattern *wanted)
 {
-	const uint64_t *wildcards = search->requires.words + form->words;
-	size_t words = order_words(form->segments), left = form->segments % 64;
+	const uint64_t *wildcards = search->patterns.words + wanted->words;
+	size_t words = order_words(wanted->segments), left = wanted->segments % 64;
 
 	for (size_t i = 0; i < words; i++)
 		class->fixed[i] = ~(class->wildcards[i] | wildcards[i]);
@@ -45,17 +46,17 @@ static uint64_t sum(struct order_search *search, const uint64_t *marks, const st
 {
 	uint64_t result = 0;
 
-	for (size_t word = 0; word < order_words(class->forms->segments); word++)
+	for (size_t word = 0; word < order_words(class->forms->pattern.segments); word++)
 		for (uint64_t bits = class->fixed[word]; bits != 0; bits &= bits - 1)
 			result += marks[word * 64 + (size_t)__builtin_ctzll(bits)];
-	search->steps += class->forms->segments;
+	search->steps += class->forms->pattern.segments;
 	return result;
 }
 
 static bool marks_equal(
 	struct order_search *search, const struct order_class *class, const uint64_t *ours, const uint64_t *theirs)
 {
-	for (size_t word = 0; word < order_words(class->forms->segments); word++) {
+	for (size_t word = 0; word < order_words(class->forms->pattern.segments); word++) {
 		search->steps++;
 		for (uint64_t bits = class->fixed[word]; bits != 0; bits &= bits - 1) {
 			size_t i = word * 64 + (size_t)__builtin_ctzll(bits);
@@ -68,11 +69,17 @@ static bool marks_equal(
 	return true;
 }
 
-/* The slot of those whose marks are `ours`, which have the sum `key`, in what counts; or the empty one where they would stand. */
+static const uint64_t *marks_of(const struct order_search *search, const struct order_form *form)
+{
+	return search->patterns.marks + form->pattern.marks;
+}
+
+/* The slot of those whose marks are `ours`, which have the sum `key`, in what counts; or the empty one where they
+ * would stand. */
 static size_t *find_slot(
 	struct order_search *search, const struct order_class *class, const uint64_t *ours, uint64_t key)
 {
-	const struct order_forms *provides = &search->provides;
+	const struct order_form *items = search->provides.items;
 	size_t mask = class->capacity - 1;
 
 	for (size_t i = key & mask;; i = (i + 1) & mask) {
@@ -80,7 +87,7 @@ static size_t *find_slot(
 
 		if (*slot == 0 ||
 			(search->sums[*slot - 1] == key &&
-				marks_equal(search, class, ours, provides->marks + provides->items[*slot - 1].marks)))
+				marks_equal(search, class, ours, marks_of(search, &items[*slot - 1]))))
 			return slot;
 	}
 }
@@ -91,7 +98,7 @@ static void build_table(struct order_search *search, const struct order_class *c
 	const struct order_form *items = search->provides.items;
 
 	for (size_t at = class->first; at < class->first + class->count; at++) {
-		const uint64_t *marks = search->provides.marks + items[at].marks;
+		const uint64_t *marks = marks_of(search, &items[at]);
 		size_t *slot, *last;
 
 		search->sums[at] = sum(search, marks, class);
@@ -128,24 +135,23 @@ static void note(struct order_search *search, const struct order_form *wanted, c
 	}
 	search->seen[form->owner] = wanted->number + 1;
 	search->where[form->owner] = search->total;
-	search->found[wanted->number]++;
+	search->found[wanted->number].count++;
 	if (search->total++ < LIMIT_ORDER_EDGES)
 		(void)buffer_append(&search->edges, &edge, sizeof edge);
 }
 
 static void scan_class(struct order_search *search, const struct order_class *class, const struct order_form *wanted)
 {
-	const uint64_t *ours = search->requires.marks + wanted->marks;
-	const uint64_t *theirs = search->provides.marks + class->forms->marks;
+	const uint64_t *ours = marks_of(search, wanted);
 
-	for (size_t i = 0; i < class->count; i++, theirs += wanted->segments)
-		if (marks_equal(search, class, ours, theirs))
+	for (size_t i = 0; i < class->count; i++)
+		if (marks_equal(search, class, ours, marks_of(search, &class->forms[i])))
 			note(search, wanted, &class->forms[i]);
 }
 
 static void probe_class(struct order_search *search, const struct order_class *class, const struct order_form *wanted)
 {
-	const uint64_t *marks = search->requires.marks + wanted->marks;
+	const uint64_t *marks = marks_of(search, wanted);
 	size_t next = *find_slot(search, class, marks, sum(search, marks, class));
 
 	for (; next != 0; next = search->next[next - 1])
@@ -161,7 +167,7 @@ static void prepare_classes(struct order_search *search, struct order_class *cla
 	for (size_t i = 0; i < count; i++) {
 		struct order_class *class = &classes[i];
 
-		fix(search, class, wanted);
+		fix(search, class, &wanted->pattern);
 		class->slots = NULL;
 		if (class->count < TABLE_PROVIDED || times < TABLE_REQUIRED)
 			continue;
@@ -181,7 +187,7 @@ static void match_alike(struct order_search *search, size_t from, size_t to, str
 	for (; from < to && search->steps <= LIMIT_ORDER_STEPS; from++) {
 		const struct order_form *wanted = &search->requires.items[from];
 
-		search->first[wanted->number] = search->total;
+		search->found[wanted->number].first = search->total;
 		search->current = wanted;
 		for (size_t i = 0; i < count; i++) {
 			if (classes[i].slots != NULL)
@@ -195,7 +201,7 @@ static void match_alike(struct order_search *search, size_t from, size_t to, str
 void order_search_group(struct order_search *search, size_t from, size_t to, struct order_class *classes, size_t count)
 {
 	while (from < to && search->steps <= LIMIT_ORDER_STEPS) {
-		size_t end = order_class_end(&search->requires, from);
+		size_t end = order_class_end(&search->requires, &search->patterns, from);
 
 		match_alike(search, from, end, classes, count);
 		from = end;

@@ -133,14 +133,25 @@ static void a_provider_comes_before_its_consumer(void **state) /* rt:114 */
 	HOLD(set_fini) struct set set = { 0 };
 
 	(void)state;
-	set_add(&set, "b", REQUIRES("\"topic:other\", \"topic:foo\""));
-	set_add(&set, "a", PUBLISHES("\"x\", \"foo\", \"foo\", \"*\""));
-	assert_order(&set, "a b", 2, 0, 0);
-	assert_int_equal(set.order.edges[1].provider, 1);
-	assert_int_equal(set.order.edges[1].consumer, 0);
-	assert_int_equal(set.order.edges[1].requirement, 1);
-	assert_int_equal(set.order.edges[1].provided, 1);
-	assert_int_equal(set.order.edges[0].provided, 3);
+	set_add(&set, "b", REQUIRES("\"topic:foo\""));
+	set_add(&set, "a", PROVIDES("\"topic:foo\""));
+	assert_order(&set, "a b", 1, 0, 0);
+}
+
+static void an_edge_names_the_first_that_meets_the_requirement(void **state)
+{
+	HOLD(set_fini) struct set set = { 0 };
+
+	(void)state;
+	set_add(&set, "b", REQUIRES("\"topic:y.z\", \"topic:foo\", \"topic:other\""));
+	set_add(&set, "a", PUBLISHES("\"x.y\", \"foo\", \"*\", \"y.z\""));
+	assert_order(&set, "a b", 3, 0, 0);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(set.order.edges[i].provider, 1);
+		assert_int_equal(set.order.edges[i].consumer, 0);
+		assert_int_equal(set.order.edges[i].requirement, i);
+		assert_int_equal(set.order.edges[i].provided, i == 0 ? 3 : i);
+	}
 }
 
 static void every_provider_that_matches_comes_first(void **state) /* rt:115 */
@@ -347,6 +358,7 @@ int main(void)
 		cmocka_unit_test(a_requirement_meets_what_matches_it),
 		cmocka_unit_test(nobody_and_one_alone_are_left_as_they_are),
 		cmocka_unit_test(a_provider_comes_before_its_consumer),
+		cmocka_unit_test(an_edge_names_the_first_that_meets_the_requirement),
 		cmocka_unit_test(every_provider_that_matches_comes_first),
 		cmocka_unit_test(what_nobody_provides_counts_as_met),
 		cmocka_unit_test(two_that_need_each_other_are_a_cycle),

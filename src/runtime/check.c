@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "manifest/order.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +18,9 @@
 struct capsule_report {
 	struct diagnostics diagnostics;
 	struct buffer source;
-	char *file;         /* of the manifest */
-	struct buffer text; /* last rendering */
+	struct manifest *manifest; /* NULL when it has errors */
+	char *file;                /* of the manifest */
+	struct buffer text;        /* last rendering */
 };
 
 DEFINE_DROP(report_drop, struct capsule_report *, capsule_report_free)
@@ -106,7 +108,6 @@ static char *manifest_name(const char *path)
 enum capsule_status capsule_check(struct capsule_report **out, const char *path, struct capsule_error *err)
 {
 	HOLD(report_drop) struct capsule_report *report = NULL;
-	HOLD(manifest_drop) struct manifest *manifest = NULL;
 	HOLD(free_drop) char *dir = NULL;
 	struct capsule_error failure;
 	enum capsule_status status;
@@ -118,18 +119,60 @@ enum capsule_status capsule_check(struct capsule_report **out, const char *path,
 	if (report == NULL || (report->file = manifest_name(path)) == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for a report");
 	error_clear(&failure);
-	status = manifest_load(&manifest, path, &report->source, &report->diagnostics, &failure);
+	status = manifest_load(&report->manifest, path, &report->source, &report->diagnostics, &failure);
 	if (status != CAPSULE_OK && report->diagnostics.errors == 0)
 		return error_copy(err, &failure);
 	if (status == CAPSULE_OK) {
 		dir = capsule_folder(path, &failure);
 		if (dir == NULL)
 			return error_copy(err, &failure);
-		check_files(&report->diagnostics, manifest, dir);
+		check_files(&report->diagnostics, report->manifest, dir);
 	}
 	diagnostics_sort(&report->diagnostics);
 	*out = GIVE(report);
 	return CAPSULE_OK;
+}
+
+/* Only when all manifests are known can be said that nobody provides something. */
+static bool all_known(struct capsule_report *const *reports, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (reports[i]->manifest == NULL)
+			return false;
+	return count > 1;
+}
+
+static void add_unmet(struct capsule_report *report, size_t requirement)
+{
+	struct place place = report->manifest->requires.places[requirement];
+
+	diagnostics_add(&report->diagnostics, SEVERITY_WARNING, place.line, place.column, place.length,
+		"check it together with the capsule that provides this, or correct the text",
+		"no other capsule given provides `%.256s`, which this one requires",
+		report->manifest->requires.items[requirement]);
+}
+
+enum capsule_status capsule_check_together(
+	struct capsule_report *const *reports, size_t count, struct capsule_error *err)
+{
+	HOLD(free_drop) const struct manifest **manifests = NULL;
+	HOLD(order_fini) struct order order = { 0 };
+	enum capsule_status status;
+
+	error_clear(err);
+	if (reports == NULL || !all_known(reports, count))
+		return CAPSULE_OK;
+	manifests = calloc(count, sizeof *manifests);
+	if (manifests == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory to compare %zu manifests", count);
+	for (size_t i = 0; i < count; i++)
+		manifests[i] = reports[i]->manifest;
+	status = order_manifests(&order, manifests, count, err);
+	for (size_t i = 0; i < order.unmet_count; i++)
+		add_unmet(reports[order.unmet[i].consumer], order.unmet[i].requirement);
+	for (size_t i = 0; i < count; i++)
+		diagnostics_sort(&reports[i]->diagnostics);
+	return status;
 }
 
 size_t capsule_report_errors(const struct capsule_report *report)
@@ -165,6 +208,7 @@ void capsule_report_free(struct capsule_report *report)
 	if (report == NULL)
 		return;
 	diagnostics_fini(&report->diagnostics);
+	manifest_free(report->manifest);
 	buffer_fini(&report->source);
 	buffer_fini(&report->text);
 	free(report->file);

@@ -150,6 +150,49 @@ static void the_module_must_have_the_hash_that_is_given(void **state)
 	}
 }
 
+static struct capsule_report *check_dependent(struct fixture *fixture, const char *name, const char *dependencies)
+{
+	fixture_capsule_of(fixture, name, dependencies, fixture_guest);
+	return check(fixture, name);
+}
+
+static void what_no_other_one_provides_is_a_warning(void **state)
+{
+	struct fixture *fixture = *state;
+	struct capsule_report *reports[] = {
+		check_dependent(
+			fixture, "needs", "[dependencies]\nrequires = [\"topic:there\", \"topic:missing.*\"]\n"),
+		check_dependent(fixture, "offers", "[dependencies]\nprovides = [\"topic:there\"]\n"),
+	};
+
+	assert_int_equal(capsule_check_together(reports, 1, fixture->err), CAPSULE_OK);
+	assert_int_equal(capsule_report_warnings(reports[0]), 0);
+	assert_int_equal(capsule_check_together(NULL, 0, fixture->err), CAPSULE_OK);
+	assert_int_equal(capsule_check_together(reports, 2, fixture->err), CAPSULE_OK);
+	assert_int_equal(capsule_report_warnings(reports[0]), 1);
+	assert_int_equal(capsule_report_errors(reports[0]), 0);
+	assert_int_equal(capsule_report_warnings(reports[1]), 0);
+	assert_non_null(strstr(capsule_report_text(reports[0], false), "`topic:missing.*`"));
+	assert_non_null(strstr(capsule_report_text(reports[0], false), "requires = ["));
+	capsule_report_free(reports[0]);
+	capsule_report_free(reports[1]);
+}
+
+static void beside_a_broken_manifest_nothing_counts_as_missing(void **state)
+{
+	struct fixture *fixture = *state;
+	struct capsule_report *reports[2] = { check_dependent(
+		fixture, "needs", "[dependencies]\nrequires = [\"topic:there\"]\n") };
+
+	(void)fixture_capsule(fixture, "broken", "");
+	fixture_write(fixture, "broken/Capsule.toml", "[package\n");
+	reports[1] = check(fixture, "broken");
+	assert_int_equal(capsule_check_together(reports, 2, fixture->err), CAPSULE_OK);
+	assert_int_equal(capsule_report_warnings(reports[0]), 0);
+	capsule_report_free(reports[0]);
+	capsule_report_free(reports[1]);
+}
+
 static void nothing_to_check_is_refused(void **state)
 {
 	struct fixture *fixture = *state;
@@ -308,6 +351,8 @@ int main(void)
 		TEST(a_report_names_place_reason_and_fix),
 		TEST(files_that_are_missing_or_outside_are_errors),
 		TEST(the_module_must_have_the_hash_that_is_given),
+		TEST(what_no_other_one_provides_is_a_warning),
+		TEST(beside_a_broken_manifest_nothing_counts_as_missing),
 		TEST(nothing_to_check_is_refused),
 		TEST(a_capsule_is_described_with_what_its_manifest_grants),
 		TEST(a_module_file_is_described_without_a_capsule),

@@ -5,6 +5,7 @@
 
 mod benches;
 mod harness;
+mod order;
 mod world;
 
 use std::path::Path;
@@ -23,9 +24,10 @@ fn main() {
             benches::memory_of(Path::new(guests), guest, count.parse().expect("a number"));
         }
         [guests, "start"] => benches::start(Path::new(guests)),
+        [_, "toposort"] => order::toposort(),
         [folder, "first"] => benches::first(Path::new(folder)),
         _ => {
-            eprintln!("usage: capsule-bench-peer FOLDER_OF_GUESTS call|hostcall|load|memory|start (bench/run does it)");
+            eprintln!("usage: capsule-bench-peer FOLDER_OF_GUESTS call|hostcall|load|memory|start|toposort (bench/run does it)");
             std::process::exit(2);
         }
     }
