@@ -60,6 +60,14 @@ def test_the_socket_path_belongs_to_the_runtime(capsule, home):  # abi:34
     assert (result.status, result.stdout) == (0, "%s/sessions/system.sock\n" % home)
 
 
+def test_defaults_and_stored_values_are_visible_together(capsule):  # rt:86
+    call = capsule(env("plain", 'default = "from the manifest"') + env("kept", 'default = "unused"'))
+    assert call("set", '{"key":"kept","value":"from the store"}').status == 0
+    assert call("config", '{"key":"plain"}').stdout == "from the manifest\n"
+    assert call("config", '{"key":"kept"}').stdout == "from the store\n"
+    assert call("config_handle", '{"key":"other"}').stdout == "0\n"
+
+
 def test_what_is_not_configured_is_empty(capsule):  # abi:35
     assert capsule()("config_handle", '{"key":"missing"}').stdout == "0\n"
 

@@ -9,8 +9,9 @@ import signal
 
 import pytest
 
+from conftest import COMMANDS
+
 HELP = pathlib.Path(__file__).parent / "cli" / "help"
-COMMANDS = ["call", "exec", "tools", "check", "inspect", "new", "sdk", "cache", "completion", "help", "version"]
 
 
 def check_golden(name, text):

@@ -10,11 +10,10 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT, TIMEOUT_S, need
+from conftest import COMMANDS, ROOT, TIMEOUT_S, need
 from embedding import sanitizer_flags
 
 BUILD = pathlib.Path(os.environ.get("CAPSULE_BUILD_DIR", ROOT / "build")).resolve()
-COMMANDS = ["call", "exec", "tools", "check", "inspect", "new", "sdk", "cache", "completion", "help", "version"]
 
 PROGRAM = """
 #include <capsule/capsule.h>

@@ -8,7 +8,12 @@
 #include <capsule/runtime.h>
 #include <capsule/op.h>
 #include <capsule/instance.h>
+#include <capsule/discover.h>
+#include <capsule/boot.h>
 #include <capsule/check.h>
+#include <capsule/policy.h>
+#include <capsule/content.h>
+#include <capsule/files.h>
 #include <capsule/cache.h>
 
 #endif

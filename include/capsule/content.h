@@ -31,7 +31,9 @@ CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_content_new(
 	struct capsule_content **out, const char *path, struct capsule_error *err);
 CAPSULE_API void capsule_content_free(struct capsule_content *content);
 
+/** How many there are of a kind. */
 CAPSULE_API size_t capsule_content_count(const struct capsule_content *content, enum capsule_content_kind kind);
+/** The one at `index`, counted from 0 within its kind; all members NULL behind the last one. */
 CAPSULE_API void capsule_content_item(const struct capsule_content *content, enum capsule_content_kind kind, size_t index,
 	struct capsule_content_item *out);
 

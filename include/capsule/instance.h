@@ -17,8 +17,9 @@ struct capsule;
 
 /** Load the capsule in the folder `dir` (or the Capsule.toml itself). What the caller names is consented to. No guest code
  *  runs before the first call, except the loop of a capsule that exports `run`. `done` may be NULL. On success *op is an
- *  operation that the caller frees; when it is complete, capsule_op_capsule() has the capsule.
- *  At once: CAPSULE_EINVAL, CAPSULE_ENOMEM. From the operation: CAPSULE_ENOTFOUND, CAPSULE_EMANIFEST (first problem with
+ *  operation that the caller frees; when it is complete, capsule_op_capsule() has the capsule. A runtime has one capsule of an id:
+ *  a second one is refused (CAPSULE_ESTATE) before anything of it runs.
+ *  At once: CAPSULE_EINVAL, CAPSULE_ENOMEM, CAPSULE_ESTATE (the runtime is being shut down). From the operation: CAPSULE_ENOTFOUND, CAPSULE_EMANIFEST (first problem with
  *  its place), CAPSULE_EMODULE, CAPSULE_ELIMIT, CAPSULE_EIO, CAPSULE_ESTORE, CAPSULE_ELOCKED. A capsule that does not load
  *  leaves nothing behind. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_load(struct capsule_runtime *runtime, const char *dir,
@@ -36,8 +37,9 @@ CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_load_module(struct ca
 	const char *file, const struct capsule_setting *settings, size_t count, capsule_done_fn done, void *user,
 	struct capsule_op **op, struct capsule_error *err);
 
-/** Unload `capsule`: its calls end with CAPSULE_ECANCELLED, its instance is gone, and after completion so is the handle, which must
- *  not be used again: only until then is a second unload noticed. At once: CAPSULE_ESTATE (it is being unloaded already),
+/** Unload `capsule`: new calls are refused, those under way may go on for the options' unload_grace_ms and end with CAPSULE_ECANCELLED
+ *  then, its instance is gone, and after completion so is the handle, which must not be used again: only until then is a second
+ *  unload noticed. At once: CAPSULE_ESTATE (it is being unloaded already),
  *  CAPSULE_ENOMEM. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_unload(
 	struct capsule *capsule, capsule_done_fn done, void *user, struct capsule_op **op, struct capsule_error *err);
@@ -61,8 +63,8 @@ CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_call_export(struct ca
 /** The id: package.name, or the file's name for a bare module. Borrowed from `capsule`. */
 CAPSULE_API const char *capsule_id(const struct capsule *capsule);
 
-/** Its tools: a JSON array of {name, description, input_schema}. Borrowed from `capsule`. "[]" for bare modules and run
- *  loops. */
+/** Its tools: a JSON array of {name, description, input_schema}. Borrowed from `capsule`. "[]" for bare modules, run loops, capsules
+ *  without a component and ones that never loaded. */
 CAPSULE_API const char *capsule_tools_json(const struct capsule *capsule);
 
 enum capsule_health { CAPSULE_LOADING, CAPSULE_READY, CAPSULE_FAILED, CAPSULE_UNLOADED };

@@ -21,7 +21,12 @@ struct composite_options {
 	struct loop *loop;
 	const char *id;             /* copied */
 	const struct log_sink *log; /* borrowed */
-	uint64_t grace_ms;          /* how long calls in flight may go on when it is unloaded; 0: LIMIT_UNLOAD_GRACE_MS */
+	uint64_t grace_ms; /* how long calls in flight may go on when it is unloaded; 0: LIMIT_UNLOAD_GRACE_MS */
+	/* Both may be NULL. Its state changed: must not call into the capsule, except to ask. It is freed, and so are its engines:
+	 * what these borrowed may go now. */
+	void (*changed)(void *user);
+	void (*gone)(void *user);
+	void *user;
 };
 
 /** A capsule of no engines yet. It has one reference, given back by composite_release(). Errors: CAPSULE_ENOMEM. */
@@ -42,19 +47,22 @@ void composite_release(struct composite *composite);
  *  op_cancel(op) stops the engine that is being loaded, and likewise. */
 void composite_load(struct composite *composite, struct op *op);
 
+/** Make one that is UNLOADED FAILED for `why`: it can't even be tried to load. */
+void composite_fail(struct composite *composite, const struct capsule_error *why);
+
 /** Refuse new calls, let those in flight go on for the grace time, then stop them and unload every engine, last one first.
  *  Always succeeds, may be asked for repeatedly and in any state; each `op` (started by the caller) ends when it is done. */
 void composite_unload(struct composite *composite, struct op *op);
 
 /** As engine_ops.call, to the first engine that does not answer CAPSULE_EUNSUPPORTED. Also CAPSULE_ESTATE (not READY; says the state and
  *  for FAILED the reason). */
-MUST_CHECK enum capsule_status composite_call(struct composite *composite, struct engine_call *call, op_done_fn done,
-	void *user, struct capsule_error *err);
+MUST_CHECK enum capsule_status composite_call(
+	struct composite *composite, struct engine_call *call, op_done_fn done, void *user, struct capsule_error *err);
 
-/** Wait until every engine is ready, all within `timeout_ms` together (0: look once). The capsule starts `op`: done with CAPSULE_OK,
- *  CAPSULE_ETIMEOUT, or CAPSULE_ESTATE when an engine ended without becoming ready. Without engines it is ready. */
-void composite_wait_ready(
-	struct composite *composite, struct op *op, uint64_t timeout_ms, op_done_fn done, void *user);
+/** Wait until every engine is ready, one after the other, all within `timeout_ms` together; with 0 the time is up before the first
+ *  one is asked. The capsule starts `op`: done with CAPSULE_OK, CAPSULE_ETIMEOUT, CAPSULE_ENOMEM, or CAPSULE_ESTATE when an engine
+ *  ended without becoming ready or the capsule is not READY. Without engines it is ready. */
+void composite_wait_ready(struct composite *composite, struct op *op, uint64_t timeout_ms, op_done_fn done, void *user);
 
 /** Its state; for FAILED the reason goes to `why` (may be NULL). A READY capsule with a failed engine is FAILED with that
  *  engine's reason. */
@@ -64,7 +72,14 @@ const char *composite_state_name(enum composite_state state);
 /** Calls in flight: queued and running. */
 size_t composite_calls(const struct composite *composite);
 
-/** Append the tools of every engine as a JSON array. Returns false as buffer_append() does. */
-bool composite_append_tools(const struct composite *composite, struct buffer *out);
+/** Append the tools of every engine as a JSON array, none unless it is READY. `count` (may be NULL) gets how many there are.
+ *  Returns false as buffer_append() does. */
+bool composite_append_tools(const struct composite *composite, struct buffer *out, size_t *count);
+
+/** What the engine at `index` is called, NULL behind the last one. A static string. */
+const char *composite_engine_name(const struct composite *composite, size_t index);
+
+/** What the engine that is being loaded is at, for a progress line; NULL when there is nothing to tell. A static string. */
+const char *composite_stage(const struct composite *composite);
 
 #endif

@@ -119,27 +119,28 @@ static void assert_missing(const struct fixture *fixture, const char *names)
 		fail_msg("\"%s\" does not say \"%s\"", fixture->err.text, names);
 }
 
-static void test_a_default_is_taken_as_it_is(void **state) /* abi:26 abi:27 */
+static void test_a_default_is_taken_as_it_is(void **state) /* abi:26 abi:27 rt:80 */
 {
 	struct fixture *fixture = *state;
 
-	assert_int_equal(
-		fill(fixture,
-			PACKAGE KEY("k", ", default = \"v\"") KEY("yes", ", default = true") KEY("n", ", default = 7")
-				KEY("f", ", default = 1.5") KEY("list", ", default = [1, \"a\"]")
-					KEY("empty", ", default = \"\"") KEY("quoted", ", default = '\"'"),
-			NULL, NULL),
+	assert_int_equal(fill(fixture,
+				 PACKAGE KEY("k", ", default = \"v\"") KEY("x", ", default = \"x\"")
+					 KEY("yes", ", default = true") KEY("n", ", default = 5")
+						 KEY("f", ", default = 1.5") KEY("list", ", default = [1, \"a\"]") KEY(
+							 "empty", ", default = \"\"") KEY("quoted", ", default = '\"'"),
+				 NULL, NULL),
 		CAPSULE_OK);
 	assert_value(fixture, "k", "v");
+	assert_value(fixture, "x", "x");
 	assert_value(fixture, "yes", "true");
-	assert_value(fixture, "n", "7");
+	assert_value(fixture, "n", "5");
 	assert_value(fixture, "f", "1.5");
 	assert_value(fixture, "list", "[1,\"a\"]");
 	assert_value(fixture, "empty", "");
 	assert_value(fixture, "quoted", "\"");
 }
 
-static void test_a_stored_value_wins(void **state) /* abi:28 */
+static void test_a_stored_value_wins(void **state) /* abi:28 rt:81 */
 {
 	struct fixture *fixture = *state;
 
@@ -157,7 +158,7 @@ static void test_a_stored_value_wins(void **state) /* abi:28 */
 	assert_int_equal(fixture->opened, 1);
 }
 
-static void test_a_stored_value_that_is_no_text_is_missing(void **state) /* abi:29 */
+static void test_a_stored_value_that_is_no_text_is_missing(void **state) /* abi:29 rt:84 */
 {
 	struct fixture *fixture = *state;
 
@@ -171,7 +172,7 @@ static void test_a_stored_value_that_is_no_text_is_missing(void **state) /* abi:
 	assert_missing(fixture, "Missing required environment variables: bytes, zero.");
 }
 
-static void test_what_only_a_person_can_say_is_missing(void **state)
+static void test_what_only_a_person_can_say_is_missing(void **state) /* rt:83 */
 {
 	struct fixture *fixture = *state;
 
@@ -184,7 +185,7 @@ static void test_what_only_a_person_can_say_is_missing(void **state)
 	assert_missing(fixture, "variables: choice, nothing, one. Give each a default");
 }
 
-static void test_the_socket_path_is_the_runtime_s(void **state) /* abi:34 */
+static void test_the_socket_path_is_the_runtime_s(void **state) /* abi:34 rt:85 */
 {
 	struct fixture *fixture = *state;
 

@@ -90,12 +90,26 @@ struct engine_ops {
 	 * `first`. How many they were. NULL: none. */
 	size_t (*tools)(const struct engine *engine, bool first, struct buffer *out);
 
+	/* Calls that wait or run; a run loop is none. NULL: it never has any. */
+	size_t (*calls)(const struct engine *engine);
+
 	/* Free it (taken). Must have been unloaded. */
 	void (*free)(struct engine *engine);
 };
 
 struct engine {
 	const struct engine_ops *ops;
+	/* Set by whoever holds the engine; NULL: nobody is told. Called when it fails by itself and, while `tell_idle` is set, when
+	 * a call has ended. Must not call into the engine, except for health() and calls(). */
+	void (*changed)(struct engine *engine, void *user);
+	void *user;
+	bool tell_idle;
 };
+
+static inline void engine_changed(struct engine *engine)
+{
+	if (engine->changed != NULL)
+		engine->changed(engine, engine->user);
+}
 
 #endif

@@ -26,14 +26,14 @@ enum gate_operation {
 };
 
 enum gate_reason {
-	GATE_BY_RULE,       /* allowed: `rule` at `place` */
-	GATE_BY_ALL,        /* allowed or denied by a gate that always says so */
-	GATE_NOT_DECLARED,  /* denied: no entry of the key matches (the list may be empty) */
-	GATE_DOTS,          /* denied: the path has a component ".." or is not absolute */
-	GATE_PROTECTED,     /* denied: the runtime's own files; no declaration opens them */
-	GATE_ARGUMENTS,     /* denied: the command has blanks; arguments belong elsewhere */
-	GATE_MALFORMED,     /* denied: the operand is no host, topic, pattern or level */
-	GATE_BY_EMBEDDER,   /* denied by the narrower gate */
+	GATE_BY_RULE,      /* allowed: `rule` at `place` */
+	GATE_BY_ALL,       /* allowed or denied by a gate that always says so */
+	GATE_NOT_DECLARED, /* denied: no entry of the key matches (the list may be empty) */
+	GATE_DOTS,         /* denied: the path has a component ".." or is not absolute */
+	GATE_PROTECTED,    /* denied: the runtime's own files; no declaration opens them */
+	GATE_ARGUMENTS,    /* denied: the command has blanks; arguments belong elsewhere */
+	GATE_MALFORMED,    /* denied: the operand is no path, host, program, topic, pattern or level */
+	GATE_BY_EMBEDDER,  /* denied by the narrower gate */
 };
 
 struct gate_question {
@@ -44,10 +44,16 @@ struct gate_question {
 struct gate_decision {
 	bool allowed;
 	enum gate_reason reason;
-	const char *key;    /* of [capabilities], e.g. "fs_read"; "uplink" for [[uplink]]. Static */
-	const char *rule;   /* the entry that decides, as the manifest writes it; NULL when none does. Borrowed from the gate */
-	struct place place; /* of that entry, of the key or of [capabilities]; line 0 when the manifest has no such place */
+	const char *key; /* of [capabilities], e.g. "fs_read"; "uplink" for [[uplink]]. Static */
+	const char *
+		rule; /* the entry that decides, as the manifest writes it; NULL when none does. Borrowed from the gate */
+	struct place
+		place; /* of that entry, of the key or of [capabilities]; line 0 when the manifest has no such place */
 	bool by_component;  /* the entry stands in [[component]] capabilities */
+	bool none_declared; /* denied: the key has no entries at all */
+	/* Denied paths below a root: the scheme whose root it is, and how much of the operand the scheme stands for. Else NULL, 0. */
+	const char *scheme;
+	size_t scheme_len;
 };
 
 struct gate;
@@ -65,9 +71,9 @@ struct gate {
 
 /* Where the schemes of a manifest lead. Texts borrowed for the call. */
 struct gate_roots {
-	const char *workspace;  /* absolute; NULL: entries that need one grant nothing */
-	const char *global;     /* what global:// means, absolute; NULL when that folder does not exist */
-	const char *forbidden;  /* absolute: the home, closed to every capsule except `global` below it; NULL for none */
+	const char *workspace; /* absolute; NULL: entries that need one grant nothing */
+	const char *global;    /* what global:// means, absolute; NULL when that folder does not exist */
+	const char *forbidden; /* absolute: the home, closed to every capsule except `global` below it; NULL for none */
 };
 
 enum gate_for {
@@ -100,7 +106,8 @@ static inline void gate_ask(const struct gate *gate, const struct gate_question 
 }
 
 /** Ask about one operand. Returns whether it is allowed. */
-bool gate_allows(const struct gate *gate, enum gate_operation operation, struct span operand, struct gate_decision *out);
+bool gate_allows(
+	const struct gate *gate, enum gate_operation operation, struct span operand, struct gate_decision *out);
 
 /** The refusal as an error: CAPSULE_EDENIED, "capsule '<id>': <what> `<operand>` not declared in manifest (<path>:<line>); add
  *  <entry> to <key> in [capabilities]", in the words of the reason. Pinned fragments: "not declared in manifest", "read

@@ -168,12 +168,13 @@ bool keys_entries_make(const struct key_table *table, struct manifest *manifest,
 	return true;
 }
 
-static void strings_fini(struct string_list *list)
+void string_list_fini(struct string_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
 		free(list->items[i]);
 	free(list->items);
 	free(list->places);
+	*list = (struct string_list){ 0 };
 }
 
 static void value_fini(const struct key_row *row, void *member)
@@ -187,7 +188,7 @@ static void value_fini(const struct key_row *row, void *member)
 		free(*(char **)member);
 		break;
 	case KEY_STRINGS:
-		strings_fini(member);
+		string_list_fini(member);
 		break;
 	case KEY_BOOL:
 	case KEY_WORD:

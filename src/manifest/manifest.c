@@ -136,17 +136,28 @@ const struct manifest_tool *manifest_tool_find(const struct manifest *manifest, 
 	return NULL;
 }
 
-bool manifest_grants(const struct manifest *manifest, const char *key)
+static bool table_grants(const struct manifest_capabilities *capabilities, const char *key)
 {
 	const struct key_row *row = keys_find(keys_table_find(span_text("capabilities")), span_text(key));
 	const char *member;
 
 	if (row == NULL)
 		return false;
-	member = (const char *)&manifest->capabilities + row->offset;
+	member = (const char *)capabilities + row->offset;
 	if (row->type == KEY_BOOL)
 		return *(const bool *)member;
 	return ((const struct string_list *)(const void *)member)->count > 0;
+}
+
+bool manifest_grants(const struct manifest *manifest, const char *key)
+{
+	return table_grants(&manifest->capabilities, key);
+}
+
+bool manifest_component_grants(const struct manifest *manifest, const char *key)
+{
+	return table_grants(&manifest->capabilities, key) ||
+		(manifest->components.count > 0 && table_grants(&manifest->components.items[0].capabilities, key));
 }
 
 bool manifest_id_valid(const char *id)

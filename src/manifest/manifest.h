@@ -19,6 +19,9 @@ struct string_list {
 	size_t count;
 };
 
+/** Free the texts and places; afterwards the list is empty. */
+void string_list_fini(struct string_list *list);
+
 struct manifest_package {
 	char *name, *version, *description;
 	struct string_list authors;
@@ -35,6 +38,7 @@ struct manifest_capabilities {
 	bool uplink, allow_prompt_injection;
 	struct string_list net, kv, fs_read, fs_write, host_process, net_bind, ipc_publish, ipc_subscribe, identity;
 	struct place place; /* of the table's header, line 0 when there is none */
+	struct place allow_prompt_injection_place;
 };
 
 enum component_instance {
@@ -155,7 +159,8 @@ struct manifest {
 
 /** Parse `text` (borrowed). `path` is copied and only used in messages. Every problem goes to `diagnostics` (borrowed, may
  *  already hold some); the manifest is made only when none of them is an error. Free with manifest_free().
- *  Errors: CAPSULE_EMANIFEST with the first diagnostic as message (path:line:column: text), CAPSULE_ENOMEM. Threads: any. */
+ *  Errors: CAPSULE_EMANIFEST with one of them as message (path:line:column: text), CAPSULE_ENOMEM. That one is the first in the
+ *  file of what can't be read or lacks something, else the first error by the order of manifest_validate(). Threads: any. */
 MUST_CHECK enum capsule_status manifest_parse(struct manifest **out, struct span text, const char *path,
 	struct diagnostics *diagnostics, struct capsule_error *err);
 
@@ -174,6 +179,9 @@ const struct manifest_tool *manifest_tool_find(const struct manifest *manifest, 
 /** Whether the list that the capability key `key` ("net", "fs_read", ...; also the booleans "uplink",
  *  "allow_prompt_injection") names is non-empty or true. False for a key that does not exist. */
 bool manifest_grants(const struct manifest *manifest, const char *key);
+
+/** The same of what the component has: the capsule's list or that of [component.capabilities]. */
+bool manifest_component_grants(const struct manifest *manifest, const char *key);
 
 /** Whether `id` is a capsule id: 1 to LIMIT_NAME characters of a-z, 0-9 and '-'. */
 bool manifest_id_valid(const char *id);

@@ -32,14 +32,14 @@ struct order {
  *  in the order of its members' names as soon as all that it requires from outside is loaded, and everything else keeps its
  *  order. order_fini() frees it. One manifest alone is returned as it is, without unmet requirements being told.
  *  Errors: CAPSULE_ENOMEM, CAPSULE_ELIMIT (over LIMIT_ORDER_EDGES edges, with the requirement that brings most). Threads: any. */
-MUST_CHECK enum capsule_status order_manifests(struct order *out, const struct manifest *const *manifests, size_t count,
-	struct capsule_error *err);
+MUST_CHECK enum capsule_status order_manifests(
+	struct order *out, const struct manifest *const *manifests, size_t count, struct capsule_error *err);
 
 void order_fini(struct order *order);
 
 /** "dependency cycle detected: a, b" with the members of component `cycle` in input order; several cycles are told by calling
  *  it for each. Always CAPSULE_EMANIFEST. */
-enum capsule_status order_cycle_error(const struct order *order, const struct manifest *const *manifests, size_t cycle,
-	struct capsule_error *err);
+enum capsule_status order_cycle_error(
+	const struct order *order, const struct manifest *const *manifests, size_t cycle, struct capsule_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "manifest/reader.h"
+#include "manifest/validate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,6 +223,17 @@ static void check_components(struct reader *reader, const struct manifest *manif
 	}
 }
 
+/* Commands are typed with a slash in front, and some authors write it as part of the name. */
+static void strip_command_slashes(struct manifest *manifest)
+{
+	for (size_t i = 0; i < manifest->commands.count; i++) {
+		char *name = manifest->commands.items[i].name;
+
+		if (name != NULL && name[0] == '/')
+			memmove(name, name + 1, strlen(name));
+	}
+}
+
 static int compare_env(const void *a, const void *b)
 {
 	return strcmp(((const struct manifest_env *)a)->key, ((const struct manifest_env *)b)->key);
@@ -238,6 +250,11 @@ static struct manifest *read_manifest(struct reader *reader, const char *path)
 		return NULL;
 	read_root(reader, manifest);
 	check_components(reader, manifest);
+	strip_command_slashes(manifest);
+	/* The first in the file of what can't be read is told before anything that is read and wrong. */
+	diagnostics_sort(reader->found);
+	if (!reader->out_of_memory && reader->muted_count == 0)
+		manifest_validate(manifest, reader->found);
 	if (reader->out_of_memory || reader->found->errors > 0)
 		return NULL;
 	if (manifest->env.count > 1)
@@ -301,9 +318,9 @@ enum capsule_status manifest_parse(struct manifest **out, struct span text, cons
 	text = skip_byte_order_mark(text);
 	if (reader_check_size(text.len, &found) && check_encoding(text, &found) && reader_init(&reader, text, &found))
 		manifest = read_manifest(&reader, path);
-	diagnostics_sort(&found);
 	if (manifest == NULL)
 		status = reader_fail(&found, path, err);
+	diagnostics_sort(&found);
 	diagnostics_take(diagnostics, &found);
 	if (status == CAPSULE_OK)
 		*out = GIVE(manifest);

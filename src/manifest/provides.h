@@ -16,6 +16,4 @@ bool capability_match(struct span requirement, struct span provided);
 MUST_CHECK enum capsule_status manifest_provides(
 	const struct manifest *manifest, struct string_list *out, struct capsule_error *err);
 
-void string_list_fini(struct string_list *list);
-
 #endif

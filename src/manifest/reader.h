@@ -77,7 +77,7 @@ void reader_report(struct reader *reader, enum severity severity, struct place p
 /** Whether a manifest may have `size` bytes; reports it if not. */
 bool reader_check_size(size_t size, struct diagnostics *found);
 
-/** The error that `found` (sorted) means: its first one, or out of memory when none is kept. */
+/** The error that `found` means: its first one, or out of memory when none is kept. */
 enum capsule_status reader_fail(const struct diagnostics *found, const char *path, struct capsule_error *err);
 
 /** Read the keys of `entry->node` into `entry->target`. */

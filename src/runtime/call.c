@@ -26,6 +26,8 @@ static enum capsule_status unknown_tool(const struct capsule *capsule, const cha
 
 static enum capsule_status find_tool(const struct capsule *capsule, const char *name, struct capsule_error *err)
 {
+	if (capsule->manifest == NULL && !capsule->bare)
+		return error_set(err, CAPSULE_ESTATE, "capsule '%s' has not been loaded", capsule->id);
 	if (capsule->manifest == NULL)
 		return error_set(err, CAPSULE_EUNSUPPORTED, "'%s' is a bare module without tools: call its exports",
 			capsule->id);
@@ -103,9 +105,20 @@ static struct capsule_op *call_new(struct capsule *capsule, enum engine_call_kin
 	if (op == NULL)
 		return NULL;
 	op->call.kind = kind;
+	op->capsule = capsule;
 	buffer_append(&op->input, name, strlen(name) + 1);
 	stamp(op);
 	return op;
+}
+
+/* The engine is done with it; what the guest wrote may have to be committed before anybody is told. */
+static void call_done(struct op *op, void *user)
+{
+	struct capsule_op *handle = user;
+
+	if (op->error.status == CAPSULE_OK && services_commit(&handle->capsule->services, op, operation_done, handle))
+		return;
+	operation_done(op, handle);
 }
 
 static enum capsule_status call_start(
@@ -119,7 +132,7 @@ static enum capsule_status call_start(
 
 		op->call.name = name;
 		op->call.input = span_of(op->input.data + skip, op->input.len - skip);
-		status = capsule->engine->ops->call(capsule->engine, &op->call, operation_done, op, err);
+		status = composite_call(capsule->composite, &op->call, call_done, op, err);
 	}
 	if (status != CAPSULE_OK) {
 		operation_discard(op);

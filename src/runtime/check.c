@@ -2,13 +2,16 @@
 /* Looking without running: reports on manifests, descriptions of modules. */
 #include "runtime/internal.h"
 
+#include "base/blake3.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/limits.h"
 #include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 struct capsule_report {
@@ -40,11 +43,42 @@ static void check_file(
 			"%s `%.256s` is not a regular file", what, file);
 }
 
+/* What the manifest says about the module's content. A module that can't be read is told by check_file(). */
+static void check_hash(struct diagnostics *diagnostics, const char *dir, const struct manifest_component *component)
+{
+	HOLD(fd_drop) int fd = -1;
+	uint8_t hash[BLAKE3_SIZE];
+	char actual[BLAKE3_HEX], fix[128];
+	struct stat info;
+
+	if (component->hash == NULL)
+		return;
+	fd = fd_open_beneath(dir, component->file, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+		return;
+	if (blake3_file(fd, LIMIT_WASM_MODULE, hash) < 0) {
+		diagnostics_add(diagnostics, SEVERITY_ERROR, component->file_place.line, component->file_place.column,
+			component->file_place.length, NULL, "the module `%.256s` can't be read: %s", component->file,
+			strerror(errno));
+		return;
+	}
+	blake3_hex(hash, actual);
+	if (strcasecmp(component->hash, actual) == 0)
+		return;
+	(void)snprintf(fix, sizeof fix, "write `%s` if this is the module you want, else build it again", actual);
+	diagnostics_add(diagnostics, SEVERITY_ERROR, component->hash_place.line, component->hash_place.column,
+		component->hash_place.length, fix,
+		"the module `%.256s` is not the one that the manifest names: expected BLAKE3 %.80s, the file has %s",
+		component->file, component->hash, actual);
+}
+
 static void check_files(struct diagnostics *diagnostics, const struct manifest *manifest, const char *dir)
 {
-	for (size_t i = 0; i < manifest->components.count; i++)
+	for (size_t i = 0; i < manifest->components.count; i++) {
 		check_file(diagnostics, dir, manifest->components.items[i].file,
 			manifest->components.items[i].file_place, "the module");
+		check_hash(diagnostics, dir, &manifest->components.items[i]);
+	}
 	for (size_t i = 0; i < manifest->context_files.count; i++)
 		check_file(diagnostics, dir, manifest->context_files.items[i].file,
 			manifest->context_files.items[i].file_place, "the context file");

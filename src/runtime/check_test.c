@@ -2,11 +2,13 @@
 /* Reports on manifests and descriptions of modules. */
 #include "runtime/runtime_fixture.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/blake3.h"
 #include "base/json.h"
 
 static struct capsule_report *check(struct fixture *fixture, const char *name)
@@ -110,6 +112,40 @@ static void files_that_are_missing_or_outside_are_errors(void **state)
 		assert_non_null(strstr(capsule_report_text(report, false), rows[i].says));
 		assert_non_null(strstr(capsule_report_text(report, false), "files/Capsule.toml:5:8"));
 		assert_null(strstr(capsule_report_text(report, false), "files//"));
+		capsule_report_free(report);
+	}
+}
+
+static void the_module_must_have_the_hash_that_is_given(void **state)
+{
+	struct fixture *fixture = *state;
+	char expected[BLAKE3_HEX], manifest[512];
+	uint8_t hash[BLAKE3_SIZE];
+	struct capsule_report *report;
+
+	(void)fixture_capsule(fixture, "hashed", "");
+	blake3_bytes(span_text(fixture_guest), hash);
+	blake3_hex(hash, expected);
+	for (unsigned changed = 0; changed < 3; changed++) {
+		if (changed == 1)
+			expected[0] = (char)toupper(expected[0]); /* either case is the same hash */
+		if (changed == 2)
+			expected[63] = expected[63] == '0' ? '1' : '0';
+		(void)snprintf(manifest, sizeof manifest,
+			"[package]\nname = \"hashed\"\nversion = \"1.0.0\"\n[[component]]\nfile = \"guest.wat\"\n"
+			"hash = \"%s\"\n",
+			expected);
+		fixture_write(fixture, "hashed/Capsule.toml", manifest);
+		report = check(fixture, "hashed");
+		assert_int_equal(capsule_report_errors(report), changed == 2 ? 1 : 0);
+		if (changed == 2) {
+			const char *text = capsule_report_text(report, false);
+
+			blake3_hex(hash, manifest);
+			assert_non_null(strstr(text, "Capsule.toml:6:8: error: the module `guest.wat`"));
+			assert_non_null(strstr(text, expected));
+			assert_non_null(strstr(text, manifest));
+		}
 		capsule_report_free(report);
 	}
 }
@@ -271,6 +307,7 @@ int main(void)
 		TEST(a_good_capsule_has_an_empty_report),
 		TEST(a_report_names_place_reason_and_fix),
 		TEST(files_that_are_missing_or_outside_are_errors),
+		TEST(the_module_must_have_the_hash_that_is_given),
 		TEST(nothing_to_check_is_refused),
 		TEST(a_capsule_is_described_with_what_its_manifest_grants),
 		TEST(a_module_file_is_described_without_a_capsule),

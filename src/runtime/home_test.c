@@ -147,19 +147,21 @@ static void a_second_runtime_of_this_process_is_refused(void **state)
 	struct fixture *fixture = *state;
 	struct fixture second = *fixture;
 	const char *path = fixture_capsule(fixture, "second", "");
+	struct capsule *capsule;
 	char pid[64];
 
 	second.runtime = NULL;
 	restart_at_home(fixture);
 	restart_at_home(&second);
 	assert_string_equal(fixture_call(fixture, fixture_load(fixture, path), "keep", "{}"), "Hello!");
-	assert_int_equal(fixture_call_fails(&second, fixture_load(&second, path), "get"), CAPSULE_ELOCKED);
+	capsule = fixture_load(&second, path);
+	assert_int_equal(fixture_call_fails(&second, capsule, "get"), CAPSULE_ELOCKED);
 	(void)snprintf(pid, sizeof pid, "in use by process %ld, which is this one", (long)getpid());
 	assert_says(&second, pid);
 	assert_true(exists(fixture, "home/capsule.lock"));
 	capsule_runtime_free(fixture->runtime);
 	fixture->runtime = NULL;
-	assert_string_equal(fixture_call(&second, fixture_load(&second, path), "get", "{}"), "Hello!");
+	assert_string_equal(fixture_call(&second, capsule, "get", "{}"), "Hello!");
 	capsule_runtime_free(second.runtime);
 	assert_false(exists(fixture, "home/capsule.lock"));
 }
@@ -199,6 +201,7 @@ static void a_home_that_another_process_has_is_refused_until_that_is_gone(void *
 {
 	struct fixture *fixture = *state;
 	char path[128], env[128], text[64];
+	struct capsule *capsule;
 	pid_t pid;
 
 	(void)snprintf(path, sizeof path, "%s", fixture_capsule(fixture, "held", ""));
@@ -209,7 +212,8 @@ static void a_home_that_another_process_has_is_refused_until_that_is_gone(void *
 	restart_at_home(fixture);
 	pid = start_holder(fixture, path);
 	(void)snprintf(text, sizeof text, "in use by process %ld: end it, or name another home", (long)pid);
-	assert_int_equal(fixture_call_fails(fixture, fixture_load(fixture, path), "get"), CAPSULE_ELOCKED);
+	capsule = fixture_load(fixture, path);
+	assert_int_equal(fixture_call_fails(fixture, capsule, "get"), CAPSULE_ELOCKED);
 	assert_says(fixture, text);
 	assert_says(fixture, fixture_path(fixture, "home"));
 	assert_int_equal(fixture_load_fails(fixture, env), CAPSULE_ELOCKED);
@@ -217,7 +221,7 @@ static void a_home_that_another_process_has_is_refused_until_that_is_gone(void *
 	assert_true(exists(fixture, "home/capsule.lock"));
 	kill_and_reap(pid);
 	assert_true(exists(fixture, "home/capsule.lock")); /* of a process that is dead: no lock any more */
-	assert_string_equal(fixture_call(fixture, fixture_load(fixture, path), "get", "{}"), "Hello!");
+	assert_string_equal(fixture_call(fixture, capsule, "get", "{}"), "Hello!");
 	(void)fixture_load(fixture, env);
 	restart_at_home(fixture);
 	assert_false(exists(fixture, "home/capsule.lock"));
@@ -263,16 +267,18 @@ static void a_home_that_can_not_be_made_is_told(void **state)
 {
 	struct fixture *fixture = *state;
 	const char *path = fixture_capsule(fixture, "homeless", "");
+	struct capsule *capsule;
 
 	fixture_restart(fixture, (struct capsule_runtime_options){ .home = fixture_path(fixture, "no/such/home") });
 	assert_int_equal(fixture_call_fails(fixture, fixture_load(fixture, path), "keep"), CAPSULE_ENOTFOUND);
 	assert_says(fixture, "no/such/home can't be made");
 	fixture_write(fixture, "home", "a file");
 	restart_at_home(fixture);
-	assert_int_equal(fixture_call_fails(fixture, fixture_load(fixture, path), "keep"), CAPSULE_EIO);
+	capsule = fixture_load(fixture, path);
+	assert_int_equal(fixture_call_fails(fixture, capsule, "keep"), CAPSULE_EIO);
 	assert_says(fixture, "Not a directory");
 	assert_int_equal(unlink(fixture_path(fixture, "home")), 0);
-	assert_string_equal(fixture_call(fixture, fixture_load(fixture, path), "keep", "{}"), "Hello!");
+	assert_string_equal(fixture_call(fixture, capsule, "keep", "{}"), "Hello!");
 }
 
 static void a_store_that_is_none_leaves_no_lock(void **state)

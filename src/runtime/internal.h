@@ -4,8 +4,12 @@
 #define RUNTIME_INTERNAL_H
 
 #include "base/map.h"
+#include "composite/composite.h"
 #include "engine/wasm/wasm.h"
+#include "life/registry.h"
 #include "runtime/home.h"
+#include "runtime/services.h"
+#include <capsule/boot.h>
 #include <capsule/capsule.h>
 
 #include <pthread.h>
@@ -13,15 +17,26 @@
 
 struct capsule_runtime {
 	_Atomic uintptr_t owner; /* thread_self() of the thread that may call */
-	atomic_bool logging;     /* inside the embedder's log function, from where nobody may */
+	atomic_bool logging;     /* inside a function of the embedder's that is told something, from where nobody may */
 	struct loop *loop;
 	struct wasm_runtime *wasm;
 	struct log_sink log;
 	capsule_log_fn write_log; /* the embedder's, behind `log` */
 	void *log_user;
 	struct engine_limits limits;
+	uint64_t unload_grace_ms, ready_ms; /* 0: the defaults */
 	struct home home;
+	struct registry registry; /* the capsules that have a manifest */
 	char *principal;
+	char *workspace; /* as it was named, absolute; NULL: none */
+	enum capsule_overlay_mode overlay;
+	struct map overlays; /* id -> enum capsule_overlay_mode * of those that are treated otherwise */
+	uint64_t overlay_bytes;
+	struct list_node open_overlays; /* of services_files.c */
+	capsule_audit_fn audit;
+	void *audit_user;
+	capsule_gate_fn gate;
+	void *gate_user;
 	uint64_t next_call_id;
 	struct list_node capsules; /* struct capsule.link */
 	struct list_node ops;      /* struct capsule_op.link of those that somebody holds */
@@ -29,7 +44,13 @@ struct capsule_runtime {
 	uint32_t spare_count;
 	size_t spare_large; /* bytes of their large buffers */
 	struct timer spare_timer;
-	size_t leaving;               /* capsules that are being unloaded */
+	size_t leaving;            /* capsules that are out of the list and not freed yet */
+	struct boot *boot;         /* under way */
+	struct takedown *takedown; /* likewise: of a shutdown, or of what a boot had loaded */
+	uint32_t boots;            /* number of the last one */
+	capsule_state_fn watch;
+	void *watch_user;
+	struct buffer states;         /* of capsule_states_json() */
 	struct capsule_op *awaited;   /* by capsule_op_wait(); NULL when it is complete or gone */
 	struct capsule_error outcome; /* of `awaited` */
 };
@@ -38,17 +59,28 @@ struct capsule {
 	struct capsule_runtime *runtime;
 	struct list_node link;
 	char *id, *dir;
-	struct manifest *manifest;  /* NULL: a bare module */
-	struct map settings;        /* of a bare module: name -> char * */
-	struct engine *engine;      /* NULL until it is made */
-	struct kv_store *own_store; /* of a bare module */
-	struct kv_scope *kv;
-	char *tools_json;
-	bool unloading;  /* capsule_unload() was called */
-	struct op leave; /* unloading at the end of its life */
+	struct manifest *manifest;   /* NULL: a bare module, or one that did not get so far */
+	struct map settings;         /* of a bare module: name -> char * */
+	struct composite *composite; /* one reference; NULL until it is made */
+	struct engine *wasm;         /* among its engines; NULL without a component */
+	struct services services;    /* what it is lent */
+	char *tools_json;            /* NULL until it was ready */
+	size_t tool_count;
+	uint32_t boot;   /* number of the boot that made it, 0 for none */
+	bool registered; /* in runtime->registry */
+	bool bare;
+	bool loading;   /* belongs to the operation that loads it */
+	bool unloading; /* belongs to the operation that unloads it */
 };
 
-enum operation { OPERATION_LOAD, OPERATION_UNLOAD, OPERATION_CALL, OPERATION_INSPECT };
+enum operation {
+	OPERATION_LOAD,
+	OPERATION_UNLOAD,
+	OPERATION_CALL,
+	OPERATION_INSPECT,
+	OPERATION_BOOT,
+	OPERATION_SHUTDOWN,
+};
 
 struct capsule_op {
 	struct capsule_runtime *runtime;
@@ -114,8 +146,30 @@ void operation_discard(struct capsule_op *op);
 /** op_done_fn of every operation; `user` is the handle. */
 void operation_done(struct op *op, void *user);
 
-/** Release a capsule: out of the list, its engine unloaded, then freed from a later turn. */
+/** A capsule in the runtime's list, empty. NULL when out of memory. */
+struct capsule *capsule_make(struct capsule_runtime *runtime, struct capsule_error *err);
+
+/** Read the manifest at `path` (a folder or a Capsule.toml) into `capsule`. When `hash` is not NULL, the file's bytes must have that
+ *  BLAKE3 hash: CAPSULE_EMANIFEST otherwise. Errors: as manifest_load(). */
+MUST_CHECK enum capsule_status capsule_read_manifest(
+	struct capsule *capsule, const char *path, const uint8_t *hash, struct capsule_error *err);
+
+/** Make its life cycle, which needs capsule->id. Errors: CAPSULE_ENOMEM. */
+MUST_CHECK enum capsule_status capsule_make_composite(struct capsule *capsule, struct capsule_error *err);
+
+/** Enter it into the registry, if it has a manifest, and make its engines; `file` is the module of a bare one. Errors: CAPSULE_ESTATE
+ *  ("Already registered: <id>"), CAPSULE_EINVAL, CAPSULE_ELIMIT, CAPSULE_ENOMEM. */
+MUST_CHECK enum capsule_status capsule_make_engines(
+	struct capsule *capsule, const char *file, struct capsule_error *err);
+
+/** Release a capsule: out of the list, unloaded, then freed. */
 void capsule_leave(struct capsule *capsule);
+
+/** The capsules that are known, as capsule_states_json() has them. Returns false as buffer_append() does. */
+bool capsule_append_states(const struct capsule_runtime *runtime, struct buffer *out);
+
+/** composite_options.changed of a capsule: `user` is it. */
+void capsule_state_changed(void *user);
 
 /** The module file and folder of a manifest's component. Errors: CAPSULE_EMODULE when there is none. */
 MUST_CHECK enum capsule_status capsule_component(

@@ -15,31 +15,42 @@ static void a_folder_and_its_manifest_load_the_same_capsule(void **state)
 {
 	struct fixture *fixture = *state;
 	struct capsule *capsule = fixture_load(fixture, fixture_capsule(fixture, "twice", ""));
-	struct capsule *again = fixture_load(fixture, fixture_path(fixture, "twice/Capsule.toml"));
 
-	assert_ptr_not_equal(capsule, again);
 	assert_string_equal(capsule_id(capsule), "twice");
-	assert_string_equal(capsule_id(again), "twice");
 	assert_int_equal(capsule_health(capsule, fixture->err), CAPSULE_READY);
 	assert_int_equal(capsule_cpu_ns(capsule), 0);
-	assert_string_equal(fixture_call(fixture, again, "quoted", "{}"), "\"x\"");
-	fixture_unload(fixture, capsule);
-	assert_string_equal(fixture_call(fixture, again, "quoted", "{}"), "\"x\"");
+	assert_string_equal(fixture_call(fixture, capsule, "quoted", "{}"), "\"x\"");
+	capsule = fixture_load_again(fixture, capsule, fixture_path(fixture, "twice/Capsule.toml"));
+	assert_string_equal(capsule_id(capsule), "twice");
+	assert_string_equal(fixture_call(fixture, capsule, "quoted", "{}"), "\"x\"");
+}
+
+static void an_id_is_loaded_once(void **state) /* rt:201 */
+{
+	struct fixture *fixture = *state;
+	const char *path = fixture_capsule(fixture, "same", "");
+	struct capsule *capsule = fixture_load(fixture, path);
+
+	assert_int_equal(fixture_load_fails(fixture, path), CAPSULE_ESTATE);
+	assert_says(fixture, "Already registered: same");
+	assert_string_equal(fixture_call(fixture, capsule, "quoted", "{}"), "\"x\"");
+	(void)fixture_load_again(fixture, capsule, path);
 }
 
 static void a_path_may_be_relative_or_end_in_a_slash(void **state)
 {
 	struct fixture *fixture = *state;
+	struct capsule *capsule;
 	char here[512], path[512];
 
 	(void)fixture_capsule(fixture, "near", "");
 	(void)snprintf(path, sizeof path, "%s/", fixture_path(fixture, "near"));
-	(void)fixture_load(fixture, path);
+	capsule = fixture_load(fixture, path);
 	assert_non_null(getcwd(here, sizeof here));
 	assert_int_equal(chdir(fixture_path(fixture, "near")), 0);
-	(void)fixture_load(fixture, "Capsule.toml");
-	(void)fixture_load(fixture, ".");
-	(void)fixture_load(fixture, "../near");
+	capsule = fixture_load_again(fixture, capsule, "Capsule.toml");
+	capsule = fixture_load_again(fixture, capsule, ".");
+	(void)fixture_load_again(fixture, capsule, "../near");
 	assert_int_equal(chdir(here), 0);
 }
 
@@ -52,8 +63,8 @@ static void a_manifest_that_is_a_link_belongs_to_the_folder_of_the_link(void **s
 	(void)snprintf(target, sizeof target, "%s", fixture_path(fixture, "elsewhere.toml"));
 	assert_int_equal(rename(fixture_path(fixture, "farm/Capsule.toml"), target), 0);
 	assert_int_equal(symlink(target, fixture_path(fixture, "farm/Capsule.toml")), 0);
-	(void)fixture_load(fixture, fixture_path(fixture, "farm"));
-	(void)fixture_load(fixture, fixture_path(fixture, "farm/Capsule.toml"));
+	(void)fixture_load_again(fixture, fixture_load(fixture, fixture_path(fixture, "farm")),
+		fixture_path(fixture, "farm/Capsule.toml"));
 }
 
 static void nothing_to_load_is_refused(void **state)
@@ -86,13 +97,26 @@ static void a_broken_manifest_is_told_with_its_place(void **state)
 	assert_says(fixture, "broken/Capsule.toml:2:8");
 }
 
-static void a_manifest_without_a_component_is_an_unsupported_entry_point(void **state) /* abi:1 */
+static void a_manifest_without_a_component_loads_and_has_no_module(void **state) /* rt:189 abi:1 */
 {
 	struct fixture *fixture = *state;
+	struct capsule_op *op = NULL;
+	struct capsule *capsule;
 
 	(void)fixture_capsule(fixture, "empty", "");
 	fixture_write(fixture, "empty/Capsule.toml", "[package]\nname = \"empty\"\nversion = \"1.0.0\"\n");
-	assert_int_equal(fixture_load_fails(fixture, fixture_path(fixture, "empty")), CAPSULE_EMODULE);
+	capsule = fixture_load(fixture, fixture_path(fixture, "empty"));
+	assert_non_null(strstr(capsule_states_json(fixture->runtime), "\"engines\":[\"static\"],\"tools\":0"));
+	assert_int_equal(capsule_health(capsule, NULL), CAPSULE_READY);
+	assert_string_equal(capsule_tools_json(capsule), "[]");
+	assert_int_equal(capsule_cpu_ns(capsule), 0);
+	assert_int_equal(
+		capsule_call_export(capsule, "run", "", 0, NULL, NULL, &op, fixture->err), CAPSULE_EUNSUPPORTED);
+	/* Who asks for its module is told that there is none. */
+	assert_int_equal(
+		capsule_inspect(fixture->runtime, fixture_path(fixture, "empty"), NULL, NULL, &op, NULL), CAPSULE_OK);
+	assert_int_equal(capsule_op_wait(op, fixture->err), CAPSULE_EMODULE);
+	capsule_op_free(op);
 	assert_says(fixture, "Unsupported entry point");
 	assert_says(fixture, "[[component]]");
 }
@@ -111,6 +135,7 @@ static void a_module_is_found_in_the_folder_and_nowhere_else(void **state) /* ab
 	static const char *const outside[] = { "../guest.wat", "link.wat", "away/guest.wat", "sub/../../guest.wat" };
 	struct fixture *fixture = *state;
 	const char *path = fixture_capsule(fixture, "inside", "");
+	struct capsule *capsule;
 
 	fixture_write(fixture, "guest.wat", fixture_guest);
 	assert_int_equal(symlink("../guest.wat", fixture_path(fixture, "inside/link.wat")), 0);
@@ -125,9 +150,9 @@ static void a_module_is_found_in_the_folder_and_nowhere_else(void **state) /* ab
 	assert_int_equal(fixture_load_fails(fixture, path), CAPSULE_EMODULE);
 	assert_int_equal(symlink("guest.wat", fixture_path(fixture, "inside/near.wat")), 0);
 	name_module(fixture, "near.wat");
-	(void)fixture_load(fixture, path);
+	capsule = fixture_load(fixture, path);
 	name_module(fixture, "sub/../guest.wat");
-	(void)fixture_load(fixture, path);
+	(void)fixture_load_again(fixture, capsule, path);
 }
 
 static void a_module_that_can_not_be_used_is_told(void **state)
@@ -173,6 +198,7 @@ static void a_bare_module_that_can_not_be_used_is_told(void **state)
 static void tools_are_told_as_json(void **state)
 {
 	struct fixture *fixture = *state;
+	struct capsule *capsule;
 	yyjson_doc *doc;
 	yyjson_val *tools, *tool;
 
@@ -180,8 +206,8 @@ static void tools_are_told_as_json(void **state)
 		"[[tool]]\nname = \"first\"\ndescription = \"Says \\\"hi\\\"\\n\"\n"
 		"[[tool]]\nname = \"second\"\ndescription = \"\"\n[tool.input_schema]\ntype = \"object\"\nrequired = [\"a\"]\n",
 		fixture_guest);
-	doc = yyjson_read(capsule_tools_json(fixture_load(fixture, fixture_path(fixture, "tools"))),
-		strlen(capsule_tools_json(fixture_load(fixture, fixture_path(fixture, "tools")))), 0);
+	capsule = fixture_load(fixture, fixture_path(fixture, "tools"));
+	doc = yyjson_read(capsule_tools_json(capsule), strlen(capsule_tools_json(capsule)), 0);
 	assert_non_null(doc);
 	tools = yyjson_doc_get_root(doc);
 	assert_int_equal(yyjson_arr_size(tools), 2);
@@ -280,11 +306,12 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_folder_and_its_manifest_load_the_same_capsule),
+		TEST(an_id_is_loaded_once),
 		TEST(a_path_may_be_relative_or_end_in_a_slash),
 		TEST(a_manifest_that_is_a_link_belongs_to_the_folder_of_the_link),
 		TEST(nothing_to_load_is_refused),
 		TEST(a_broken_manifest_is_told_with_its_place),
-		TEST(a_manifest_without_a_component_is_an_unsupported_entry_point),
+		TEST(a_manifest_without_a_component_loads_and_has_no_module),
 		TEST(a_module_is_found_in_the_folder_and_nowhere_else),
 		TEST(a_module_that_can_not_be_used_is_told),
 		TEST(a_bare_module_that_can_not_be_used_is_told),

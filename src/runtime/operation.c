@@ -134,6 +134,20 @@ static void repair_result(struct capsule_op *op)
 	*result = repaired;
 }
 
+static void load_done(struct capsule_op *handle)
+{
+	struct capsule *capsule = handle->capsule;
+	struct capsule_error *error = &handle->call.op.error;
+
+	if (error->status == CAPSULE_OK && capsule->tools_json == NULL)
+		(void)error_set(error, CAPSULE_ENOMEM, "no memory for the list of tools");
+	capsule->loading = false;
+	if (error->status == CAPSULE_OK)
+		return;
+	handle->capsule = NULL;
+	capsule_leave(capsule);
+}
+
 void operation_done(struct op *op, void *user)
 {
 	struct capsule_op *handle = user;
@@ -142,10 +156,8 @@ void operation_done(struct op *op, void *user)
 	handle->complete = true;
 	if (op->error.status == CAPSULE_OK && handle->as_text)
 		repair_result(handle);
-	if (handle->kind == OPERATION_LOAD && op->error.status != CAPSULE_OK && handle->capsule != NULL) {
-		capsule_leave(handle->capsule);
-		handle->capsule = NULL;
-	}
+	if (handle->kind == OPERATION_LOAD && handle->capsule != NULL)
+		load_done(handle);
 	if (handle->kind == OPERATION_UNLOAD && handle->capsule != NULL) {
 		capsule_leave(handle->capsule);
 		handle->capsule = NULL;
@@ -210,7 +222,11 @@ const struct capsule_error *capsule_op_error(const struct capsule_op *op)
 
 const char *capsule_op_stage(const struct capsule_op *op)
 {
-	return op->complete ? NULL : op->call.op.stage;
+	if (op->complete)
+		return NULL;
+	if (op->kind == OPERATION_LOAD && op->capsule != NULL && op->capsule->composite != NULL)
+		return composite_stage(op->capsule->composite);
+	return op->call.op.stage;
 }
 
 const char *capsule_op_result(const struct capsule_op *op, size_t *len)

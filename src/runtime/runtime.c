@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The composition root: options, the loop behind the public functions, the end of everything. */
-#include "runtime/internal.h"
+#include "runtime/takedown.h"
 
 #include "base/cleanup.h"
 #include "base/limits.h"
@@ -54,6 +54,10 @@ static enum capsule_status check_options(const struct capsule_runtime_options *o
 		status = check_time("call_wall_ms", options->call_wall_ms, err);
 	if (status == CAPSULE_OK)
 		status = check_time("compile_cpu_ms", options->compile_cpu_ms, err);
+	if (status == CAPSULE_OK)
+		status = check_time("unload_grace_ms", options->unload_grace_ms, err);
+	if (status == CAPSULE_OK)
+		status = check_time("ready_ms", options->ready_ms, err);
 	if (status != CAPSULE_OK)
 		return status;
 	if ((unsigned)options->log_level > CAPSULE_LOG_OFF)
@@ -127,12 +131,16 @@ static enum capsule_status runtime_fill(
 		.memory_pages = options->memory_pages,
 		.queue_calls = options->queue_calls,
 		.module_bytes = options->module_bytes };
+	runtime->unload_grace_ms = options->unload_grace_ms;
+	runtime->ready_ms = options->ready_ms != 0 ? options->ready_ms : LIMIT_READY_MS;
 	runtime->principal = text_copy(span_text(options->principal == NULL ? "default" : options->principal));
 	if (runtime->principal == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for a runtime");
 	status = loop_new(&runtime->loop, &clock_system, err);
 	if (status == CAPSULE_OK)
 		status = home_init(&runtime->home, runtime->loop, options->home, options->memory_store, err);
+	if (status == CAPSULE_OK)
+		status = services_configure(runtime, options, err);
 	if (status == CAPSULE_OK)
 		status = start_engine(runtime, options, err);
 	return status;
@@ -161,6 +169,8 @@ enum capsule_status capsule_runtime_new(
 	list_init(&runtime->capsules);
 	list_init(&runtime->ops);
 	list_init(&runtime->spare);
+	list_init(&runtime->open_overlays);
+	registry_init(&runtime->registry);
 	runtime->home.lock_fd = -1;
 	status = runtime_fill(runtime, &taken, err);
 	if (status != CAPSULE_OK) {
@@ -171,6 +181,15 @@ enum capsule_status capsule_runtime_new(
 	return CAPSULE_OK;
 }
 
+/* The last one loaded goes first. Calls were ended with their operations: nothing has to be waited for. */
+static void end_capsules(struct capsule_runtime *runtime)
+{
+	while (!list_empty(&runtime->capsules))
+		capsule_leave(LIST_ENTRY(runtime->capsules.prev, struct capsule, link));
+	while (runtime->leaving > 0)
+		(void)loop_turn(runtime->loop, -1);
+}
+
 /* Handles that the embedder still holds become invalid here, as the header says. */
 static void end_ops(struct capsule_runtime *runtime)
 {
@@ -179,14 +198,6 @@ static void end_ops(struct capsule_runtime *runtime)
 
 		capsule_op_free(op);
 	}
-}
-
-static void end_capsules(struct capsule_runtime *runtime)
-{
-	while (!list_empty(&runtime->capsules))
-		capsule_leave(LIST_ENTRY(runtime->capsules.next, struct capsule, link));
-	while (runtime->leaving > 0)
-		(void)loop_turn(runtime->loop, -1);
 }
 
 static void free_spare(struct capsule_runtime *runtime)
@@ -210,12 +221,17 @@ void capsule_runtime_free(struct capsule_runtime *runtime)
 		return;
 	if (runtime->loop != NULL)
 		loop_post_close(runtime->loop); /* the turns below must not run code of the embedder */
+	runtime->watch = NULL;
 	end_ops(runtime);
+	takedown_end(runtime);
 	end_capsules(runtime);
 	free_spare(runtime);
+	registry_fini(&runtime->registry);
+	buffer_fini(&runtime->states);
 	home_fini(&runtime->home);
 	wasm_runtime_free(runtime->wasm);
 	loop_free(runtime->loop);
+	services_forget(runtime);
 	free(runtime->principal);
 	free(runtime);
 }

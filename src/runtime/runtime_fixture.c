@@ -195,6 +195,8 @@ void fixture_restart(struct fixture *fixture, struct capsule_runtime_options opt
 	capsule_runtime_free(fixture->runtime);
 	fixture->runtime = NULL;
 	options.size = sizeof options;
+	if (options.unload_grace_ms == 0)
+		options.unload_grace_ms = 1; /* no test waits for calls that never end */
 	assert_status(fixture, capsule_runtime_new(&fixture->runtime, &options, fixture->err), CAPSULE_OK);
 }
 
@@ -234,6 +236,12 @@ struct capsule *fixture_load_module(struct fixture *fixture)
 	capsule = loaded(fixture, op, CAPSULE_OK);
 	assert_non_null(capsule);
 	return capsule;
+}
+
+struct capsule *fixture_load_again(struct fixture *fixture, struct capsule *capsule, const char *path)
+{
+	fixture_unload(fixture, capsule);
+	return fixture_load(fixture, path);
 }
 
 enum capsule_status fixture_load_fails(struct fixture *fixture, const char *path)

@@ -54,11 +54,14 @@ const char *fixture_capsule(const struct fixture *fixture, const char *name, con
 /** The same with tools and module of the test's own. */
 void fixture_capsule_of(const struct fixture *fixture, const char *name, const char *more, const char *module);
 
-/** A runtime of the given options (size is set here), instead of the one there is. */
+/** A runtime of the given options (size is set here; calls have 1 ms to end at an unload unless they say so), instead of the one there is. */
 void fixture_restart(struct fixture *fixture, struct capsule_runtime_options options);
 
 /** Load and wait; fails the test when that fails. */
 struct capsule *fixture_load(struct fixture *fixture, const char *path);
+
+/** Unload `capsule`, then the same: a runtime has one capsule of an id. */
+struct capsule *fixture_load_again(struct fixture *fixture, struct capsule *capsule, const char *path);
 
 /** Load the guest as a bare module. */
 struct capsule *fixture_load_module(struct fixture *fixture);

@@ -16,8 +16,9 @@ struct content_item {
 	char *file;        /* as the manifest names it; NULL for a command without one */
 	char *text;        /* the whole file; of a skill without its front matter. NULL without a file */
 	size_t len;
-	char *meta;        /* front matter as a compact JSON object; NULL when there is none */
-	char blake3[65];   /* of the file's bytes, "" without one */
+	char *meta;         /* front matter as a compact JSON object; NULL when there is none */
+	char blake3[65];    /* of the file's bytes, "" without one */
+	struct place place; /* of the file's name in the manifest, else of the entry */
 };
 
 struct content {
@@ -25,6 +26,14 @@ struct content {
 	size_t count;
 	size_t bytes;
 };
+
+/** Note what `manifest` names, without reading anything: copies, so that content_read() needs no manifest. Errors: CAPSULE_ENOMEM. */
+MUST_CHECK enum capsule_status content_plan(
+	struct content *out, const struct manifest *manifest, struct capsule_error *err);
+
+/** Read the files of a plan below the folder `dir`; otherwise as content_load(), but what was planned stays to be freed. */
+MUST_CHECK enum capsule_status content_read(
+	struct content *content, const char *dir, struct diagnostics *diagnostics, struct capsule_error *err);
 
 /** Read what `manifest` names below the folder `dir`. Every problem goes to `diagnostics` with its place in the manifest; content is
  *  made only without errors. content_fini() frees it. Blocks on the disk. Errors: CAPSULE_EMANIFEST (the first problem), CAPSULE_ENOMEM.

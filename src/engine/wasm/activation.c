@@ -209,6 +209,8 @@ static void finish(struct wasm_capsule *capsule, const struct capsule_error *err
 		op_finish(&call->op);
 	else
 		op_fail(&call->op, err);
+	if (capsule->engine.tell_idle)
+		engine_changed(&capsule->engine);
 }
 
 void activation_abort(struct wasm_capsule *capsule, const struct capsule_error *why)

@@ -33,6 +33,8 @@ struct wasm_capsule {
 	uint64_t queued_bytes;
 	struct engine_call *current;
 	struct engine_call run_call; /* of a run loop */
+	bool said_ready;             /* the run loop did, since it was loaded */
+	struct list_node waiting;    /* op.link of those that wait until it does */
 	struct runnable runnable;
 	struct timer wall;  /* wall limit of the current call */
 	struct timer pause; /* after too many aborted calls in a row */

@@ -196,6 +196,163 @@ static void test_unloading_right_after_the_load_ends_a_loop_that_never_ran(void 
 	assert_int_equal(health(guest, NULL), ENGINE_UNLOADED);
 }
 
+/* ---- Readiness ---- */
+
+#define SAY "(import \"extism:host/user\" \"astrid_signal_ready\" (func $say_ready))"
+#define RUN_SAYS(body) MODULE(WAIT SAY, "(func (export \"run\") " body ")")
+
+struct ready_wait {
+	struct op op;
+	int done;
+	struct capsule_error error;
+};
+
+static void ready_done(struct op *op, void *user)
+{
+	struct ready_wait *wait = user;
+
+	wait->done++;
+	(void)error_copy(&wait->error, &op->error);
+}
+
+static void ready_start(struct ready_wait *wait, const struct guest *guest, uint64_t timeout_ms)
+{
+	memset(wait, 0, sizeof *wait);
+	op_init(&wait->op, guest->fixture->loop);
+	op_start(&wait->op, ready_done, wait, NULL, timeout_ms, "ready");
+	guest->engine->ops->wait_ready(guest->engine, &wait->op);
+}
+
+static void assert_ready(struct engine_fixture *fixture, struct ready_wait *wait, enum capsule_status status)
+{
+	turn_until(fixture, &wait->done, 1);
+	assert_int_equal(wait->error.status, status);
+	op_fini(&wait->op);
+}
+
+static void test_a_run_loop_is_ready_when_it_says_so(void **state) /* rt:196 */
+{
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop)
+	struct guest *guest = capsule_new(fixture, RUN_SAYS("(loop $again " PARK "(call $say_ready) (br $again))"), "");
+	struct ready_wait early, patient, second, late;
+
+	ready_start(&early, guest, 10);
+	ready_start(&patient, guest, 500);
+	ready_start(&second, guest, 500);
+	advance_ms(fixture, 20);
+	assert_ready(fixture, &early, CAPSULE_ETIMEOUT);
+	assert_int_equal(patient.done, 0);
+	answer_parked(fixture, "");
+	assert_ready(fixture, &patient, CAPSULE_OK);
+	assert_ready(fixture, &second, CAPSULE_OK);
+	answer_parked(fixture, "");
+	ready_start(&late, guest, 10);
+	assert_ready(fixture, &late, CAPSULE_OK);
+}
+
+static void test_once_ready_always_ready(void **state) /* rt:196 */
+{
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *guest = capsule_new(fixture, RUN_SAYS("(call $say_ready)"), "");
+	struct ready_wait wait;
+
+	settle(fixture);
+	assert_int_equal(health(guest, NULL), ENGINE_FAILED);
+	ready_start(&wait, guest, 10);
+	assert_ready(fixture, &wait, CAPSULE_OK);
+}
+
+static void test_a_run_loop_that_ends_does_not_become_ready(void **state) /* rt:196 */
+{
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *guest = capsule_new(fixture, RUN("", PARK), "");
+	struct ready_wait wait, late;
+
+	ready_start(&wait, guest, 500);
+	answer_parked(fixture, "");
+	turn_until(fixture, &wait.done, 1);
+	assert_says(wait.error.text, "ended without becoming ready: WASM run loop exited");
+	assert_ready(fixture, &wait, CAPSULE_ESTATE);
+	ready_start(&late, guest, 500);
+	assert_ready(fixture, &late, CAPSULE_ESTATE);
+}
+
+static void test_unloading_ends_who_waits(void **state)
+{
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *guest = capsule_new(fixture, RUN("", PARK), "");
+	struct ready_wait wait, late;
+
+	ready_start(&wait, guest, 500);
+	guest_unload(guest);
+	assert_ready(fixture, &wait, CAPSULE_ESTATE);
+	ready_start(&late, guest, 500);
+	assert_ready(fixture, &late, CAPSULE_ESTATE);
+}
+
+static void test_without_a_run_loop_it_is_ready_at_once(void **state)
+{
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *guest = capsule_new(fixture, MODULE("", ""), "");
+	struct ready_wait wait;
+
+	ready_start(&wait, guest, 10);
+	assert_ready(fixture, &wait, CAPSULE_OK);
+}
+
+static void changed(struct engine *engine, void *user)
+{
+	(void)engine;
+	++*(int *)user;
+}
+
+static void test_a_failure_is_told_and_so_is_the_last_call(void **state)
+{
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *loop = capsule_new(fixture, RUN("", PARK), "");
+	HOLD(guest_drop) struct guest *plain = capsule_new(fixture, MODULE("", ""), "");
+	int told[2] = { 0 };
+
+	loop->engine->changed = plain->engine->changed = changed;
+	loop->engine->user = &told[0];
+	plain->engine->user = &told[1];
+	assert_int_equal(loop->engine->ops->calls(loop->engine), 0);
+	answer_parked(fixture, "");
+	turn_until(fixture, &told[0], 1);
+	assert_answers(plain, "count", "1");
+	assert_int_equal(told[1], 0);
+	plain->engine->tell_idle = true;
+	{
+		CALL(running, plain, "count");
+		CALL(waiting, plain, "count");
+
+		assert_int_equal(plain->engine->ops->calls(plain->engine), 2);
+		op_cancel(&waiting.call.op);
+		assert_int_equal(told[1], 1);
+		assert_int_equal(plain->engine->ops->calls(plain->engine), 1);
+		assert_answered(&running, "2");
+	}
+	assert_int_equal(told[1], 2);
+	assert_int_equal(plain->engine->ops->calls(plain->engine), 0);
+}
+
+static void test_tools_are_those_of_the_manifest(void **state)
+{
+	static const char lines[] =
+		"[[tool]]\nname = \"t\"\ndescription = \"\\\"d\\\"\"\n[[tool]]\nname = \"u\"\ndescription = \"\"\n";
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *plain = capsule_new(fixture, MODULE("", ""), lines);
+	HOLD(guest_drop) struct guest *loop = capsule_new(fixture, RUN("", PARK), lines);
+	HOLD(buffer_fini) struct buffer out = { 0 };
+
+	assert_int_equal(loop->engine->ops->tools(loop->engine, true, &out), 0);
+	assert_int_equal(out.len, 0);
+	assert_int_equal(plain->engine->ops->tools(plain->engine, false, &out), 2);
+	assert_says(buffer_text(&out), ",{\"name\":\"t\",\"description\":\"\\\"d\\\"\",\"input_schema\":{");
+	assert_says(buffer_text(&out), "},{\"name\":\"u\"");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, engine_fixture_new, engine_fixture_free)
 
 int main(void)
@@ -212,6 +369,13 @@ int main(void)
 		TEST(test_a_run_loop_may_have_64_interceptors),
 		TEST(test_events_of_a_run_loop_have_no_empty_segments),
 		TEST(test_unloading_right_after_the_load_ends_a_loop_that_never_ran),
+		TEST(test_a_run_loop_is_ready_when_it_says_so),
+		TEST(test_once_ready_always_ready),
+		TEST(test_a_run_loop_that_ends_does_not_become_ready),
+		TEST(test_unloading_ends_who_waits),
+		TEST(test_without_a_run_loop_it_is_ready_at_once),
+		TEST(test_a_failure_is_told_and_so_is_the_last_call),
+		TEST(test_tools_are_those_of_the_manifest),
 	};
 
 	return cmocka_run_group_tests_name("run loops", tests, NULL, NULL);

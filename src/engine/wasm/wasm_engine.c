@@ -3,6 +3,7 @@
 #include "engine/wasm/activation.h"
 
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "engine/config.h"
@@ -60,6 +61,29 @@ static enum capsule_status check_run_loop(const struct wasm_capsule *capsule, st
 	return CAPSULE_OK;
 }
 
+/* host.ready: once is enough, and only a run loop is waited for. */
+static void guest_ready(struct host *host)
+{
+	struct wasm_capsule *capsule = LIST_ENTRY(host, struct wasm_capsule, host);
+	struct list_node *node;
+
+	capsule->said_ready = true;
+	while ((node = list_take_first(&capsule->waiting)) != NULL)
+		op_finish(LIST_ENTRY(node, struct op, link));
+}
+
+/* Nobody will say it any more. */
+static void end_waits(struct wasm_capsule *capsule, const struct capsule_error *why)
+{
+	struct list_node *node;
+	struct capsule_error err;
+
+	(void)error_set(&err, CAPSULE_ESTATE, "capsule '%s' ended without becoming ready: %s", capsule->host.capsule_id,
+		why->text);
+	while ((node = list_take_first(&capsule->waiting)) != NULL)
+		op_fail(LIST_ENTRY(node, struct op, link), &err);
+}
+
 static void run_loop_over(struct op *op, void *user)
 {
 	struct wasm_capsule *capsule = user;
@@ -74,6 +98,8 @@ static void run_loop_over(struct op *op, void *user)
 		(void)error_set(
 			&capsule->why, op->error.status, "WASM run loop exited unexpectedly: %s", op->error.text);
 	log_write(capsule->host.log, CAPSULE_LOG_ERROR, capsule->host.capsule_id, span_text(capsule->why.text));
+	end_waits(capsule, &capsule->why);
+	engine_changed(&capsule->engine);
 }
 
 /* A call was cancelled from outside: take it out of the queue, or stop the fiber where it stands. */
@@ -91,6 +117,8 @@ static void call_stopped(struct op *op)
 	list_remove(&call->link);
 	capsule->queued--;
 	capsule->queued_bytes -= call->input.len;
+	if (capsule->engine.tell_idle)
+		engine_changed(&capsule->engine);
 }
 
 static void call_queue(struct wasm_capsule *capsule, struct engine_call *call, op_done_fn done, void *user)
@@ -147,6 +175,15 @@ static const char *component_hash(const struct wasm_capsule *capsule)
 	return manifest == NULL || manifest->components.count == 0 ? NULL : manifest->components.items[0].hash;
 }
 
+static enum capsule_status tell_session(struct wasm_capsule *capsule, struct capsule_error *err)
+{
+	const struct host_services *services = &capsule->env.services;
+
+	if (services->session == NULL)
+		return CAPSULE_OK;
+	return services->session(services->user, &capsule->host.session, err);
+}
+
 static void engine_load(struct engine *engine, struct op *op)
 {
 	struct wasm_capsule *capsule = capsule_of(engine);
@@ -155,7 +192,8 @@ static void engine_load(struct engine *engine, struct op *op)
 	op->producer = capsule;
 	op->stop = load_stopped;
 	capsule->load_op = op;
-	if (uuid_make(&capsule->host.session, &err) != CAPSULE_OK ||
+	capsule->said_ready = false;
+	if (uuid_make(&capsule->host.session, &err) != CAPSULE_OK || tell_session(capsule, &err) != CAPSULE_OK ||
 		engine_config_fill(&capsule->host.config, &capsule->env, &err) != CAPSULE_OK) {
 		load_failed(capsule, &err);
 		return;
@@ -218,10 +256,13 @@ static void cancel_load(struct wasm_capsule *capsule)
 static void engine_unload(struct engine *engine, struct op *op)
 {
 	struct wasm_capsule *capsule = capsule_of(engine);
+	struct capsule_error err;
 
 	capsule->health = ENGINE_UNLOADED;
 	cancel_load(capsule);
 	cancel_calls(capsule);
+	(void)error_set(&err, CAPSULE_ECANCELLED, "it is unloaded");
+	end_waits(capsule, &err);
 	loop_timer_disarm(capsule->shared->loop, &capsule->pause);
 	capsule_drop_instance(capsule);
 	module_unref(capsule->module);
@@ -236,6 +277,57 @@ static enum engine_health engine_health(struct engine *engine, struct capsule_er
 	if (capsule->health == ENGINE_FAILED)
 		(void)error_copy(why, &capsule->why);
 	return capsule->health;
+}
+
+static void engine_wait_ready(struct engine *engine, struct op *op)
+{
+	struct wasm_capsule *capsule = capsule_of(engine);
+	struct capsule_error err;
+
+	if (capsule->said_ready || (capsule->health == ENGINE_READY && !wasm_capsule_loops(engine))) {
+		op_finish(op);
+		return;
+	}
+	/* One that had no memory for its time limit stands in a list of the loop's and ends with the next turn. */
+	if (capsule->health == ENGINE_READY && list_empty(&op->link)) {
+		list_append(&capsule->waiting, &op->link);
+		return;
+	}
+	(void)error_set(&err, CAPSULE_ESTATE, "capsule '%s' ended without becoming ready: %s", capsule->host.capsule_id,
+		capsule->health == ENGINE_FAILED ? capsule->why.text : "it is not loaded");
+	op_fail(op, &err);
+}
+
+static void append_tool(const struct manifest_tool *tool, struct buffer *out)
+{
+	buffer_append_text(out, "{\"name\":");
+	json_append_string(out, span_text(tool->name));
+	buffer_append_text(out, ",\"description\":");
+	json_append_string(out, span_text(tool->description));
+	buffer_append_text(out, ",\"input_schema\":");
+	buffer_append_text(out, tool->input_schema);
+	buffer_append_text(out, "}");
+}
+
+static size_t engine_tools(const struct engine *engine, bool first, struct buffer *out)
+{
+	const struct manifest *manifest = LIST_ENTRY(engine, const struct wasm_capsule, engine)->env.manifest;
+
+	if (manifest == NULL || wasm_capsule_loops(engine))
+		return 0;
+	for (size_t i = 0; i < manifest->tools.count; i++) {
+		if (!first || i > 0)
+			buffer_append_text(out, ",");
+		append_tool(&manifest->tools.items[i], out);
+	}
+	return manifest->tools.count;
+}
+
+static size_t engine_calls(const struct engine *engine)
+{
+	const struct wasm_capsule *capsule = LIST_ENTRY(engine, const struct wasm_capsule, engine);
+
+	return wasm_capsule_loops(engine) ? 0 : capsule->queued + (capsule->current != NULL);
 }
 
 static void vars_fini(struct map *vars)
@@ -268,6 +360,9 @@ static const struct engine_ops wasm_engine_ops = {
 	.unload = engine_unload,
 	.call = engine_call,
 	.health = engine_health,
+	.wait_ready = engine_wait_ready,
+	.tools = engine_tools,
+	.calls = engine_calls,
 	.free = engine_free,
 };
 
@@ -321,11 +416,14 @@ enum capsule_status wasm_capsule_new(struct engine **out, struct wasm_runtime *r
 	capsule->shared = runtime;
 	capsule->host = (struct host){ .capsule_id = env->capsule_id,
 		.manifest = env->manifest,
+		.gate = env->gate,
 		.services = env->services,
 		.loop = env->loop,
-		.log = env->log };
+		.log = env->log,
+		.ready = guest_ready };
 	capsule->runnable.run = activation_run;
 	list_init(&capsule->queue);
+	list_init(&capsule->waiting);
 	op_init(&capsule->run_call.op, env->loop);
 	*out = &capsule->engine;
 	return CAPSULE_OK;

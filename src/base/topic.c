@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Counts are compared before segments: a walk in pairs that ends with the shorter side takes `a` for `a.b`. */
+#include "base/topic.h"
+
+bool topic_valid(struct span topic)
+{
+	bool dot = true; /* a dot, or the beginning, stands before */
+
+	for (size_t i = 0; i < topic.len; i++) {
+		if (topic.data[i] == '.' && dot)
+			return false;
+		dot = topic.data[i] == '.';
+	}
+	return !dot;
+}
+
+size_t topic_segments(struct span topic)
+{
+	size_t count = 1;
+
+	for (size_t i = 0; i < topic.len; i++)
+		count += topic.data[i] == '.';
+	return count;
+}
+
+/* Take the first segment, and the dot behind it, off `rest`. */
+static struct span segment_take(struct span *rest)
+{
+	const uint8_t *dot = rest->len > 0 ? memchr(rest->data, '.', rest->len) : NULL;
+	struct span segment = *rest;
+
+	if (dot == NULL) {
+		rest->len = 0;
+		return segment;
+	}
+	segment.len = (size_t)(dot - rest->data);
+	*rest = span_of(dot + 1, rest->len - segment.len - 1);
+	return segment;
+}
+
+/* Whether the first `count` segments of `pattern` are `*` or those of `topic`. */
+static bool segments_fit(struct span topic, struct span pattern, size_t count)
+{
+	while (count-- > 0) {
+		struct span wanted = segment_take(&pattern), have = segment_take(&topic);
+
+		if (!span_is(wanted, "*") && !span_equal(wanted, have))
+			return false;
+	}
+	return true;
+}
+
+/* Whether the last segment stands for one or more. */
+static bool ends_open(struct span pattern)
+{
+	return pattern.len >= 3 && memcmp(pattern.data + pattern.len - 2, ".*", 2) == 0;
+}
+
+bool topic_matches(struct span topic, struct span pattern)
+{
+	size_t count = topic_segments(pattern);
+
+	return topic_valid(topic) && topic_valid(pattern) && topic_segments(topic) == count &&
+		segments_fit(topic, pattern, count);
+}
+
+bool topic_delivers(struct span topic, struct span pattern)
+{
+	size_t count = topic_segments(pattern);
+
+	if (!ends_open(pattern))
+		return topic_matches(topic, pattern);
+	return topic_valid(topic) && topic_valid(pattern) && topic_segments(topic) >= count &&
+		segments_fit(topic, pattern, count - 1);
+}
+
+/* A pattern that delivers more depths than one is covered by none that delivers one. Otherwise a segment `*` of `wanted` is a
+ * text that only `*` in `pattern` fits, and the question is the one whether a topic is delivered. */
+bool topic_covers(struct span pattern, struct span wanted)
+{
+	if (ends_open(wanted) && !ends_open(pattern))
+		return false;
+	return topic_delivers(wanted, pattern);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The states of all capsules: as JSON, and told as they change. */
+#include "runtime/internal.h"
+
+#include "base/cleanup.h"
+#include "base/json.h"
+
+static void append_text(struct buffer *out, const char *key, const char *text)
+{
+	buffer_printf(out, ",\"%s\":", key);
+	if (text != NULL)
+		json_append_string(out, span_text(text));
+	else
+		buffer_append_text(out, "null");
+}
+
+static const char *version_of(const struct capsule *capsule)
+{
+	return capsule->manifest == NULL ? NULL : capsule->manifest->package.version;
+}
+
+static void append_state(const struct capsule *capsule, struct buffer *out)
+{
+	struct capsule_error why;
+	enum composite_state state = composite_state(capsule->composite, &why);
+	const char *engine;
+
+	buffer_append_text(out, "{\"id\":");
+	json_append_string(out, span_text(capsule->id));
+	append_text(out, "version", version_of(capsule));
+	append_text(out, "dir", capsule->dir);
+	append_text(out, "state", composite_state_name(state));
+	append_text(out, "reason", state == COMPOSITE_FAILED ? why.text : NULL);
+	buffer_append_text(out, ",\"engines\":[");
+	for (size_t i = 0; (engine = composite_engine_name(capsule->composite, i)) != NULL; i++)
+		buffer_printf(out, "%s\"%s\"", i == 0 ? "" : ",", engine);
+	buffer_printf(out, "],\"tools\":%zu}", capsule->tool_count);
+}
+
+bool capsule_append_states(const struct capsule_runtime *runtime, struct buffer *out)
+{
+	bool first = true;
+
+	buffer_append_text(out, "[");
+	LIST_EACH (node, &runtime->capsules) {
+		const struct capsule *capsule = LIST_ENTRY(node, const struct capsule, link);
+
+		if (capsule->composite == NULL)
+			continue; /* its load has just begun and failed */
+		if (!first)
+			buffer_append_text(out, ",");
+		first = false;
+		append_state(capsule, out);
+	}
+	return buffer_append_text(out, "]");
+}
+
+const char *capsule_states_json(struct capsule_runtime *runtime)
+{
+	buffer_clear(&runtime->states);
+	(void)capsule_append_states(runtime, &runtime->states);
+	return buffer_text(&runtime->states);
+}
+
+struct capsule *capsule_find(const struct capsule_runtime *runtime, const char *id)
+{
+	struct capsule *capsule = registry_find(&runtime->registry, id);
+	enum composite_state state;
+
+	if (capsule == NULL)
+		return NULL;
+	state = composite_state(capsule->composite, NULL);
+	return !capsule->loading && !capsule->unloading && (state == COMPOSITE_READY || state == COMPOSITE_FAILED)
+		? capsule
+		: NULL;
+}
+
+void capsule_watch_states(struct capsule_runtime *runtime, capsule_state_fn changed, void *user)
+{
+	if (runtime == NULL || !runtime_usable(runtime))
+		return;
+	runtime->watch = changed;
+	runtime->watch_user = user;
+}
+
+/* The list of tools is made when they are there for the first time: who lent the engines their manifest keeps it. */
+static void note_tools(struct capsule *capsule)
+{
+	HOLD(buffer_fini) struct buffer out = { 0 };
+
+	(void)composite_append_tools(capsule->composite, &out, &capsule->tool_count);
+	free(capsule->tools_json);
+	capsule->tools_json = buffer_steal(&out);
+}
+
+void capsule_state_changed(void *user)
+{
+	struct capsule *capsule = user;
+	struct capsule_runtime *runtime = capsule->runtime;
+	struct capsule_error why;
+	enum composite_state state = composite_state(capsule->composite, &why);
+	struct capsule_state_change change;
+
+	if (state == COMPOSITE_READY)
+		note_tools(capsule);
+	if (runtime->watch == NULL)
+		return;
+	change = (struct capsule_state_change){ .id = capsule->id,
+		.version = version_of(capsule),
+		.dir = capsule->dir,
+		.state = composite_state_name(state),
+		.reason = state == COMPOSITE_FAILED ? why.text : NULL,
+		.tools = capsule->tool_count };
+	atomic_store_explicit(&runtime->logging, true, memory_order_relaxed);
+	runtime->watch(runtime->watch_user, &change);
+	atomic_store_explicit(&runtime->logging, false, memory_order_relaxed);
+}
