@@ -97,8 +97,9 @@ static CURLUcode parse(const char *url, char **host)
 	if (parsed == NULL)
 		return CURLUE_OUT_OF_MEMORY;
 	code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
-	if (code == CURLUE_OK)
-		code = get_host(parsed, host);
+	if (code != CURLUE_OK)
+		return code;
+	code = get_host(parsed, host);
 	return code == CURLUE_NO_HOST ? CURLUE_OK : code;
 }
 
