@@ -38,7 +38,8 @@ static struct span segment_take(struct span *rest)
 	return segment;
 }
 
-/* Whether the first `count` segments of `pattern` are `*` or those of `topic`. */
+/* Whether the first `count` segments of `pattern` are `*` or those of `topic`. An empty one fits no valid topic, so that a
+ * malformed pattern needs no check of its own. */
 static bool segments_fit(struct span topic, struct span pattern, size_t count)
 {
 	while (count-- > 0) {
@@ -60,8 +61,7 @@ bool topic_matches(struct span topic, struct span pattern)
 {
 	size_t count = topic_segments(pattern);
 
-	return topic_valid(topic) && topic_valid(pattern) && topic_segments(topic) == count &&
-		segments_fit(topic, pattern, count);
+	return topic_valid(topic) && topic_segments(topic) == count && segments_fit(topic, pattern, count);
 }
 
 bool topic_delivers(struct span topic, struct span pattern)
@@ -70,15 +70,12 @@ bool topic_delivers(struct span topic, struct span pattern)
 
 	if (!ends_open(pattern))
 		return topic_matches(topic, pattern);
-	return topic_valid(topic) && topic_valid(pattern) && topic_segments(topic) >= count &&
-		segments_fit(topic, pattern, count - 1);
+	return topic_valid(topic) && topic_segments(topic) >= count && segments_fit(topic, pattern, count - 1);
 }
 
-/* A pattern that delivers more depths than one is covered by none that delivers one. Otherwise a segment `*` of `wanted` is a
- * text that only `*` in `pattern` fits, and the question is the one whether a topic is delivered. */
+/* A segment `*` of `wanted` is a text that only `*` in `pattern` fits, and so the question is the one whether a topic is
+ * delivered: a pattern of one depth ends in a segment that the last `*` of a deeper one is not. */
 bool topic_covers(struct span pattern, struct span wanted)
 {
-	if (ends_open(wanted) && !ends_open(pattern))
-		return false;
 	return topic_delivers(wanted, pattern);
 }

@@ -162,6 +162,7 @@ static void the_host_of_a_url_is_what_a_client_dials(void **state)
 	assert_string_equal(url_host("http://2130706433/", &out), "127.0.0.1");
 	assert_string_equal(url_host("https://api.github.com./", &out), "api.github.com.");
 	assert_string_equal(url_host("http://[0:0:0:0:0:0:0:1]/", &out), "[::1]");
+	assert_string_equal(url_host("http://[::7f00:1]/", &out), "[::127.0.0.1]");
 	assert_string_equal(url_host("http://[::FFFF:127.0.0.1]/", &out), "[::ffff:127.0.0.1]");
 	assert_string_equal(url_host("ws://example.test/x", &out), "example.test");
 	assert_string_equal(url_host("file:///etc/passwd", &out), "");

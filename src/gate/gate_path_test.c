@@ -196,6 +196,24 @@ static void an_entry_with_two_dots_grants_nothing(void **state)
 	ASSERT_DENIED(&fixture, GATE_READ, "/workspace/../etc", GATE_DOTS);
 }
 
+static void an_entry_longer_than_a_path_grants_nothing(void **state)
+{
+	char entry[5000], text[5100];
+
+	(void)state;
+	for (size_t len = 4096; len <= 4097; len++) {
+		HOLD(fixture_fini) struct gate_fixture fixture = { 0 };
+
+		memset(entry, 'a', len);
+		for (size_t i = 0; i < len; i += 128)
+			entry[i] = '/';
+		entry[len] = '\0';
+		(void)snprintf(text, sizeof text, "[capabilities]\nfs_read = [\"%s\"]\n", entry);
+		fixture = fixture_make(text, (struct gate_roots){ 0 }, GATE_FOR_COMPONENT);
+		assert_int_equal(fixture_ask(&fixture, GATE_READ, entry), len == 4096);
+	}
+}
+
 static void an_unknown_scheme_grants_nothing(void **state)
 {
 	HOLD(fixture_fini) struct gate_fixture fixture = fixture_of("fs_read = [\"home://\", \"Workspace://\"]");
@@ -491,6 +509,7 @@ int main(void)
 		cmocka_unit_test(an_empty_entry_grants_nothing),
 		cmocka_unit_test(a_slash_behind_a_scheme_does_not_replace_the_root),
 		cmocka_unit_test(an_entry_with_two_dots_grants_nothing),
+		cmocka_unit_test(an_entry_longer_than_a_path_grants_nothing),
 		cmocka_unit_test(an_unknown_scheme_grants_nothing),
 		cmocka_unit_test(reading_does_not_grant_writing),
 		cmocka_unit_test(the_root_of_the_disk_covers_every_path),

@@ -103,6 +103,8 @@ static void entries_that_grant_nothing_are_marked_with_the_reason(void **state)
 		{ "net = [\"*.a.test\"]", "subdomains" },
 		{ "net = [\"a.test:80\"]", "port" },
 		{ "net = [\"a.test/x\"]", "path" },
+		{ "net = [\".a.test\"]", "empty parts" },
+		{ "net = [\"a^^test\"]", "empty parts" },
 		{ "net = [\"a b\"]", "no host name" },
 		{ "host_process = [\"\"]", "empty" },
 		{ "host_process = [\"npx -y x\"]", "arguments" },
