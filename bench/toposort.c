@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What does it cost to find the order in which capsules load? Manifests that are parsed already, with one provided topic each; the
- * graphs are the same in every run, and in the peer. */
+/* What does it cost to find the order in which capsules load? Manifests that are parsed already, with one provided
+ * topic each; the graphs are the same in every run, and in the peer. */
 #include "harness.h"
 
 #include "base/text.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Lines as capabilities. The first two are matched with each other: both ways alike, and only with the same type and as many
- * segments. The others make capsules - `mNAME` begins one, `rTEXT` adds what it requires, `pTEXT` what it provides, `tTEXT` what it
- * publishes - that must be ordered as the oracle says. */
+/* Lines as capabilities. The first two are matched with each other: both ways alike, and only with the same type and
+ * as many segments. The others make capsules - `mNAME` begins one, `rTEXT` adds what it requires, `pTEXT` what it
+ * provides, `tTEXT` what it publishes - that must be ordered as the oracle says. */
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "manifest/order_oracle.h"

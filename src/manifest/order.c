@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Kahn's algorithm with a queue. Only if that leaves something over are there cycles; then it runs once more with each cycle as one
- * node, which stands where its first member stands. */
+/* Kahn's algorithm with a queue. Only if that leaves something over are there cycles; then it runs once more with
+ * each cycle as one node, which stands where its first member stands. */
 #include "manifest/order_internal.h"
 
 #include "base/cleanup.h"
@@ -110,10 +110,11 @@ static enum capsule_status make_sequence(
 	HOLD(free_drop)
 	size_t *waits = calloc(order->count, sizeof *waits), *queue = calloc(order->count, sizeof *queue);
 	struct kahn kahn = { .order = order, .links = &links, .waits = waits, .queue = queue };
-	enum capsule_status status = make_links(&links, order, err);
+	enum capsule_status status;
 
-	if (status == CAPSULE_OK && (waits == NULL || queue == NULL))
-		status = error_set(err, CAPSULE_ENOMEM, "no memory to order %zu capsules", order->count);
+	if (waits == NULL || queue == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory to order %zu capsules", order->count);
+	status = make_links(&links, order, err);
 	if (status != CAPSULE_OK || sort(&kahn))
 		return status;
 	status = order_find_cycles(order, &links, manifests, &cycles, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Cycles: strongly connected components of more than one manifest, by Tarjan's algorithm with a stack of its own, since a chain of
- * capsules may be longer than the thread's stack is deep. */
+/* Cycles: strongly connected components of more than one manifest, by Tarjan's algorithm with a stack of its own,
+ * since a chain of capsules may be longer than the thread's stack is deep. */
 #include "manifest/order_internal.h"
 
 #include "base/cleanup.h"

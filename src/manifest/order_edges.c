@@ -63,17 +63,19 @@ static enum capsule_status offers_make(
 static enum capsule_status make_forms(struct order_search *search, const struct offers *offers,
 	const struct manifest *const *manifests, struct capsule_error *err)
 {
-	HOLD(free_drop) const struct string_list **requires = calloc(offers->count, sizeof *requires);
-	enum capsule_status status = order_patterns_init(&search->patterns, err);
+	HOLD(free_drop) const struct string_list **needs = calloc(offers->count, sizeof *needs);
+	enum capsule_status status;
 
-	if (status == CAPSULE_OK && requires == NULL)
-		status = error_set(err, CAPSULE_ENOMEM, "no memory to order %zu capsules", offers->count);
+	if (needs == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory to order %zu capsules", offers->count);
+	for (size_t i = 0; i < offers->count; i++) {
+		needs[i] = &manifests[i]->requires;
+	}
+	status = order_patterns_init(&search->patterns, err);
 	if (status == CAPSULE_OK)
 		status = order_forms_make(&search->provides, &search->patterns, offers->lists, offers->count, err);
-	for (size_t i = 0; status == CAPSULE_OK && i < offers->count; i++)
-	requires[i] = &manifests[i]->requires;
 	if (status == CAPSULE_OK)
-		status = order_forms_make(&search->requires, &search->patterns, requires, offers->count, err);
+		status = order_forms_make(&search->requires, &search->patterns, needs, offers->count, err);
 	return status;
 }
 
@@ -141,8 +143,8 @@ static enum capsule_status refuse(
 	line = manifest->requires.places[worst->entry].line;
 	if (search->total > LIMIT_ORDER_EDGES)
 		return error_set(err, CAPSULE_ELIMIT,
-			"capsules depend on each other in more than %u ways; the requirement `%.256s` of capsule '%s' (%s:%u) "
-			"alone is met by %zu: name what is needed with fewer `*`",
+			"capsules depend on each other in more than %u ways; the requirement `%.256s` of capsule '%s' "
+			"(%s:%u) alone is met by %zu: name what is needed with fewer `*`",
 			LIMIT_ORDER_EDGES, text, name, manifest->path, line, worst->count);
 	return error_set(err, CAPSULE_ELIMIT,
 		"too many capabilities with `*` to compare, given up at the requirement `%.256s` of capsule '%s' (%s:%u): "

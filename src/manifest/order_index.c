@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Who provides what is required. A requirement and a capability of one type and one number of segments match when they are equal in
- * the segments where neither has a wildcard. So what is provided is put into classes with the same wildcards, and for all
- * requirements with the same wildcards a class becomes a hash table of the segments that count: a requirement is looked up once in
- * each class. Small classes are compared one by one. No way is known, and probably there is none, to be fast for patterns with
- * many wildcards on both sides (docs/design/015-order.md), hence the limit of steps. */
+/* Who provides what is required. A requirement and a capability of one type and one number of segments match when
+ * they are equal in the segments where neither has a wildcard. So what is provided is put into classes with the same
+ * wildcards, and for all requirements with the same wildcards a class becomes a hash table of the segments that
+ * count: a requirement is looked up once in each class. Small classes are compared one by one. No way is known, and
+ * probably there is none, to be fast for patterns with many wildcards on both sides (docs/design/015-order.md), hence
+ * the limit of steps. */
 #include "manifest/order_internal.h"
 
 #include "base/limits.h"
@@ -73,7 +74,8 @@ static const uint64_t *marks_of(const struct order_search *search, const struct 
 	return search->patterns.marks + form->pattern.marks;
 }
 
-/* The slot of those whose marks are `ours`, which have the sum `key`, in what counts; or the empty one where they would stand. */
+/* The slot of those whose marks are `ours`, which have the sum `key`, in what counts; or the empty one where they
+ * would stand. */
 static size_t *find_slot(
 	struct order_search *search, const struct order_class *class, const uint64_t *ours, uint64_t key)
 {

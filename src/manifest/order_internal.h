@@ -31,8 +31,8 @@ struct order_pattern {
 	uint64_t shape; /* a hash of where its wildcards are; 0 without any */
 };
 
-/* Every text once, however many capsules require or provide it. A mark stands for a text at its place in a capability: marks at one
- * place are equal if and only if the texts are. */
+/* Every text once, however many capsules require or provide it. A mark stands for a text at its place in a
+ * capability: marks at one place are equal if and only if the texts are. */
 struct order_patterns {
 	struct order_names texts, parts;
 	struct order_pattern *items; /* by numbers of texts, from 1 */
@@ -45,7 +45,8 @@ struct order_patterns {
 MUST_CHECK enum capsule_status order_patterns_init(struct order_patterns *patterns, struct capsule_error *err);
 void order_patterns_fini(struct order_patterns *patterns);
 
-/** The pattern of `text` (borrowed, must outlive the patterns), itself borrowed until the next call. NULL when out of memory. */
+/** The pattern of `text` (borrowed, must outlive the patterns), itself borrowed until the next call. NULL when out of
+ *  memory. */
 const struct order_pattern *order_patterns_take(struct order_patterns *patterns, struct span text);
 
 /* One entry of requires, or of what is provided. */
@@ -56,8 +57,8 @@ struct order_form {
 	struct order_pattern pattern;
 };
 
-/* Sorted by their types and numbers of segments, which is a group, then so that those with the same wildcards stand together, then
- * by number. */
+/* Sorted by their types and numbers of segments, which is a group, then so that those with the same wildcards stand
+ * together, then by number. */
 struct order_forms {
 	struct order_form *items;
 	size_t count;
@@ -69,8 +70,8 @@ static inline size_t order_words(size_t segments)
 	return (segments + 63) / 64;
 }
 
-/** Take the capabilities of `count` lists (borrowed) apart; the owner of a form is its list. Free with order_forms_fini(), also after
- *  a failure. Errors: CAPSULE_ENOMEM. */
+/** Take the capabilities of `count` lists (borrowed) apart; the owner of a form is its list. Free with
+ *  order_forms_fini(), also after a failure. Errors: CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status order_forms_make(struct order_forms *out, struct order_patterns *patterns,
 	const struct string_list *const *lists, size_t count, struct capsule_error *err);
 void order_forms_fini(struct order_forms *forms);
@@ -88,7 +89,7 @@ struct order_class {
 	size_t first, count;            /* where they are in `provides` */
 	const uint64_t *wildcards;
 	uint64_t *fixed; /* the segments that count with the requirements of the moment */
-	size_t *slots; /* NULL: compared one by one. Place of a form in `provides` and 1, 0 empty: the first of those that are equal in what counts */
+	size_t *slots; /* NULL: compared one by one. 0, or the place in `provides`, and 1, of the first of equal ones */
 	size_t capacity; /* of slots, a power of two */
 };
 
@@ -119,7 +120,8 @@ struct order_search {
 /** Fill search->classes; the forms are made, the arrays have room. */
 void order_classes_find(struct order_search *search);
 
-/** Find the providers of the requirements from `from` up to `to`, which are of one group, in the classes of the same group. */
+/** Find the providers of the requirements from `from` up to `to`, which are of one group, in the classes of the same
+ *  group. */
 void order_search_group(struct order_search *search, size_t from, size_t to, struct order_class *classes, size_t count);
 
 /** Find the edges and the unmet requirements of `count` manifests for `order`. Errors as order_manifests(). */

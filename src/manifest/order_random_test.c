@@ -196,16 +196,20 @@ static void a_provider_that_matches_often_is_one_edge_each(void **state)
 static void add_wild(struct manifest *manifest, size_t from, const char *end)
 {
 	for (size_t i = from; i < from + 2048; i++) {
-		char needs[64] = "topic:", offers[64] = "topic:";
+		HOLD(buffer_fini) struct buffer needs = { 0 }, offers = { 0 };
 
+		(void)buffer_append_text(&needs, "topic:");
+		(void)buffer_append_text(&offers, "topic:");
 		for (size_t bit = 0; bit < 13; bit++) {
 			bool set = i >> bit & 1;
 
-			(void)strcat(needs, set ? "a." : "*.");
-			(void)strcat(offers, set ? "*." : "b.");
+			(void)buffer_append_text(&needs, set ? "a." : "*.");
+			(void)buffer_append_text(&offers, set ? "*." : "b.");
 		}
-		testing_list_add(&manifest->requires, span_text(strcat(needs, "end")));
-		testing_list_add(&manifest->provides, span_text(strcat(offers, end)));
+		(void)buffer_append_text(&needs, "end");
+		assert_true(buffer_append_text(&offers, end) && !needs.failed);
+		testing_list_add(&manifest->requires, buffer_span(&needs));
+		testing_list_add(&manifest->provides, buffer_span(&offers));
 	}
 }
 

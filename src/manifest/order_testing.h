@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* For tests and measurements of ordering: manifests made by hand, with anything in their lists. Without memory the program ends. */
+/* For tests and measurements of ordering: manifests made by hand, with anything in their lists. Without memory the
+ * program ends. */
 #ifndef MANIFEST_ORDER_TESTING_H
 #define MANIFEST_ORDER_TESTING_H
 

@@ -207,6 +207,25 @@ static void check(struct round *round)
 	capsule_report_free(report);
 }
 
+/* Three that know of each other: two in a cycle, and one with something that nobody provides. */
+static void check_together(struct round *round)
+{
+	static const char *const names[] = { "there", "back", "alone" };
+	struct capsule_report *reports[3] = { NULL };
+	size_t count = 0;
+
+	while (count < 3 &&
+		went_well(
+			round, capsule_check(&reports[count], fixture_path(round->fixture, names[count]), round->err)))
+		count++;
+	/* A warning that there was no memory for is no failure. */
+	if (count == 3 && went_well(round, capsule_check_together(reports, count, round->err)) &&
+		atomic_load(&fails_in) > 0)
+		assert_int_equal(capsule_report_warnings(reports[2]) - capsule_report_warnings(reports[0]), 1);
+	for (size_t i = 0; i < count; i++)
+		capsule_report_free(reports[i]);
+}
+
 static void ran(void *arg)
 {
 	*(bool *)arg = true;
@@ -242,6 +261,8 @@ static bool starve(struct fixture *fixture, const struct phase *phase, int nth)
 	return fired;
 }
 
+#define DEPENDENCIES(needs, offers) "[dependencies]\nrequires = [\"" needs "\"]\nprovides = [\"" offers "\"]\n"
+
 static void sweep(void **state, const struct phase *phase)
 {
 	struct fixture *fixture = *state;
@@ -251,6 +272,9 @@ static void sweep(void **state, const struct phase *phase)
 	(void)fixture_capsule(fixture, "bad", "[package\n");
 	fixture_write(fixture, "bad/Capsule.toml",
 		"[package]\nname = \"Bad Name\"\nverson = 1\n[[component]]\nfile = 7\n[[tool]]\nname = \"t\"\n");
+	(void)fixture_capsule(fixture, "there", DEPENDENCIES("topic:back", "topic:there"));
+	(void)fixture_capsule(fixture, "back", DEPENDENCIES("topic:*", "topic:back"));
+	(void)fixture_capsule(fixture, "alone", DEPENDENCIES("tool:none", "topic:alone"));
 	fixture_write(fixture, "guest.wat", fixture_guest);
 	while (starve(fixture, phase, nth))
 		nth++;
@@ -287,6 +311,11 @@ static void a_manifest_that_is_checked(void **state)
 	sweep(state, &(struct phase){ .run = check });
 }
 
+static void manifests_that_are_compared(void **state)
+{
+	sweep(state, &(struct phase){ .run = check_together });
+}
+
 static void a_post(void **state)
 {
 	sweep(state, &(struct phase){ .run = post, .make_runtime = true });
@@ -302,6 +331,7 @@ int main(void)
 		TEST(a_module_that_is_used),
 		TEST(a_module_that_is_inspected),
 		TEST(a_manifest_that_is_checked),
+		TEST(manifests_that_are_compared),
 		TEST(a_post),
 	};
 
