@@ -20,12 +20,12 @@ struct capsule_discover_options {
 	size_t size;
 	const char *const *roots; /* folders that a person named: capsules, or folders of capsules */
 	size_t root_count;
-	const char *workspace; /* its .astrid/capsules is searched; NULL: not unless there are no roots, then the working directory's */
-	const char *home;      /* absolute; NULL: $ASTRID_HOME, else $HOME/.astrid. Its capsules/ is searched when there are no roots */
+	const char *workspace; /* NULL: the working directory. Without roots its .astrid/capsules is searched first */
+	const char *home;      /* absolute; NULL: $ASTRID_HOME, else ~/.astrid. Without roots its capsules/ is searched */
 	bool trust;            /* capsules of the workspace need no receipt */
 };
 
-/* One folder that was found. Texts are borrowed from the discovery. */
+/* One folder that was found. Texts are borrowed from the discovery and as they stand in files and names: not fit for a terminal. */
 struct capsule_found {
 	const char *id, *version, *description; /* NULL when the manifest is broken */
 	const char *dir;
@@ -35,17 +35,23 @@ struct capsule_found {
 	size_t tools;
 };
 
-/** Look for capsules. `options` may be NULL. Free with capsule_discovery_free(). Errors: CAPSULE_EINVAL, CAPSULE_ENOMEM, CAPSULE_ELIMIT. */
-CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_discover(struct capsule_discovery **out,
-	const struct capsule_discover_options *options, struct capsule_error *err);
+/** Look for capsules: folders with a Capsule.toml in each place that is searched, and a place that has one itself. `options` may be NULL. Free
+ *  with capsule_discovery_free(). Errors: CAPSULE_EINVAL (options, a home that can't be one), CAPSULE_ENOTFOUND (a workspace
+ *  that does not exist), CAPSULE_ENOMEM, CAPSULE_ELIMIT (over 16,384 capsules). */
+CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_discover(
+	struct capsule_discovery **out, const struct capsule_discover_options *options, struct capsule_error *err);
 CAPSULE_API void capsule_discovery_free(struct capsule_discovery *discovery);
 
+/** How many folders were found, and the one at `index`; all zero past the end. */
 CAPSULE_API size_t capsule_discovery_count(const struct capsule_discovery *discovery);
 CAPSULE_API void capsule_discovery_item(
 	const struct capsule_discovery *discovery, size_t index, struct capsule_found *out);
 
 /** Problems of whole roots, one line each; "" when there are none. Borrowed. */
 CAPSULE_API const char *capsule_discovery_warnings(const struct capsule_discovery *discovery);
+
+/** The place that was searched at `index`, in their order, whether it exists or not; NULL past the end. Borrowed. */
+CAPSULE_API const char *capsule_discovery_searched(const struct capsule_discovery *discovery, size_t index);
 
 struct capsule_order;
 

@@ -9,8 +9,14 @@
 struct capsule_discovery {
 	struct discovery found;
 	struct buffer warnings; /* text, one line each */
-	char *workspace, *home; /* absolute; NULL when none resolves */
+	char **searched;        /* the folders, in their order */
+	size_t searched_count;
+	char *workspace, *home; /* absolute; NULL when none resolves, and when folders were named */
 };
+
+/** What was asked for, whatever release the caller was built against; `given` may be NULL. Texts stay the caller's. Errors: CAPSULE_EINVAL. */
+MUST_CHECK enum capsule_status discover_take_options(
+	struct capsule_discover_options *out, const struct capsule_discover_options *given, struct capsule_error *err);
 
 /** The workspace (NULL: the working directory) and home (NULL: the environment's, which may be none) of public options as canonical or at
  *  least absolute paths, and the global folder (<home>/shared when it exists). Owned by the caller; NULL for what there is not.
