@@ -156,14 +156,14 @@ static void a_question_that_does_not_exist_is_denied(void **state)
 
 static void a_narrower_gate_takes_away_and_never_adds(void **state)
 {
-	HOLD(fixture_fini) struct gate_fixture outer = fixture_of("fs_read = [\"/a\", \"/b\"]");
 	HOLD(fixture_fini) struct gate_fixture inner = fixture_of("fs_read = [\"/b\", \"/c\"]");
+	HOLD(fixture_fini) struct gate_fixture outer = fixture_of("fs_read = [\"/a\", \"/b\"]");
 	struct gate *narrow = gate_new_narrow(outer.gate, inner.gate);
 	struct gate_decision decision;
 
 	(void)state;
 	assert_non_null(narrow);
-	outer.gate = narrow; /* both are taken */
+	outer.gate = narrow; /* both are taken; dropped before the manifest of the other */
 	inner.gate = NULL;
 	ASSERT_ALLOWED(&outer, GATE_READ, "/b/x");
 	ASSERT_DENIED(&outer, GATE_READ, "/a/x", GATE_BY_EMBEDDER);
