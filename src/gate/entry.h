@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the entries of [capabilities] mean, in one place for the gate, which decides by it, and the policy, which tells it. */
+/* What the entries of [capabilities] mean, in one place: the gate decides by it, the policy tells it. */
 #ifndef GATE_ENTRY_H
 #define GATE_ENTRY_H
 

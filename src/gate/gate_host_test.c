@@ -137,6 +137,7 @@ static void addresses_have_one_form(void **state)
 	ASSERT_URL(&fixture, "http://2130706433/", true);
 	ASSERT_URL(&fixture, "http://0x7f.1/", true);
 	ASSERT_URL(&fixture, "http://0177.0.0.1/", true);
+	ASSERT_URL(&fixture, "http://%32130706433/", true); /* a digit that is decoded late */
 	ASSERT_URL(&fixture, "http://127.0.0.2/", false);
 	ASSERT_URL(&fixture, "http://[2001:db8::0:1]:8080/", true);
 	ASSERT_URL(&fixture, "http://[2001:db8::2]/", false);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The gate of a manifest: problems of the question first, then what is closed to all, then the capsule's entries, then those of
- * its component. */
+/* The gate of a manifest: problems of the question first, then what is closed to all, then the capsule's entries, then those
+ * of its component. */
 #include "gate/gate.h"
 
 #include "base/cleanup.h"

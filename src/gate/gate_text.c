@@ -36,7 +36,7 @@ static bool append_operand(const struct gate_question *question, struct buffer *
 /* What was asked for, with its operand. */
 static bool append_what(const struct gate_question *question, struct buffer *out)
 {
-	static const char *const whats[GATE_OPERATIONS] = {
+	static const char *const asked[GATE_OPERATIONS] = {
 		[GATE_READ] = "read access to ",
 		[GATE_WRITE] = "write access to ",
 		[GATE_HTTP] = "network access to ",
@@ -50,7 +50,7 @@ static bool append_what(const struct gate_question *question, struct buffer *out
 
 	if (question->operation >= GATE_OPERATIONS)
 		return buffer_append_text(out, "that");
-	(void)buffer_append_text(out, whats[question->operation]);
+	(void)buffer_append_text(out, asked[question->operation]);
 	if (question->operation != GATE_BIND)
 		(void)append_operand(question, out);
 	if (question->operation == GATE_UPLINK)

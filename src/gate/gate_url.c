@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The host of a URL by the parser of the library that dials it: two parsers that disagree are how a request is judged for one
- * host and sent to another. */
+/* The host of a URL by the parser of the library that dials it: two parsers that disagree are how a request is judged for
+ * one host and sent to another. */
 #include "gate/gate.h"
 
 #include "base/cleanup.h"
@@ -87,9 +87,37 @@ static enum capsule_status append_host(struct span url, char *host, struct buffe
 	return buffer_check(out, err);
 }
 
+/* The host of `url` by the parser, NULL when it has none. Owned by the caller. */
+static CURLUcode parse(const char *url, char **host)
+{
+	HOLD(url_drop) CURLU *parsed = curl_url();
+	CURLUcode code;
+
+	*host = NULL;
+	if (parsed == NULL)
+		return CURLUE_OUT_OF_MEMORY;
+	code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
+	if (code != CURLUE_OK)
+		return code;
+	code = get_host(parsed, host);
+	return code == CURLUE_NO_HOST ? CURLUE_OK : code;
+}
+
+/* The parser decodes "%32" after it has looked for addresses, and whoever resolves the name looks again: so does this. */
+static CURLUcode parse_decoded(char **host)
+{
+	HOLD(buffer_fini) struct buffer url = { 0 };
+
+	if (*host == NULL || !host_valid(span_text(*host)))
+		return CURLUE_OK;
+	if (!buffer_printf(&url, "http://%s/", *host) || buffer_text(&url) == NULL)
+		return CURLUE_OUT_OF_MEMORY;
+	curl_free(*host);
+	return parse(buffer_text(&url), host);
+}
+
 enum capsule_status gate_url_host(struct span url, struct buffer *out, struct capsule_error *err)
 {
-	HOLD(url_drop) CURLU *parsed = NULL;
 	HOLD(host_drop) char *host = NULL;
 	HOLD(free_drop) char *text = NULL;
 	CURLUcode code;
@@ -100,14 +128,12 @@ enum capsule_status gate_url_host(struct span url, struct buffer *out, struct ca
 	if (url.len > 0 && memchr(url.data, '\0', url.len) != NULL)
 		return error_set(err, CAPSULE_EINVAL, "a URL with a NUL byte");
 	text = text_copy(url);
-	parsed = curl_url();
-	if (text == NULL || parsed == NULL)
+	if (text == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for a URL");
-	code = curl_url_set(parsed, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
+	code = parse(text, &host);
+	if (code == CURLUE_OK && strchr(text, '%') != NULL)
+		code = parse_decoded(&host);
 	if (code != CURLUE_OK)
 		return refuse(err, url, code);
-	code = get_host(parsed, &host);
-	if (code == CURLUE_NO_HOST || (code == CURLUE_OK && host[0] == '\0'))
-		return CAPSULE_OK;
-	return code == CURLUE_OK ? append_host(url, host, out, err) : refuse(err, url, code);
+	return host != NULL && host[0] != '\0' ? append_host(url, host, out, err) : CAPSULE_OK;
 }

@@ -79,7 +79,7 @@ static bool row_covers(const struct policy_row *a, const struct policy_row *b)
 	}
 }
 
-/* Whether some row of the index allows what `row` does. What a component alone may do does not cover what its capsule may. */
+/* Whether some row of the index allows what `row` does. What a component alone may do is less than what its capsule may. */
 static bool covered(struct index *index, const struct policy_row *row)
 {
 	struct span wanted = span_text(row->target);

@@ -60,7 +60,6 @@ static const struct danger programs[] = {
 	{ "cargo", ANY_PACKAGE },
 	{ "go", ANY_PACKAGE },
 	{ "sudo", ANY_RIGHTS },
-	{ "doas", ANY_RIGHTS },
 	{ "su", ANY_RIGHTS },
 	{ "pkexec", ANY_RIGHTS },
 	{ "docker", ANY_RIGHTS },

@@ -8,8 +8,8 @@
 #define QUESTION_TOPIC_BYTES 256 /* of a topic or pattern */
 #define QUESTION_TOPIC_SEGMENTS 8
 
-/** Why no entry could allow it, in words without a subject ("is not absolute"), and the reason that this is; NULL when nothing
- *  is wrong. Static. Threads: any. */
+/** Why no entry could allow it, in words without a subject ("is not absolute"), and the reason that this is; NULL when
+ *  nothing is wrong. Static. Threads: any. */
 const char *question_problem(const struct gate_question *question, enum gate_reason *reason);
 
 /** The rank of an identity word: 1 resolve, 2 link, 3 admin; 0 for any other word. */
