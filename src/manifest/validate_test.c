@@ -48,7 +48,7 @@ static void good_topics_are_accepted(void **state)
 	assert_accepted(HEADER "[[interceptor]]\nevent = \"user.prompt\"\naction = \"handle\"\n");
 }
 
-/* rt:3 rt:4 */
+/* rt:3 rt:4 abi:25 */
 static void empty_segments_are_refused(void **state)
 {
 	(void)state;

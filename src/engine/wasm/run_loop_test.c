@@ -176,15 +176,6 @@ static void test_a_run_loop_may_have_64_interceptors(void **state) /* abi:24 */
 	assert_refused(with_interceptors(fixture, RUN("", PARK), 65, "a.last"), CAPSULE_EMANIFEST, "has 65");
 }
 
-static void test_events_of_a_run_loop_have_no_empty_segments(void **state) /* abi:25 */
-{
-	struct engine_fixture *fixture = *state;
-
-	assert_refused(
-		with_interceptors(fixture, RUN("", PARK), 2, "a..b"), CAPSULE_EMANIFEST, "`a..b` has empty segments");
-	assert_refused(with_interceptors(fixture, RUN("", PARK), 1, ".a"), CAPSULE_EMANIFEST, "empty segments");
-}
-
 static void test_unloading_right_after_the_load_ends_a_loop_that_never_ran(void **state)
 {
 	struct engine_fixture *fixture = *state;
@@ -367,7 +358,6 @@ int main(void)
 		TEST(test_a_global_called_run_is_no_run_loop),
 		TEST(test_run_of_a_bare_module_is_an_export_like_others),
 		TEST(test_a_run_loop_may_have_64_interceptors),
-		TEST(test_events_of_a_run_loop_have_no_empty_segments),
 		TEST(test_unloading_right_after_the_load_ends_a_loop_that_never_ran),
 		TEST(test_a_run_loop_is_ready_when_it_says_so),
 		TEST(test_once_ready_always_ready),

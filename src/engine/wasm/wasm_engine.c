@@ -25,13 +25,6 @@ static void load_failed(struct wasm_capsule *capsule, const struct capsule_error
 	op_fail(capsule->load_op, err);
 }
 
-static bool segments_valid(const char *topic)
-{
-	size_t len = strlen(topic);
-
-	return len > 0 && topic[0] != '.' && topic[len - 1] != '.' && strstr(topic, "..") == NULL;
-}
-
 /* What a module with a run loop asks of its manifest: its interceptors become subscriptions. */
 static enum capsule_status check_run_loop(const struct wasm_capsule *capsule, struct capsule_error *err)
 {
@@ -52,12 +45,6 @@ static enum capsule_status check_run_loop(const struct wasm_capsule *capsule, st
 		return error_set(err, CAPSULE_EMANIFEST,
 			"a capsule with a run loop may declare %d [[interceptor]] entries, this one has %zu",
 			RUN_LOOP_INTERCEPTORS, manifest->interceptors.count);
-	for (size_t i = 0; i < manifest->interceptors.count; i++)
-		if (!segments_valid(manifest->interceptors.items[i].event))
-			return error_set(err, CAPSULE_EMANIFEST,
-				"%s:%u: the interceptor's event `%.256s` has empty segments", manifest->path,
-				manifest->interceptors.items[i].event_place.line,
-				manifest->interceptors.items[i].event);
 	return CAPSULE_OK;
 }
 
