@@ -63,6 +63,7 @@ static const char *const topic_direction_words[] = {
 #define TABLE(id, name_, where_, need_, doc_) static const struct key_row id##_keys[] = {
 #define KEY(name_, alias_, type_, need_, fallback_, limit_, where_, used_by_, doc_)                                    \
 	{ .name = name_,                                                                                               \
+		.name_len = sizeof(name_) - 1,                                                                         \
 		.alias = alias_,                                                                                       \
 		type_,                                                                                                 \
 		.need = NEED_##need_,                                                                                  \
@@ -88,6 +89,7 @@ static const char *const topic_direction_words[] = {
 
 #define TABLE(id, name_, where_, need_, doc_)                                                                          \
 	{ .name = name_,                                                                                               \
+		.name_len = sizeof(name_) - 1,                                                                         \
 		where_,                                                                                                \
 		.need = NEED_##need_,                                                                                  \
 		.keys = id##_keys,                                                                                     \
@@ -112,7 +114,7 @@ const struct key_table *keys_tables(size_t *count)
 const struct key_table *keys_table_find(struct span name)
 {
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-		if (span_is(name, tables[i].name))
+		if (span_equal(name, span_of(tables[i].name, tables[i].name_len)))
 			return &tables[i];
 	return NULL;
 }
@@ -122,7 +124,8 @@ const struct key_row *keys_find(const struct key_table *table, struct span name)
 	for (size_t i = 0; i < table->key_count; i++) {
 		const struct key_row *row = &table->keys[i];
 
-		if (span_is(name, row->name) || (row->alias != NULL && span_is(name, row->alias)))
+		if (span_equal(name, span_of(row->name, row->name_len)) ||
+			(row->alias != NULL && span_is(name, row->alias)))
 			return row;
 	}
 	return NULL;

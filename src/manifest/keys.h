@@ -31,6 +31,7 @@ enum table_shape {
 
 struct key_row {
 	const char *name;
+	size_t name_len;
 	const char *alias; /* an older name, NULL when it has none */
 	enum key_type type;
 	enum key_need need;
@@ -46,6 +47,7 @@ struct key_row {
 
 struct key_table {
 	const char *name;
+	size_t name_len;
 	enum table_shape shape;
 	enum key_need need;
 	size_t offset;       /* of the entry, or of the pointer to the entries, in struct manifest */

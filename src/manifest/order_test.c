@@ -134,7 +134,7 @@ static void a_provider_comes_before_its_consumer(void **state) /* rt:114 */
 
 	(void)state;
 	set_add(&set, "b", REQUIRES("\"topic:other\", \"topic:foo\""));
-	set_add(&set, "a", PROVIDES("\"topic:x\", \"topic:foo\", \"topic:foo\", \"topic:*\""));
+	set_add(&set, "a", PUBLISHES("\"x\", \"foo\", \"foo\", \"*\""));
 	assert_order(&set, "a b", 2, 0, 0);
 	assert_int_equal(set.order.edges[1].provider, 1);
 	assert_int_equal(set.order.edges[1].consumer, 0);

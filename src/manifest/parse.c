@@ -14,7 +14,6 @@ static void read_entry(
 {
 	struct reader_entry entry = { .table = table, .node = node, .target = target };
 
-	keys_label(table, node->key, entry.label, sizeof(entry.label));
 	reader_read_entry(reader, &entry);
 }
 

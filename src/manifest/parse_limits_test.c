@@ -140,6 +140,76 @@ static void error_behind_many_warnings_is_kept(void **state)
 	find_problem(&parsed, SEVERITY_ERROR, "missing key `file`");
 }
 
+/* Whatever is made of it, the answer is an error with a place, soon. */
+static void assert_hostile(const struct buffer *text, const char *says)
+{
+	HOLD(parsed_fini) struct parsed parsed = parse_bytes((const char *)text->data, text->len);
+
+	(void)find_problem(&parsed, SEVERITY_ERROR, says);
+	assert_int_equal(parsed.status, CAPSULE_EMANIFEST);
+}
+
+static void hostile_documents_are_refused(void **state)
+{
+	HOLD(buffer_fini) struct buffer text = { 0 };
+
+	(void)state;
+	buffer_append_text(&text, HEADER "metadata = ");
+	for (int i = 0; i < 500000; i++)
+		buffer_append_byte(&text, '[');
+	assert_hostile(&text, "nested too deeply");
+	buffer_clear(&text);
+	buffer_append_text(&text, HEADER "[package.metadata]\n");
+	for (int i = 0; i < 400000; i++)
+		buffer_append_text(&text, "a.");
+	buffer_append_text(&text, "a = 1\n");
+	assert_hostile(&text, "nested too deeply");
+	buffer_clear(&text);
+	for (int i = 0; i < 1000000; i++)
+		buffer_printf(&text, "k%d=0\n", i);
+	assert_hostile(&text, "bytes, at most");
+	text.len = LIMIT_MANIFEST_BYTES;
+	while (text.data[text.len - 1] != '\n')
+		text.len--;
+	assert_hostile(&text, "missing table [package]"); /* all other keys are warnings, of which few are kept */
+	buffer_clear(&text);
+	buffer_append_text(&text, HEADER "publish = 99999999999999999999999999\n");
+	assert_hostile(&text, "does not fit into 64 bits");
+	buffer_clear(&text);
+	buffer_append_text(&text, HEADER "metadata = 1e999999999\n");
+	assert_hostile(&text, "too large");
+	buffer_clear(&text);
+	buffer_append(&text, HEADER "license = \"a\0b\"\n", sizeof(HEADER "license = \"a\0b\"\n") - 1);
+	assert_hostile(&text, "invalid TOML");
+}
+
+static void line_ends_may_be_mixed(void **state)
+{
+	HOLD(parsed_fini) struct parsed good = parse_good("[package]\r\nname = \"a\"\nversion = \"1.0.0\"\r\n");
+	HOLD(parsed_fini) struct parsed bad = parse_text("[package]\r\nname = \"a\"\nversion = \"1\"\r\n");
+	HOLD(parsed_fini) struct parsed lone = parse_text("[package]\rname = \"a\"\n");
+
+	(void)state;
+	assert_string_equal(good.manifest->package.version, "1.0.0");
+	assert_int_equal(find_problem(&bad, SEVERITY_ERROR, "invalid version")->line, 3);
+	assert_int_equal(lone.status, CAPSULE_EMANIFEST);
+}
+
+static void as_many_names_as_there_may_be_are_compared_soon(void **state)
+{
+	HOLD(buffer_fini) struct buffer text = { 0 };
+	struct parsed parsed;
+
+	(void)state;
+	buffer_append_text(&text, HEADER);
+	for (int i = 0; i < LIMIT_MANIFEST_ENTRIES; i++)
+		buffer_printf(&text, "[[tool]]\nname=\"tool%d\"\ndescription=\"\"\ninput_schema={}\n", i / 2);
+	parsed = parse_bytes((const char *)text.data, text.len);
+	assert_int_equal(parsed.found.errors, LIMIT_MANIFEST_ENTRIES / 2);
+	assert_int_equal(parsed.found.items[0].line, 9);
+	parsed_fini(&parsed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +225,9 @@ int main(void)
 		cmocka_unit_test(deep_value_is_refused),
 		cmocka_unit_test(many_warnings_are_counted_and_do_not_refuse),
 		cmocka_unit_test(error_behind_many_warnings_is_kept),
+		cmocka_unit_test(hostile_documents_are_refused),
+		cmocka_unit_test(line_ends_may_be_mixed),
+		cmocka_unit_test(as_many_names_as_there_may_be_are_compared_soon),
 	};
 
 	return cmocka_run_group_tests_name("manifest_parse_limits", tests, NULL, NULL);

@@ -23,35 +23,36 @@ static const char *example(const struct key_row *row)
 static void report_missing(struct reader *reader, const struct reader_entry *entry, const struct key_row *row)
 {
 	struct place place = reader_value_place(reader, entry->node);
-	char fix[READER_FIX_MAX], otherwise[128] = "";
+	char fix[READER_FIX_MAX], label[READER_LABEL_MAX], otherwise[128] = "";
 	bool advised = row->need == NEED_ADVISED;
 
 	(void)snprintf(fix, sizeof(fix), "add `%s = %s`: %s", row->name, example(row), row->doc);
 	if (advised)
 		(void)snprintf(otherwise, sizeof(otherwise), "; taken as %s", row->fallback);
 	reader_report(reader, advised ? SEVERITY_WARNING : SEVERITY_ERROR, place, fix, "missing key `%s` in %s%s",
-		row->name, entry->label, otherwise);
+		row->name, reader_label(entry, label), otherwise);
 }
 
 static void report_unknown(struct reader *reader, const struct reader_entry *entry, const struct deps_toml_node *node)
 {
-	char fix[READER_FIX_MAX] = "";
+	char fix[READER_FIX_MAX] = "", label[READER_LABEL_MAX];
 
+	(void)reader_label(entry, label);
 	if (!reader_full(reader))
-		reader_suggest_key(entry->table, entry->label, reader_key(node), fix);
+		reader_suggest_key(entry->table, label, reader_key(node), fix);
 	reader_report(reader, SEVERITY_WARNING, reader_key_place(reader, node), fix, "unknown key `%.*s` in %s",
-		READER_NAME_ARG(node->key, node->key_len), entry->label);
+		READER_NAME_ARG(node->key, node->key_len), label);
 }
 
 static void report_twice(struct reader *reader, const struct reader_entry *entry, const struct key_row *row,
 	const struct deps_toml_node *node)
 {
-	char fix[READER_FIX_MAX];
+	char fix[READER_FIX_MAX], label[READER_LABEL_MAX];
 
 	(void)snprintf(fix, sizeof(fix), "remove `%s`, the older name", row->alias);
 	reader_report(reader, SEVERITY_ERROR, reader_key_place(reader, node), fix,
 		"`%s` and `%s` in %s are two names of the same key, give one of them", row->name, row->alias,
-		entry->label);
+		reader_label(entry, label));
 }
 
 static void read_key(

@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#define SLOT_NAME_MAX (READER_NAME_MAX + READER_LABEL_MAX + 40)
+
 /* A value on its way: what messages call it, and where it goes. */
 struct slot {
 	struct reader *reader;
@@ -74,33 +76,47 @@ static bool type_fix(const struct slot *slot, char fix[READER_FIX_MAX])
 
 static bool check_kind(const struct slot *slot, enum deps_toml_kind kind)
 {
-	char fix[READER_FIX_MAX];
+	char fix[READER_FIX_MAX], label[READER_LABEL_MAX];
 	bool has_fix;
 
 	if (slot->node->kind == kind)
 		return true;
 	has_fix = type_fix(slot, fix);
 	reader_report(slot->reader, SEVERITY_ERROR, reader_value_place(slot->reader, slot->node), has_fix ? fix : NULL,
-		"`%s` in %s must be %s, found %s", slot->key, slot->entry->label, expected_type(slot->row->type),
-		reader_kind(slot->node));
+		"`%s` in %s must be %s, found %s", slot->key, reader_label(slot->entry, label),
+		expected_type(slot->row->type), reader_kind(slot->node));
 	return false;
 }
 
-/* Copy a string of at most `limit` bytes without NUL; `what` names it in messages. */
-static bool copy_string(
-	const struct slot *slot, const struct deps_toml_node *node, const char *what, size_t limit, char **copy)
+/* What messages call a text: "`name` in [package]", "entry 2 of `net` in [capabilities]"; `number` is 0 for no entry. */
+static const char *slot_name(const struct slot *slot, size_t number, char name[SLOT_NAME_MAX])
 {
-	struct place place = reader_value_place(slot->reader, node);
+	char label[READER_LABEL_MAX];
+
+	(void)reader_label(slot->entry, label);
+	if (number == 0)
+		(void)snprintf(name, SLOT_NAME_MAX, "`%.*s` in %s", READER_NAME_MAX, slot->key, label);
+	else
+		(void)snprintf(
+			name, SLOT_NAME_MAX, "entry %zu of `%.*s` in %s", number, READER_NAME_MAX, slot->key, label);
+	return name;
+}
+
+/* Copy a string of at most `limit` bytes without NUL; `number` as for slot_name(). */
+static bool copy_string(
+	const struct slot *slot, const struct deps_toml_node *node, size_t number, size_t limit, char **copy)
+{
+	char name[SLOT_NAME_MAX];
 
 	if (node->text_len > limit) {
-		reader_report(slot->reader, SEVERITY_ERROR, place, "shorten it",
-			"%s in %s has %zu bytes, at most %zu are allowed", what, slot->entry->label, node->text_len,
+		reader_report(slot->reader, SEVERITY_ERROR, reader_value_place(slot->reader, node), "shorten it",
+			"%s has %zu bytes, at most %zu are allowed", slot_name(slot, number, name), node->text_len,
 			limit);
 		return false;
 	}
 	if (memchr(node->text, '\0', node->text_len) != NULL) {
-		reader_report(slot->reader, SEVERITY_ERROR, place, "remove it", "%s in %s contains a NUL character",
-			what, slot->entry->label);
+		reader_report(slot->reader, SEVERITY_ERROR, reader_value_place(slot->reader, node), "remove it",
+			"%s contains a NUL character", slot_name(slot, number, name));
 		return false;
 	}
 	*copy = text_copy(span_of(node->text, node->text_len));
@@ -118,7 +134,7 @@ static char proposed_id_char(char c)
 
 static void check_id(const struct slot *slot, const char *id)
 {
-	char proposed[LIMIT_NAME + 1], fix[READER_FIX_MAX];
+	char proposed[LIMIT_NAME + 1], fix[READER_FIX_MAX], name[SLOT_NAME_MAX];
 	size_t len = strlen(id);
 
 	if (manifest_id_valid(id))
@@ -128,21 +144,19 @@ static void check_id(const struct slot *slot, const char *id)
 	proposed[len] = '\0';
 	(void)snprintf(fix, sizeof(fix), "write for example `%s = \"%s\"`", slot->key, proposed);
 	reader_report(slot->reader, SEVERITY_ERROR, reader_value_place(slot->reader, slot->node), fix,
-		"`%s` is not a capsule id: only a-z, 0-9 and `-` may be in `%s` in %s", id, slot->key,
-		slot->entry->label);
+		"`%s` is not a capsule id: only a-z, 0-9 and `-` may be in %s", id, slot_name(slot, 0, name));
 }
 
 static void read_string(const struct slot *slot)
 {
-	char what[READER_NAME_MAX + 3];
 	char **member = slot->member;
+	char name[SLOT_NAME_MAX];
 
-	(void)snprintf(what, sizeof(what), "`%s`", slot->key);
-	if (!check_kind(slot, DEPS_TOML_STRING) || !copy_string(slot, slot->node, what, slot->row->limit, member))
+	if (!check_kind(slot, DEPS_TOML_STRING) || !copy_string(slot, slot->node, 0, slot->row->limit, member))
 		return;
 	if (slot->row->need == NEED_FILLED && **member == '\0') {
 		reader_report(slot->reader, SEVERITY_ERROR, reader_value_place(slot->reader, slot->node),
-			"write a value between the quotes", "`%s` in %s is empty", slot->key, slot->entry->label);
+			"write a value between the quotes", "%s is empty", slot_name(slot, 0, name));
 		return;
 	}
 	if (slot->row->type == KEY_ID)
@@ -153,14 +167,13 @@ static void read_string(const struct slot *slot)
 static void read_item(
 	const struct slot *slot, const struct deps_toml_node *node, size_t number, struct string_list *list)
 {
-	char what[READER_NAME_MAX + 40];
+	char name[SLOT_NAME_MAX];
 
-	(void)snprintf(what, sizeof(what), "entry %zu of `%s`", number, slot->key);
 	list->places[list->count] = reader_value_place(slot->reader, node);
 	if (node->kind != DEPS_TOML_STRING)
 		reader_report(slot->reader, SEVERITY_ERROR, list->places[list->count], "each entry is a text in quotes",
-			"%s in %s must be a string, found %s", what, slot->entry->label, reader_kind(node));
-	else if (copy_string(slot, node, what, LIMIT_MANIFEST_TEXT, &list->items[list->count]))
+			"%s must be a string, found %s", slot_name(slot, number, name), reader_kind(node));
+	else if (copy_string(slot, node, number, LIMIT_MANIFEST_TEXT, &list->items[list->count]))
 		list->count++;
 }
 
@@ -168,13 +181,14 @@ static void read_strings(const struct slot *slot)
 {
 	struct string_list *list = slot->member;
 	size_t count = slot->node->child_count, number = 0;
+	char name[SLOT_NAME_MAX];
 
 	if (!check_kind(slot, DEPS_TOML_ARRAY) || count == 0)
 		return;
 	if (count > slot->row->limit) {
 		reader_report(slot->reader, SEVERITY_ERROR, reader_value_place(slot->reader, slot->node),
-			"shorten the list", "`%s` in %s has %zu entries, at most %zu are allowed", slot->key,
-			slot->entry->label, count, slot->row->limit);
+			"shorten the list", "%s has %zu entries, at most %zu are allowed", slot_name(slot, 0, name),
+			count, slot->row->limit);
 		return;
 	}
 	list->items = calloc(count, sizeof(*list->items));
@@ -191,7 +205,7 @@ static void read_word(const struct slot *slot)
 {
 	const char *const *words = slot->row->words, *near;
 	struct span text = span_of(slot->node->text, slot->node->text_len);
-	char allowed[256], fix[READER_FIX_MAX];
+	char allowed[256], fix[READER_FIX_MAX], name[SLOT_NAME_MAX];
 	size_t count = 0, len = 0;
 
 	if (!check_kind(slot, DEPS_TOML_STRING))
@@ -207,14 +221,15 @@ static void read_word(const struct slot *slot)
 	near = reader_nearest(text, words, count);
 	(void)snprintf(fix, sizeof(fix), "did you mean `%s`?", near != NULL ? near : "");
 	reader_report(slot->reader, SEVERITY_ERROR, reader_value_place(slot->reader, slot->node),
-		near != NULL ? fix : NULL, "unknown variant `%.*s` for `%s` in %s, expected one of %s",
-		READER_NAME_ARG(slot->node->text, text.len), slot->key, slot->entry->label, allowed);
+		near != NULL ? fix : NULL, "unknown variant `%.*s` for %s, expected one of %s",
+		READER_NAME_ARG(slot->node->text, text.len), slot_name(slot, 0, name), allowed);
 }
 
 static void read_json(const struct slot *slot)
 {
 	HOLD(buffer_fini) struct buffer json = { .limit = slot->row->limit };
 	struct capsule_error err = { 0 };
+	char name[SLOT_NAME_MAX];
 
 	if (toml_json_append(&json, slot->reader->nodes, (uint32_t)(slot->node - slot->reader->nodes), &err) ==
 		CAPSULE_OK) {
@@ -223,7 +238,7 @@ static void read_json(const struct slot *slot)
 			slot->reader->out_of_memory = true;
 	} else if (err.status == CAPSULE_ELIMIT) {
 		reader_report(slot->reader, SEVERITY_ERROR, reader_value_place(slot->reader, slot->node), NULL,
-			"`%s` in %s is too large: %s", slot->key, slot->entry->label, err.text);
+			"%s is too large: %s", slot_name(slot, 0, name), err.text);
 	} else {
 		slot->reader->out_of_memory = true;
 	}
@@ -235,12 +250,12 @@ static void read_subtable(const struct slot *slot)
 		.table = keys_table_find(span_text("capabilities")),
 		.node = slot->node,
 		.target = slot->member,
+		.in = slot->row,
+		.of = slot->entry->table,
 	};
 
-	if (!check_kind(slot, DEPS_TOML_TABLE))
-		return;
-	(void)snprintf(inner.label, sizeof(inner.label), "[%s.%s]", slot->entry->table->name, slot->key);
-	reader_read_entry(slot->reader, &inner);
+	if (check_kind(slot, DEPS_TOML_TABLE))
+		reader_read_entry(slot->reader, &inner);
 }
 
 void reader_read_value(struct reader *reader, const struct reader_entry *entry, const struct key_row *row,

@@ -14,23 +14,38 @@ static bool find_lines(struct reader *reader)
 {
 	size_t count = 1;
 
-	for (size_t i = 0; i < reader->text.len; i++)
-		count += reader->text.data[i] == '\n';
-	reader->lines = calloc(count, sizeof(*reader->lines));
+	const uint8_t *at = reader->text.data, *end = at + reader->text.len;
+
+	while (at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+		count++;
+		at++;
+	}
+	at = reader->text.data;
+	reader->lines = malloc(count * sizeof(*reader->lines));
 	if (reader->lines == NULL)
 		return false;
-	reader->line_count = 1;
-	for (size_t i = 0; i < reader->text.len; i++)
-		if (reader->text.data[i] == '\n')
-			reader->lines[reader->line_count++] = (uint32_t)i + 1;
+	reader->lines[0] = 0;
+	for (reader->line_count = 1; reader->line_count < count; reader->line_count++) {
+		at = (const uint8_t *)memchr(at, '\n', (size_t)(end - at)) + 1;
+		reader->lines[reader->line_count] = (uint32_t)(at - reader->text.data);
+	}
 	return true;
 }
 
-/* Index of the line that holds byte `offset`. */
-static size_t line_index(const struct reader *reader, size_t offset)
+static bool on_line(const struct reader *reader, size_t offset, size_t index)
 {
-	size_t low = 0, high = reader->line_count;
+	return reader->lines[index] <= offset && (index + 1 == reader->line_count || offset < reader->lines[index + 1]);
+}
 
+/* Index of the line that holds byte `offset`. Most questions are about the line of the last one, or the next. */
+static size_t line_index(struct reader *reader, size_t offset)
+{
+	size_t low = 0, high = reader->line_count, last = reader->last_line;
+
+	if (on_line(reader, offset, last))
+		return last;
+	if (last + 1 < reader->line_count && on_line(reader, offset, last + 1))
+		return reader->last_line = last + 1;
 	while (high - low > 1) {
 		size_t middle = low + (high - low) / 2;
 
@@ -39,7 +54,7 @@ static size_t line_index(const struct reader *reader, size_t offset)
 		else
 			high = middle;
 	}
-	return low;
+	return reader->last_line = low;
 }
 
 /* Offset of the end of a line, its line feed left out. */
@@ -49,7 +64,7 @@ static size_t line_end(const struct reader *reader, size_t index)
 }
 
 /* Line and column of the bytes from `start` to `end`, cut at the end of the line. */
-static struct place place_of(const struct reader *reader, size_t start, size_t end)
+static struct place place_of(struct reader *reader, size_t start, size_t end)
 {
 	size_t index = line_index(reader, start), limit = line_end(reader, index);
 	size_t length = (end < limit ? end : limit) - (start < limit ? start : limit);
@@ -61,22 +76,26 @@ static struct place place_of(const struct reader *reader, size_t start, size_t e
 	};
 }
 
-struct place reader_value_place(const struct reader *reader, const struct deps_toml_node *node)
+struct place reader_value_place(struct reader *reader, const struct deps_toml_node *node)
 {
 	return place_of(reader, node->start, node->end);
 }
 
-struct place reader_key_place(const struct reader *reader, const struct deps_toml_node *node)
+struct place reader_key_place(struct reader *reader, const struct deps_toml_node *node)
 {
 	return place_of(reader, node->key_start, node->key_end);
 }
 
-bool reader_muted(const struct reader *reader, const struct deps_toml_node *node)
+bool reader_muted(struct reader *reader, const struct deps_toml_node *node)
 {
 	size_t start = node->key != NULL ? node->key_start : node->start;
 	size_t end = node->end > start ? node->end : start;
-	size_t first = line_index(reader, start) + 1, last = line_index(reader, end) + 1;
+	size_t first, last;
 
+	if (reader->muted_count == 0)
+		return false;
+	first = line_index(reader, start) + 1;
+	last = line_index(reader, end) + 1;
 	for (size_t i = 0; i < reader->muted_count; i++)
 		if (reader->muted[i].first <= last && reader->muted[i].last >= first)
 			return true;
@@ -152,7 +171,7 @@ static void mute(struct reader *reader, size_t start)
 }
 
 /* The value that began on an earlier line and goes on at byte `offset`: most likely it lacks its end. NULL when none does. */
-static const struct deps_toml_node *open_value(const struct reader *reader, size_t offset)
+static const struct deps_toml_node *open_value(struct reader *reader, size_t offset)
 {
 	for (size_t i = 1; i < reader->node_count; i++) {
 		const struct deps_toml_node *node = &reader->nodes[i];
@@ -200,11 +219,25 @@ static void report_syntax(struct reader *reader)
 	}
 }
 
+const char *reader_label(const struct reader_entry *entry, char label[READER_LABEL_MAX])
+{
+	if (entry->in != NULL)
+		(void)snprintf(label, READER_LABEL_MAX, "[%s.%s]", entry->of->name, entry->in->name);
+	else
+		keys_label(entry->table, entry->node->key, label, READER_LABEL_MAX);
+	return label;
+}
+
 bool reader_init(struct reader *reader, struct span text, struct diagnostics *found)
 {
 	*reader = (struct reader){ .text = text, .found = found };
 	if (!find_lines(reader))
 		return false;
+	if (toml_quick_read(&reader->quick, text)) {
+		reader->nodes = reader->quick.nodes;
+		reader->node_count = reader->quick.count;
+		return true;
+	}
 	reader->toml = deps_toml_parse((const char *)text.data, text.len);
 	reader->nodes = deps_toml_nodes(reader->toml, &reader->node_count);
 	report_syntax(reader);
@@ -214,6 +247,7 @@ bool reader_init(struct reader *reader, struct span text, struct diagnostics *fo
 void reader_fini(struct reader *reader)
 {
 	free(reader->lines);
+	toml_quick_fini(&reader->quick);
 	deps_toml_free(reader->toml);
 	*reader = (struct reader){ 0 };
 }

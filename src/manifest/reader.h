@@ -4,6 +4,7 @@
 #define MANIFEST_READER_H
 
 #include "manifest/keys.h"
+#include "manifest/toml_quick.h"
 
 #include <capsule_deps.h>
 
@@ -18,11 +19,13 @@ struct line_range {
 
 struct reader {
 	struct span text;
+	struct toml_quick quick; /* the nodes, or `toml` has them */
 	struct deps_toml *toml;
 	const struct deps_toml_node *nodes;
 	size_t node_count;
 	uint32_t *lines; /* offset of the first byte of each line */
 	size_t line_count;
+	size_t last_line; /* that a place was asked for */
 	struct diagnostics *found;
 	/* Where the syntax is broken: what the TOML parser made of these lines is not worth a second message. */
 	struct line_range muted[READER_MUTED_MAX];
@@ -34,8 +37,9 @@ struct reader {
 struct reader_entry {
 	const struct key_table *table;
 	const struct deps_toml_node *node;
-	void *target; /* the struct that its values go to */
-	char label[READER_LABEL_MAX];
+	void *target;               /* the struct that its values go to */
+	const struct key_row *in;   /* the key of another table whose value this is, NULL for a table of its own */
+	const struct key_table *of; /* that table */
 };
 
 /** Parse `text` as TOML, which must be UTF-8 of at most LIMIT_MANIFEST_BYTES, and report what is wrong with its syntax.
@@ -44,14 +48,17 @@ bool reader_init(struct reader *reader, struct span text, struct diagnostics *fo
 
 void reader_fini(struct reader *reader);
 
+/** What messages call `entry`: "[package]", "[env.TOKEN]", "[component.capabilities]". Returns `label`. */
+const char *reader_label(const struct reader_entry *entry, char label[READER_LABEL_MAX]);
+
 /** Where the value of `node` stands, or the header of a table; cut at the end of the line. */
-struct place reader_value_place(const struct reader *reader, const struct deps_toml_node *node);
+struct place reader_value_place(struct reader *reader, const struct deps_toml_node *node);
 
 /** Where the key of `node` stands. */
-struct place reader_key_place(const struct reader *reader, const struct deps_toml_node *node);
+struct place reader_key_place(struct reader *reader, const struct deps_toml_node *node);
 
 /** Whether `node` with its key lies on a line where the syntax is broken. */
-bool reader_muted(const struct reader *reader, const struct deps_toml_node *node);
+bool reader_muted(struct reader *reader, const struct deps_toml_node *node);
 
 /** The value of `node` as it is written, when it is on one line and short enough for a message; else empty. */
 struct span reader_source(const struct reader *reader, const struct deps_toml_node *node);

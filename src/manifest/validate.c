@@ -39,7 +39,7 @@ static void check_runtime_version(const struct manifest_package *package, struct
 	const char *requirement = package->astrid_version, *own = MANIFEST_RUNTIME_VERSION;
 	char reason[REASON_MAX], fix[VALIDATE_FIX_MAX] = "write for example `>=0.3, <0.4`";
 
-	if (requirement == NULL)
+	if (requirement == NULL || deps_semver_matches(requirement, strlen(requirement), own, strlen(own)) == 1)
 		return;
 	if (requirement_broken(requirement, reason)) {
 		if ((requirement[0] == 'v' || requirement[0] == 'V') && !requirement_broken(requirement + 1, reason))
@@ -48,7 +48,7 @@ static void check_runtime_version(const struct manifest_package *package, struct
 		(void)requirement_broken(requirement, reason);
 		diagnostics_add(found, SEVERITY_ERROR, PLACE_ARGS(package->astrid_version_place), fix,
 			"invalid astrid-version `%" VALIDATE_SHOWN "`: %s", requirement, reason);
-	} else if (deps_semver_matches(requirement, strlen(requirement), own, strlen(own)) != 1) {
+	} else {
 		diagnostics_add(found, SEVERITY_ERROR, PLACE_ARGS(package->astrid_version_place),
 			"use a runtime that it names, or correct it when the capsule works with this one too",
 			"the astrid-version `%" VALIDATE_SHOWN "` does not include %s, which this runtime implements",
@@ -118,7 +118,7 @@ static void check_capability(
 	const char *text, const char *key, bool provided, struct place place, struct diagnostics *found)
 {
 	const char *colon = strchr(text, ':');
-	char what[32], fix[VALIDATE_FIX_MAX];
+	char fix[VALIDATE_FIX_MAX];
 
 	if (text[0] == '\0') {
 		diagnostics_add(found, SEVERITY_ERROR, PLACE_ARGS(place), "remove the entry",
@@ -132,9 +132,8 @@ static void check_capability(
 			text, key);
 		return;
 	}
-	(void)snprintf(what, sizeof(what), "`%s`", key);
 	if (!check_prefix(text, (size_t)(colon - text), key, place, found) ||
-		!validate_segments(colon + 1, what, place, found))
+		!validate_segments(colon + 1, provided ? "`provides`" : "`requires`", place, found))
 		return;
 	if (provided && strchr(colon, '*') != NULL)
 		diagnostics_add(found, SEVERITY_ERROR, PLACE_ARGS(place), "name each thing that the capsule provides",

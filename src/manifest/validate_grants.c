@@ -222,8 +222,8 @@ static void check_net(const struct grant *grant)
 /* ---- Programs, listening, identities ---- */
 
 static const char *const interpreters[] = { "sh", "bash", "dash", "zsh", "fish", "ksh", "csh", "tcsh", "busybox", "env",
-	"xargs", "sudo", "doas", "su", "python", "python2", "python3", "node", "nodejs", "deno", "bun", "perl", "ruby",
-	"php", "lua", "awk", "gawk", "tclsh", "pwsh", "powershell", "cmd" };
+	"xargs", "sudo", "su", "python", "python2", "python3", "node", "nodejs", "deno", "bun", "perl", "ruby", "php",
+	"lua", "awk", "gawk", "tclsh", "pwsh", "powershell", "cmd" };
 
 static void check_program(const struct grant *grant)
 {

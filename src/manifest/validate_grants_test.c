@@ -27,6 +27,7 @@ static void assert_silent(const char *line)
 
 	(void)snprintf(text, sizeof(text), HEADER "[capabilities]\n%s\n", line);
 	parsed = parse_good(text);
+	assert_int_equal(parsed.found.count, 0);
 }
 
 static void empty_entries_grant_nothing(void **state)

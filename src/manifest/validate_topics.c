@@ -64,13 +64,15 @@ static void check_pattern(const char *pattern, const char *what, struct place pl
 static void check_patterns(
 	const struct string_list *list, const char *key, const char *label, struct diagnostics *found)
 {
-	char what[64];
+	char what[64] = "";
 
-	if (list->count == 0)
-		return;
-	(void)snprintf(what, sizeof(what), "`%s` of %s", key, label);
-	for (size_t i = 0; i < list->count; i++)
+	for (size_t i = 0; i < list->count; i++) {
+		if (topic_valid(span_text(list->items[i])) && strchr(list->items[i], '*') == NULL)
+			continue;
+		if (what[0] == '\0')
+			(void)snprintf(what, sizeof(what), "`%s` of %s", key, label);
 		check_pattern(list->items[i], what, list->places[i], found);
+	}
 }
 
 void validate_patterns(const struct manifest *manifest, struct diagnostics *found)
