@@ -21,8 +21,8 @@ struct capsule_discover_options {
 	const char *const *roots; /* folders that a person named: capsules, or folders of capsules */
 	size_t root_count;
 	const char *workspace; /* NULL: the working directory. Without roots its .astrid/capsules is searched first */
-	const char *home;      /* absolute; NULL: $ASTRID_HOME, else ~/.astrid. Without roots its capsules/ is searched */
-	bool trust;            /* capsules of the workspace need no receipt */
+	const char *home; /* absolute; NULL: $ASTRID_HOME, else ~/.astrid. Without roots its capsules/ is searched */
+	bool trust;       /* capsules of the workspace need no receipt */
 };
 
 /* One folder that was found. Texts are borrowed from the discovery and as they stand in files and names: not fit for a terminal. */

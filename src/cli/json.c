@@ -93,6 +93,34 @@ bool cli_json_add_result(yyjson_mut_doc *doc, yyjson_mut_val *object, const char
 		yyjson_mut_obj_add_str(doc, object, "result_type", "text");
 }
 
+bool cli_json_add_text(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, const char *text)
+{
+	static const char replacement[] = "\xEF\xBF\xBD";
+	size_t len = text != NULL ? strlen(text) : 0, at = 0, used = 0;
+	char *repaired;
+	bool added;
+
+	if (text == NULL)
+		return yyjson_mut_obj_add_null(doc, object, key);
+	if (cli_utf8_valid(text, len))
+		return yyjson_mut_obj_add_strncpy(doc, object, key, text, len);
+	repaired = malloc(len * (sizeof replacement - 1));
+	if (repaired == NULL)
+		return false;
+	while (at < len) {
+		uint32_t code;
+		size_t bytes = cli_utf8_next(text + at, len - at, &code);
+		bool bad = code == CLI_BAD_CODE;
+
+		memcpy(repaired + used, bad ? replacement : text + at, bad ? sizeof replacement - 1 : bytes);
+		used += bad ? sizeof replacement - 1 : bytes;
+		at += bytes;
+	}
+	added = yyjson_mut_obj_add_strncpy(doc, object, key, repaired, used);
+	free(repaired);
+	return added;
+}
+
 bool cli_json_add_us(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, int64_t ns)
 {
 	return yyjson_mut_obj_add_real(doc, object, key, (double)ns / 1000);

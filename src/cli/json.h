@@ -19,6 +19,9 @@ yyjson_doc *cli_json_read(const char *text, size_t len);
  *  "base64". Returns false when memory ran out. */
 bool cli_json_add_result(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *bytes, size_t len);
 
+/** `text` under `key`, null when it is NULL; a byte that is no UTF-8 becomes U+FFFD. Returns false when memory ran out. */
+bool cli_json_add_text(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, const char *text);
+
 /** Nanoseconds as microseconds, added to `object` under `key` (borrowed until the document is printed). */
 bool cli_json_add_us(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *key, int64_t ns);
 

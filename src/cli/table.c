@@ -28,12 +28,22 @@ bool cli_table_add(struct table *table, const struct table_cell *cells)
 	if (table->count == table->capacity && !grow(table))
 		return false;
 	row = &table->rows[table->count++];
+	row->note = NULL;
 	for (size_t i = 0; i < TABLE_COLUMNS; i++) {
 		row->style[i] = cells[i].style;
 		row->text[i] = strdup(cells[i].text != NULL ? cells[i].text : "");
 		copied = copied && row->text[i] != NULL;
 	}
 	return copied;
+}
+
+bool cli_table_note(struct table *table, const char *note)
+{
+	struct table_row *row = &table->rows[table->count - 1];
+
+	free(row->note);
+	row->note = strdup(note);
+	return row->note != NULL;
 }
 
 static size_t column_width(const struct table *table, size_t column)
@@ -68,14 +78,29 @@ static void print_row(const struct output *out, const struct table_row *row, con
 	(void)fputc('\n', stdout);
 }
 
+static void print_note(const char *note, size_t indent)
+{
+	while (*note != '\0') {
+		size_t len = strcspn(note, "\n");
+
+		(void)printf("%*s", (int)indent, "");
+		cli_print_clean(stdout, note, len, CLEAN_LINE);
+		(void)fputc('\n', stdout);
+		note += len + (note[len] == '\n');
+	}
+}
+
 void cli_table_print(const struct output *out, const struct table *table, size_t indent)
 {
 	size_t widths[TABLE_COLUMNS];
 
 	for (size_t i = 0; i < TABLE_COLUMNS; i++)
 		widths[i] = column_width(table, i);
-	for (size_t i = 0; i < table->count; i++)
+	for (size_t i = 0; i < table->count; i++) {
 		print_row(out, &table->rows[i], widths, indent);
+		if (table->rows[i].note != NULL)
+			print_note(table->rows[i].note, indent + GAP);
+	}
 }
 
 void cli_table_fini(struct table *table)
@@ -83,6 +108,7 @@ void cli_table_fini(struct table *table)
 	for (size_t i = 0; i < table->count; i++) {
 		for (size_t column = 0; column < TABLE_COLUMNS; column++)
 			free(table->rows[i].text[column]);
+		free(table->rows[i].note);
 	}
 	free(table->rows);
 }

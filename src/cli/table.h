@@ -15,6 +15,7 @@ struct table_cell {
 struct table_row {
 	char *text[TABLE_COLUMNS];
 	enum style style[TABLE_COLUMNS];
+	char *note; /* lines below it; NULL for none */
 };
 
 /* Zero-initialise. */
@@ -25,6 +26,9 @@ struct table {
 
 /** Append a row of copies of `cells` (TABLE_COLUMNS of them). Returns false when memory ran out. */
 bool cli_table_add(struct table *table, const struct table_cell *cells);
+
+/** Print `note` below the row that was added last, each of its lines indented. Returns false when memory ran out. */
+bool cli_table_note(struct table *table, const char *note);
 
 /** Print it, indented by `indent` columns. */
 void cli_table_print(const struct output *out, const struct table *table, size_t indent);

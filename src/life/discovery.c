@@ -148,6 +148,20 @@ static enum capsule_status call_unreadable(struct scan *scan, struct discovered 
 	return call_broken(scan, found, problem.text);
 }
 
+/* The first error, and how many there are. */
+static enum capsule_status call_invalid(struct scan *scan, struct discovered *found, const char *first)
+{
+	size_t errors = found->diagnostics.errors;
+
+	if (errors < 2)
+		return call_broken(scan, found, first);
+	found->state = DISCOVERY_BROKEN;
+	if (asprintf(&found->problem, "%s (and %zu more: capsule check %s)", first, errors - 1, found->dir) >= 0)
+		return CAPSULE_OK;
+	found->problem = NULL;
+	return no_memory(scan->err);
+}
+
 static enum capsule_status parse(struct scan *scan, struct discovered *found)
 {
 	struct span text = buffer_span(&scan->text);
@@ -161,7 +175,7 @@ static enum capsule_status parse(struct scan *scan, struct discovered *found)
 		return CAPSULE_OK;
 	if (status == CAPSULE_ENOMEM || !buffer_append_span(&found->source, text))
 		return no_memory(scan->err);
-	return call_broken(scan, found, problem.text);
+	return call_invalid(scan, found, problem.text);
 }
 
 /* What `fd` is, is looked at after it was opened: a name can change in between. */

@@ -7,7 +7,9 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "life/folder_fixture.h"
+#include "life/listing.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -125,6 +127,7 @@ static void a_broken_manifest_is_told_and_the_rest_goes_on(void **state)
 	assert_item(fixture, 0, "root/x", DISCOVERY_GOOD);
 	assert_item(fixture, 1, "root/y", DISCOVERY_BROKEN);
 	assert_non_null(strstr(item(fixture, 1)->problem, "root/y/Capsule.toml:1:1: missing key `version`"));
+	assert_null(strstr(item(fixture, 1)->problem, "more"));
 	assert_int_equal(item(fixture, 1)->diagnostics.errors, 1);
 	assert_true(span_is(buffer_span(&item(fixture, 1)->source), "[package]\nname = \"y\"\n"));
 }
@@ -393,6 +396,61 @@ static void hostile_names_are_paths_and_clean_text(void **state)
 	assert_null(strchr(fixture->found.warnings[0], '\x1b'));
 }
 
+static void a_folder_that_leads_back_to_its_root_ends(void **state)
+{
+	struct fixture *fixture = *state;
+
+	folder_capsule(&fixture->folder, "root/a", "a", "");
+	folder_link(&fixture->folder, ".", "root/here");
+	folder_link(&fixture->folder, "..", "root/up");
+	folder_link(&fixture->folder, "y", "root/x");
+	folder_link(&fixture->folder, "x", "root/y");
+	folder_link(&fixture->folder, "Capsule.toml", "root/z/Capsule.toml");
+	find(fixture, "root");
+	assert_found(fixture, 1, 0);
+	assert_item(fixture, 0, "root/a", DISCOVERY_GOOD);
+	folder_link(&fixture->folder, "loop", "loop");
+	find(fixture, "loop");
+	assert_found(fixture, 0, 1);
+	assert_non_null(strstr(fixture->found.warnings[0], "loop: Too many levels of symbolic links"));
+}
+
+static void too_many_capsules_are_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	struct discovery_root root = { .origin = DISCOVERY_HOME };
+	char name[32];
+
+	folder_capsule(&fixture->folder, "one", "one", "");
+	for (int i = 0; i <= LIMIT_CAPSULES; i++) {
+		(void)snprintf(name, sizeof name, "root/%05d", i);
+		folder_link(&fixture->folder, "../one", name);
+	}
+	root.path = folder_path(&fixture->folder, "root");
+	assert_int_equal(discovery_find(&fixture->found, &root, 1, NULL, NULL, &fixture->err), CAPSULE_ELIMIT);
+	assert_non_null(strstr(fixture->err.text, "more than 16384 capsules"));
+	assert_non_null(strstr(fixture->err.text, "root/16384/Capsule.toml"));
+	assert_found(fixture, 0, 0);
+	assert_int_equal(unlink(folder_path(&fixture->folder, "root/16384")), 0);
+	find(fixture, "root");
+	assert_found(fixture, LIMIT_CAPSULES, 0);
+	assert_item(fixture, LIMIT_CAPSULES - 1, "root/16383", DISCOVERY_DUPLICATE);
+}
+
+static void a_folder_that_vanishes_holds_nothing(void **state)
+{
+	struct fixture *fixture = *state;
+	HOLD(listing_fini) struct listing listing = { 0 };
+	HOLD(fd_drop) int fd = -1;
+
+	folder_add(&fixture->folder, "gone");
+	fd = open(folder_path(&fixture->folder, "gone"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(rmdir(folder_path(&fixture->folder, "gone")), 0);
+	assert_int_equal(listing_read(&listing, fd), 0);
+	assert_int_equal(listing.count, 0);
+}
+
 static enum capsule_status trust_fails(void *user, struct discovered *found, char **why, struct capsule_error *err)
 {
 	(void)user;
@@ -436,6 +494,9 @@ int main(void)
 		TEST(nobody_is_waited_for),
 		TEST(a_manifest_that_is_too_long_is_broken),
 		TEST(hostile_names_are_paths_and_clean_text),
+		TEST(a_folder_that_leads_back_to_its_root_ends),
+		TEST(too_many_capsules_are_refused),
+		TEST(a_folder_that_vanishes_holds_nothing),
 		TEST(a_failure_leaves_nothing),
 	};
 
