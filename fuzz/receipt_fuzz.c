@@ -57,7 +57,9 @@ static void check_changes(const struct receipt *receipt)
 	char id[] = "other", dir[] = "/other", name[] = "a", right[] = "fs_read a";
 	char *rights[] = { right };
 	struct trust_file file = { .name = name };
-	const struct trust_subject other = { .id = id, .dir = dir, .files = &file, .file_count = 1, .rights = rights, .right_count = 1 };
+	const struct trust_subject other = {
+		.id = id, .dir = dir, .files = &file, .file_count = 1, .rights = rights, .right_count = 1
+	};
 	struct buffer changes = { 0 };
 
 	CHECK(receipt_append_changes(receipt, &other, &changes));

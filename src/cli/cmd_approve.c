@@ -83,8 +83,9 @@ static int ask_and_give(const struct cli *cli, struct capsule_approval *approval
 	bool yes;
 
 	if (fd < 0) {
-		(void)cli_say("it is not approved, and there is no terminal to ask on: look at the above, then run this "
-			      "again with --yes");
+		(void)cli_say(
+			"it is not approved, and there is no terminal to ask on: look at the above, then run this "
+			"again with --yes");
 		return 2;
 	}
 	yes = ask(fd);

@@ -125,8 +125,7 @@ static bool take_hash(char out[65], const yyjson_val *value)
 	return true;
 }
 
-static enum capsule_status take_files(
-	struct trust_subject *subject, const yyjson_val *files, struct capsule_error *err)
+static enum capsule_status take_files(struct trust_subject *subject, const yyjson_val *files, struct capsule_error *err)
 {
 	size_t count = yyjson_arr_size(json_reader(files));
 	yyjson_arr_iter each = yyjson_arr_iter_with(json_reader(files));

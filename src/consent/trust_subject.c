@@ -66,7 +66,8 @@ static enum capsule_status add_name(struct maker *maker, const char *text, bool 
 		return CAPSULE_OK;
 	if (maker->name_count == RECEIPT_FILES_MAX)
 		return error_set(maker->err, CAPSULE_ELIMIT,
-			"the manifest names more than %d files: a capsule with so many can't be approved", RECEIPT_FILES_MAX);
+			"the manifest names more than %d files: a capsule with so many can't be approved",
+			RECEIPT_FILES_MAX);
 	if (maker->name_count == maker->name_capacity) {
 		size_t capacity = maker->name_capacity == 0 ? 16 : 2 * maker->name_capacity;
 		struct name *names = reallocarray(maker->names, capacity, sizeof *names);

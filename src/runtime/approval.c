@@ -18,10 +18,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define SHOWN_MAX 400         /* bytes of one text of a manifest */
-#define BY_MAX 256            /* bytes of a user's name that are kept */
-#define PASSWD_BYTES 16384    /* of a user's entry */
-#define PROBLEM_CHANGES 3     /* that are named in a discovery's problem */
+#define SHOWN_MAX 400      /* bytes of one text of a manifest */
+#define BY_MAX 256         /* bytes of a user's name that are kept */
+#define PASSWD_BYTES 16384 /* of a user's entry */
+#define PROBLEM_CHANGES 3  /* that are named in a discovery's problem */
 #define CAPSULES "/.astrid/capsules"
 
 struct capsule_approval {
@@ -71,7 +71,8 @@ static enum capsule_status find_folder(char **out, const char *path, struct caps
 	if (*out == NULL)
 		return error_os(err, errno, "the capsule's folder %.512s", path);
 	if (stat(*out, &info) != 0 || !S_ISDIR(info.st_mode))
-		return error_set(err, CAPSULE_EINVAL, "%.512s is not a folder: name the one that holds Capsule.toml", path);
+		return error_set(
+			err, CAPSULE_EINVAL, "%.512s is not a folder: name the one that holds Capsule.toml", path);
 	return CAPSULE_OK;
 }
 
@@ -120,13 +121,13 @@ enum capsule_status capsule_approval_new(struct capsule_approval **out, const ch
 		return error_set(err, CAPSULE_EINVAL, "no capsule folder is named");
 	if (options != NULL && options->size < sizeof *options)
 		return error_set(err, CAPSULE_EINVAL,
-			"options.size is %zu, expected %zu: set it to sizeof(struct capsule_discover_options)", options->size,
-			sizeof *options);
+			"options.size is %zu, expected %zu: set it to sizeof(struct capsule_discover_options)",
+			options->size, sizeof *options);
 	approval = calloc(1, sizeof *approval);
 	if (approval == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for an approval");
-	status = fill(approval, path, options != NULL ? options->workspace : NULL, options != NULL ? options->home : NULL,
-		&failure);
+	status = fill(approval, path, options != NULL ? options->workspace : NULL,
+		options != NULL ? options->home : NULL, &failure);
 	if (status != CAPSULE_OK)
 		return error_copy(err, &failure);
 	*out = GIVE(approval);
@@ -159,8 +160,7 @@ static bool append_user(struct buffer *out)
 	return gate_text_append(out, span_text(found->pw_name), BY_MAX);
 }
 
-enum capsule_status capsule_approval_give(
-	struct capsule_approval *approval, const char *by, struct capsule_error *err)
+enum capsule_status capsule_approval_give(struct capsule_approval *approval, const char *by, struct capsule_error *err)
 {
 	HOLD(buffer_fini) struct buffer name = { 0 };
 	struct capsule_error failure;
@@ -213,7 +213,8 @@ enum capsule_status capsule_approval_revoke(struct capsule_approval *approval, s
 
 static void append_files(struct buffer *out, const struct trust_subject *subject, bool colour)
 {
-	(void)buffer_printf(out, "\n%sfiles%s (%zu)\n", colour ? "\033[1m" : "", colour ? "\033[0m" : "", subject->file_count);
+	(void)buffer_printf(
+		out, "\n%sfiles%s (%zu)\n", colour ? "\033[1m" : "", colour ? "\033[0m" : "", subject->file_count);
 	for (size_t i = 0; i < subject->file_count; i++) {
 		const struct trust_file *file = &subject->files[i];
 
@@ -226,7 +227,10 @@ static void append_state(struct buffer *out, const char *changes, bool colour)
 {
 	struct span left = span_text(changes != NULL ? changes : "");
 
-	(void)buffer_printf(out, "\n%s%s%s\n", !colour ? "" : changes == NULL ? "\033[1;32m" : "\033[1;33m",
+	(void)buffer_printf(out, "\n%s%s%s\n",
+		!colour                   ? ""
+			: changes == NULL ? "\033[1;32m"
+					  : "\033[1;33m",
 		changes == NULL ? "approved" : "not approved", colour ? "\033[0m" : "");
 	while (left.len > 0) {
 		const uint8_t *end = memchr(left.data, '\n', left.len);
@@ -296,8 +300,7 @@ const char *capsule_approval_json(struct capsule_approval *approval)
 	}
 	(void)buffer_append_text(out, "],\"rights\":[");
 	for (size_t i = 0; i < subject->right_count; i++)
-		(void)(buffer_append_text(out, i > 0 ? "," : "") &&
-			append_string(out, span_text(subject->rights[i])));
+		(void)(buffer_append_text(out, i > 0 ? "," : "") && append_string(out, span_text(subject->rights[i])));
 	(void)buffer_append_text(out, "]}");
 	return buffer_text(out);
 }
@@ -380,7 +383,9 @@ static bool is_parsed(const struct trust_subject *subject, const struct discover
 static enum capsule_status look(const struct approval_places *places, struct discovered *found, char **changes,
 	struct trust_subject *subject, struct capsule_error *err)
 {
-	const struct gate_roots roots = { .workspace = places->workspace, .global = places->global, .forbidden = places->home };
+	const struct gate_roots roots = {
+		.workspace = places->workspace, .global = places->global, .forbidden = places->home
+	};
 	const struct trust_file *module;
 	struct policy policy = { 0 };
 	enum capsule_status status;

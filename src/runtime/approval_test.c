@@ -90,8 +90,8 @@ static const struct discovered *look(struct fixture *fixture)
 
 	(void)snprintf(path, sizeof path, "%s/.astrid/capsules", fixture->workspace);
 	discovery_fini(&fixture->found);
-	assert_int_equal(
-		discovery_find(&fixture->found, &root, 1, approval_problem, &fixture->places, &fixture->err), CAPSULE_OK);
+	assert_int_equal(discovery_find(&fixture->found, &root, 1, approval_problem, &fixture->places, &fixture->err),
+		CAPSULE_OK);
 	assert_int_equal(fixture->found.count, 1);
 	return &fixture->found.items[0];
 }
