@@ -266,6 +266,7 @@ static void a_link_that_leads_elsewhere_now_is_told(void **state)
 
 	take(fixture, HEAD RIGHTS);
 	approve(fixture);
+	assert_int_equal(mkdir(path_of(fixture, "w/b"), 0700), 0);
 	assert_int_equal(symlink("b", link), 0);
 	take(fixture, HEAD RIGHTS);
 	(void)snprintf(expected, sizeof expected,
