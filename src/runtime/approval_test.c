@@ -194,11 +194,17 @@ static void what_cannot_be_hashed_waits_and_does_not_end_the_discovery(void **st
 static void names_are_quoted_for_a_shell(void **state)
 {
 	struct fixture *fixture = *state;
-	char path[200];
+	const struct discovered *found;
+	char path[200], again[200];
 
 	(void)snprintf(path, sizeof path, "%s/.astrid/capsules/a;b 'c", fixture->workspace);
 	assert_int_equal(rename(fixture->dir, path), 0);
 	assert_non_null(strstr(look(fixture)->problem, "/.astrid/capsules/a;b '\\''c'"));
+	(void)snprintf(again, sizeof again, "%s/.astrid/capsules/a\033\\'", fixture->workspace);
+	assert_int_equal(rename(path, again), 0);
+	found = look(fixture);
+	assert_non_null(strstr(found->problem, ": capsule approve $'/tmp/"));
+	assert_non_null(strstr(found->problem, "/.astrid/capsules/a\\x1b\\\\\\''"));
 }
 
 static void a_file_written_while_it_is_looked_at_is_not_approved(void **state)
