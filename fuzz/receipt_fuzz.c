@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Bytes as a receipt. What is accepted is written the same when it is read and written again, and nothing changed compared with itself;
- * what changed compared with another one is text of single lines. */
+/* Bytes as a receipt. What is accepted is written the same when it is read and written again, and nothing changed
+ * compared with itself; what changed compared with another one is text of single lines. */
 #include "consent/trust_receipt.h"
 
 #include "base/text.h"

@@ -14,7 +14,8 @@
 
 #define ANSWER_SIZE 64
 
-/* Where a person can be asked: the terminal that the program belongs to, else standard input when that is one. -1: nowhere. */
+/* Where a person can be asked: the terminal that the program belongs to, else standard input when that is one. -1:
+ * nowhere. */
 static int open_terminal(void)
 {
 	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);

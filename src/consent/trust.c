@@ -41,8 +41,8 @@ static bool is_ours(int fd, mode_t type)
 		(info.st_mode & (S_IWGRP | S_IWOTH)) == 0 && (type == S_IFDIR || info.st_nlink == 1);
 }
 
-/* Open the folder of receipts in `home`; made when `make`. Returns the descriptor, or -1 with `err` set: CAPSULE_ENOTFOUND when there
- * is none. Who may write the home could put another folder in its place. */
+/* Open the folder of receipts in `home`; made when `make`. Returns the descriptor, or -1 with `err` set:
+ * CAPSULE_ENOTFOUND when there is none. Who may write the home could put another folder in its place. */
 static int open_folder(const char *home, bool make, struct capsule_error *err)
 {
 	HOLD(fd_drop) int top = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -16,8 +16,8 @@ struct capsule_approval {
 	struct buffer text;
 };
 
-/** The workspace in which a discovery finds the capsule at `dir` (canonical): that above .astrid/capsules. Owned; NULL when it lies
- * elsewhere or memory runs out. */
+/** The workspace in which a discovery finds the capsule at `dir` (canonical): that above .astrid/capsules. Owned; NULL
+ *  when it lies elsewhere or memory runs out. */
 char *approval_workspace_around(const char *dir);
 
 /* As places_resolve() gives them; NULL for what there is not. Borrowed. */
@@ -25,8 +25,9 @@ struct approval_places {
 	const char *home, *workspace, *global;
 };
 
-/** A discovery_trust_fn: whether a receipt holds for `found`. `user` is a struct approval_places. What can't be looked at is not approved.
- *  `*why` ends with the command that approves it, quoted for a shell. Errors: CAPSULE_ENOMEM. Blocks on the disk. Threads: any. */
+/** A discovery_trust_fn: whether a receipt holds for `found`. `user` is a struct approval_places. What can't be looked
+ *  at is not approved. `*why` ends with the command that approves it, quoted for a shell. Errors: CAPSULE_ENOMEM.
+ *  Blocks on the disk. Threads: any. */
 MUST_CHECK enum capsule_status approval_problem(
 	void *user, struct discovered *found, char **why, struct capsule_error *err);
 

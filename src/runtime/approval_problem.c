@@ -16,7 +16,8 @@ static bool is_control(char byte)
 	return (unsigned char)byte < 0x20 || byte == 0x7F;
 }
 
-/* `text` as one word of a shell, on one line: what could steer a terminal in the form $'\x1b', which bash and zsh read. */
+/* `text` as one word of a shell, on one line: what could steer a terminal in the form $'\x1b', which bash and zsh read.
+ * */
 static void append_word(struct buffer *out, const char *text)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@%:,";
