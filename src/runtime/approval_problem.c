@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Whether what a discovery found is approved, and what to do when it is not. */
+#include "runtime/approval.h"
+
+#include "base/blake3.h"
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "gate/text.h"
+#include "runtime/home.h"
+
+#define SHOWN_MAX 400     /* bytes of one change */
+#define PROBLEM_CHANGES 3 /* that are named */
+
+static bool is_control(char byte)
+{
+	return (unsigned char)byte < 0x20 || byte == 0x7F;
+}
+
+/* `text` as one word of a shell, on one line: what could steer a terminal in the form $'\x1b', which bash and zsh read.
+ * */
+static void append_word(struct buffer *out, const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@%:,";
+	bool control = false;
+
+	if (text[0] != '\0' && text[strspn(text, plain)] == '\0') {
+		(void)buffer_append_text(out, text);
+		return;
+	}
+	for (const char *at = text; *at != '\0'; at++)
+		control = control || is_control(*at);
+	(void)buffer_append_text(out, control ? "$'" : "'");
+	for (; *text != '\0'; text++) {
+		if (is_control(*text))
+			(void)buffer_printf(out, "\\x%02x", (unsigned char)*text);
+		else if (*text == '\'')
+			(void)buffer_append_text(out, control ? "\\'" : "'\\''");
+		else if (*text == '\\' && control)
+			(void)buffer_append_text(out, "\\\\");
+		else
+			(void)buffer_append_byte(out, (uint8_t)*text);
+	}
+	(void)buffer_append_byte(out, '\'');
+}
+
+/* Whether `path` is where `capsule approve` looks when nothing is said. */
+static bool is_default_home(const char *path)
+{
+	HOLD(free_drop) char *named = NULL;
+	HOLD(free_drop) char *canonical = NULL;
+
+	if (home_default_path(&named, NULL) != CAPSULE_OK || named == NULL)
+		return false;
+	canonical = realpath(named, NULL);
+	return strcmp(canonical != NULL ? canonical : named, path) == 0;
+}
+
+static void append_command(struct buffer *out, const char *dir, const struct approval_places *places)
+{
+	HOLD(free_drop) char *canonical = realpath(dir, NULL);
+	HOLD(free_drop) char *around = canonical != NULL ? approval_workspace_around(canonical) : NULL;
+
+	(void)buffer_append_text(out, "capsule approve ");
+	append_word(out, dir);
+	if (places->workspace != NULL && (around == NULL || strcmp(around, places->workspace) != 0)) {
+		(void)buffer_append_text(out, " --workspace ");
+		append_word(out, places->workspace);
+	}
+	if (places->home != NULL && !is_default_home(places->home)) {
+		(void)buffer_append_text(out, " --home ");
+		append_word(out, places->home);
+	}
+}
+
+/* The first lines of `changes`, on one. */
+static void append_summary(struct buffer *out, const char *changes)
+{
+	size_t lines = 0, more = 0;
+
+	for (const char *at = changes; *at != '\0'; lines++) {
+		size_t len = strcspn(at, "\n");
+
+		if (lines < PROBLEM_CHANGES)
+			(void)(buffer_append_text(out, lines > 0 ? "; " : "") &&
+				gate_text_append(out, span_of(at, len), SHOWN_MAX));
+		else
+			more++;
+		at += len + (at[len] == '\n');
+	}
+	if (more > 0)
+		(void)buffer_printf(out, "; and %zu more", more);
+}
+
+/* What was parsed must be what was hashed: somebody may write the file meanwhile. */
+static bool is_parsed(const struct trust_subject *subject, const struct discovered *found)
+{
+	const struct trust_file *file = trust_subject_file(subject, TRUST_MANIFEST);
+	char hex[BLAKE3_HEX];
+
+	blake3_hex(found->hash, hex);
+	return file != NULL && strcmp(file->blake3, hex) == 0;
+}
+
+static enum capsule_status look(const struct approval_places *places, struct discovered *found, char **changes,
+	struct trust_subject *subject, struct capsule_error *err)
+{
+	const struct gate_roots roots = {
+		.workspace = places->workspace, .global = places->global, .forbidden = places->home
+	};
+	const struct trust_file *module;
+	struct policy policy = { 0 };
+	enum capsule_status status;
+
+	if (places->home == NULL)
+		return error_set(err, CAPSULE_ENOTFOUND, "there is no home to keep receipts in");
+	status = policy_make(&policy, found->manifest, &roots, err);
+	if (status == CAPSULE_OK)
+		status = trust_subject_make(subject, found->dir, found->manifest, &policy, err);
+	policy_fini(&policy);
+	if (status == CAPSULE_OK && !is_parsed(subject, found))
+		return error_set(err, CAPSULE_EIO, TRUST_MANIFEST " is being written");
+	if (status == CAPSULE_OK)
+		status = trust_check(changes, places->home, subject, err);
+	if (status != CAPSULE_OK || *changes != NULL || found->manifest->components.count == 0)
+		return status;
+	module = trust_subject_file(subject, found->manifest->components.items[0].file);
+	if (module != NULL)
+		memcpy(found->module_blake3, module->blake3, sizeof found->module_blake3);
+	return CAPSULE_OK;
+}
+
+enum capsule_status approval_problem(void *user, struct discovered *found, char **why, struct capsule_error *err)
+{
+	const struct approval_places *places = user;
+	HOLD(buffer_fini) struct buffer text = { 0 };
+	HOLD(free_drop) char *changes = NULL;
+	struct trust_subject subject = { 0 };
+	struct capsule_error failure;
+	enum capsule_status status;
+
+	error_clear(&failure);
+	status = look(places, found, &changes, &subject, &failure);
+	trust_subject_fini(&subject);
+	if (status == CAPSULE_ENOMEM)
+		return error_copy(err, &failure);
+	if (status == CAPSULE_OK && changes == NULL)
+		return CAPSULE_OK;
+	(void)buffer_append_text(&text, "waits for approval: ");
+	append_summary(&text, status == CAPSULE_OK ? changes : failure.text);
+	(void)buffer_append_text(&text, ": ");
+	append_command(&text, found->dir, places);
+	*why = buffer_steal(&text);
+	return *why != NULL ? CAPSULE_OK : error_set(err, CAPSULE_ENOMEM, "no memory for an approval");
+}
