@@ -19,8 +19,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SDK = ROOT / "sdk" / "c"
 # Every command, so that one that appears or goes is noticed wherever they are listed.
 COMMANDS = [
-    "call", "exec", "tools", "context", "skills", "commands", "check", "explain", "diff", "inspect", "new", "sdk", "fs",
-    "cache", "completion", "help", "version",
+    "call", "exec", "tools", "context", "skills", "commands", "check", "explain", "diff", "inspect", "schemas", "new", "sdk",
+    "fs", "cache", "completion", "help", "version",
 ]
 TIMEOUT_S = 120  # of one program; sanitizers are slow
 
