@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SDK = ROOT / "sdk" / "c"
 # Every command, so that one that appears or goes is noticed wherever they are listed.
 COMMANDS = [
-    "call", "exec", "tools", "list", "run", "context", "skills", "commands", "check", "explain", "diff", "approve", "order",
+    "call", "exec", "tools", "list", "run", "context", "skills", "commands", "check", "explain", "diff", "order", "approve",
     "inspect", "schemas", "new", "sdk", "fs", "cache", "completion", "help", "version",
 ]
 TIMEOUT_S = 120  # of one program; sanitizers are slow

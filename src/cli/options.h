@@ -21,14 +21,11 @@ struct choice {
 /* What was asked for. Texts are borrowed from the program's arguments. */
 struct options {
 	uint64_t repeat; /* 1 unless asked otherwise, as --repeat or --calls */
-	bool time, json, dot, memory_store, no_cache, remove, help;
-	bool time, json, memory_store, no_cache, remove, yes, revoke, help;
-	bool time, json, memory_store, no_cache, remove, write, help;
+	bool time, json, dot, memory_store, no_cache, remove, write, trust, yes, revoke, help;
 	uint64_t cpu_ms, wall_ms;              /* 0: the library's default */
 	uint64_t compile_seconds, compile_mib; /* 0: the library's default */
 	const char *home;                      /* NULL: the library's default */
 	const char *workspace;                 /* NULL: the working directory */
-	bool trust;
 	const char *language, *dir;            /* NULL: not given */
 	int log_level;                         /* enum capsule_log_level */
 	int color;                             /* enum color_when */
