@@ -27,6 +27,7 @@ void rig_open(struct rig *rig, const char *guests, const struct capsule_runtime_
 	(void)snprintf(home, sizeof home, "%s/home", rig->folder);
 	wanted.size = sizeof wanted;
 	wanted.home = home;
+	wanted.workspace = rig->folder;
 	if (capsule_runtime_new(&rig->runtime, &wanted, rig->error) != CAPSULE_OK)
 		bench_fail("runtime: %s", capsule_error_text(rig->error));
 }

@@ -13,7 +13,7 @@ struct rig {
 	struct capsule_error *error;
 };
 
-/** Make one; `guests` is borrowed. `options` may be NULL; home and size are set here. Free it with rig_close(). */
+/** Make one; `guests` is borrowed. `options` may be NULL; home, workspace (the folder) and size are set here. Free it with rig_close(). */
 void rig_open(struct rig *rig, const char *guests, const struct capsule_runtime_options *options);
 void rig_close(struct rig *rig);
 

@@ -19,7 +19,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SDK = ROOT / "sdk" / "c"
 # Every command, so that one that appears or goes is noticed wherever they are listed.
 COMMANDS = [
-    "call", "exec", "tools", "list", "run", "context", "skills", "commands", "check", "inspect", "new", "sdk", "cache", "completion", "help", "version",
+    "call", "exec", "tools", "list", "run", "context", "skills", "commands", "check", "explain", "diff", "approve", "inspect",
+    "new", "sdk", "fs", "cache", "completion", "help", "version",
 ]
 TIMEOUT_S = 120  # of one program; sanitizers are slow
 
@@ -138,7 +139,7 @@ def run(start):
 @pytest.fixture
 def terminal(start):
     """Run the program on a terminal of its own; gives its exit status and everything that the terminal got. `talk` is called
-    with the process and what was seen so far, whenever that grew."""
+    with the process and what was seen so far, whenever that grew; bytes that it gives back are typed."""
 
     def run_on_terminal(*arguments, talk=None, **options):
         ours, theirs = pty.openpty()
@@ -150,8 +151,9 @@ def terminal(start):
                 if not select.select([ours], [], [], 1)[0]:
                     continue
                 seen += os.read(ours, 65536)
-                if talk is not None:
-                    talk(process, seen)
+                typed = talk(process, seen) if talk is not None else None
+                if isinstance(typed, bytes):
+                    os.write(ours, typed)
         except OSError:  # the other side is closed
             pass
         finally:

@@ -11,7 +11,9 @@
 #include <capsule/discover.h>
 #include <capsule/boot.h>
 #include <capsule/check.h>
+#include <capsule/policy.h>
 #include <capsule/content.h>
+#include <capsule/files.h>
 #include <capsule/cache.h>
 
 #endif

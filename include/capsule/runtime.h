@@ -5,10 +5,10 @@
  * inside that engine ends the process.
  *
  * A runtime, its capsules and its operations belong to one thread: the one that made it, until another one takes it over with
- * capsule_runtime_adopt(). What is called on any other thread, or from inside the log function, changes nothing: functions with
- * a status answer CAPSULE_ESTATE, capsule_runtime_turn() answers false, the others just return. Functions that only tell
- * something do not look, and must not be called there. Only capsule_runtime_post() may be called from anywhere. After fork()
- * the child must leave the runtimes of its parent alone, not even free them. */
+ * capsule_runtime_adopt(). What is called on any other thread, or from inside the log, audit or gate function, changes nothing:
+ * functions with a status answer CAPSULE_ESTATE, capsule_runtime_turn() answers false, the others just return. Functions that
+ * only tell something do not look, and must not be called there. Only capsule_runtime_post() may be called from anywhere. After
+ * fork() the child must leave the runtimes of its parent alone, not even free them. */
 #ifndef CAPSULE_RUNTIME_H
 #define CAPSULE_RUNTIME_H
 
@@ -45,7 +45,8 @@ typedef void (*capsule_audit_fn)(void *user, const struct capsule_audit_record *
 
 /* An embedder's own gate: whether `capsule` may do `operation` on `operand`. It is asked only about what the manifest allows, so it can take
  * away and never add. On the runtime's thread; must not call into the runtime. */
-typedef bool (*capsule_gate_fn)(void *user, const char *capsule, const char *operation, const char *operand, size_t len);
+typedef bool (*capsule_gate_fn)(
+	void *user, const char *capsule, const char *operation, const char *operand, size_t len);
 
 /* Zero-initialise, set `size` and what differs. Strings are copied. Later releases append members: a program that was built
  * against an earlier header gets the defaults for what it does not know, and one that was built against a later header is
@@ -56,8 +57,9 @@ struct capsule_runtime_options {
 	 * on until capsule_runtime_free() a lock file in it says which process has it. */
 	const char *home;
 	const char *principal; /* 1 to 63 bytes; NULL: "default" */
-	bool memory_store;     /* keep key-value state in memory; the home is not touched */
-	capsule_log_fn log;    /* NULL: nothing is logged */
+	/* Keep key-value state in memory; the home is not touched, except for what guests write to global://. */
+	bool memory_store;
+	capsule_log_fn log; /* NULL: nothing is logged */
 	void *log_user;
 	enum capsule_log_level log_level; /* least level that is logged */
 	/* Limits; 0 stands for the default. */
@@ -81,17 +83,19 @@ struct capsule_runtime_options {
 	/* Pages of 64 KiB of the memory through which bytes cross to and from one guest: 1,024, also the most; 16 the least, and
 	 * the first 16 count for one. Address space is reserved for twice the larger of this and memory_pages. */
 	uint32_t kernel_pages;
-	/* Files. `workspace` is what workspace:// and relative paths of guests mean; it must exist when a capsule is loaded that
-	 * declares files. NULL: the working directory of the process when the runtime is made. */
+	/* Files. `workspace`, absolute, is what workspace:// and paths without a scheme mean to guests; where it does not exist when
+	 * a capsule is loaded, that capsule's file functions fail. NULL: the working directory of the process when the runtime is
+	 * made. With memory_store the overlay of a capsule is a private folder in $TMPDIR (/tmp), removed when it is unloaded. */
 	const char *workspace;
 	enum capsule_overlay_mode overlay; /* of capsules that capsule_runtime_set_overlay() says nothing about */
 	uint64_t overlay_bytes;            /* what one overlay may hold: 1 GiB */
-	capsule_audit_fn audit;            /* NULL: refusals are only logged */
+	capsule_audit_fn audit;            /* refusals are logged, too, but as warnings only when this is NULL */
 	void *audit_user;
 	capsule_gate_fn gate; /* NULL: the manifest decides alone */
 	void *gate_user;
 	uint64_t unload_grace_ms; /* that calls in flight may go on when their capsule is unloaded: 5,000 */
-	uint64_t ready_ms; /* that capsule_boot() waits for a capsule with a loop of its own before it loads those who require it: 30,000 */
+	uint64_t
+		ready_ms; /* that capsule_boot() waits for a capsule with a loop of its own before it loads those who require it: 30,000 */
 };
 
 /** Make a runtime. `options` is borrowed and may be NULL. Of the disk this touches the cache of compiled code and nothing else.
@@ -114,10 +118,10 @@ CAPSULE_API void capsule_runtime_free(struct capsule_runtime *runtime);
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_runtime_adopt(
 	struct capsule_runtime *runtime, struct capsule_error *err);
 
-/** How writes of the capsule `id` are treated when it is loaded from now on. Capsules that start programs or servers always write at
- * once. Errors: CAPSULE_EINVAL, CAPSULE_ENOMEM. */
-CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_runtime_set_overlay(struct capsule_runtime *runtime,
-	const char *id, enum capsule_overlay_mode mode, struct capsule_error *err);
+/** How writes of the capsule `id` are treated when it is loaded from now on. Capsules that may start programs or servers always
+ *  write at once. Errors: CAPSULE_EINVAL, CAPSULE_ENOMEM. */
+CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_runtime_set_overlay(
+	struct capsule_runtime *runtime, const char *id, enum capsule_overlay_mode mode, struct capsule_error *err);
 
 /** A descriptor to poll for reading in a loop of your own, and how many milliseconds that loop may wait before it turns this
  *  runtime anyway: 0 at once, -1 for ever. Ask for the time again after each turn and after each call that starts

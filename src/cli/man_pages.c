@@ -35,6 +35,7 @@ static const struct fact statuses[] = {
 	{ "0", "It is done." },
 	{ "1", "It failed; standard error says why." },
 	{ "2", "It was asked for in a wrong way; standard error says what is right." },
+	{ "3", "The answer is no: explain tells that it is denied, diff that more is allowed than before." },
 	{ "130, 143, 129", "It was interrupted: by Ctrl-C, SIGTERM, SIGHUP." },
 	{ "141", "Whoever read its output went away." },
 };

@@ -87,6 +87,25 @@ static int add_setting(const struct option_row *row, struct options *options, ch
 	return 0;
 }
 
+static int add_choice(const struct option_row *row, struct options *options, char *value)
+{
+	struct choice *choice = &options->overlays[options->overlay_count];
+	char *equals = strchr(value, '=');
+
+	if (equals == value) {
+		(void)cli_say("--%s: '%s' is not of the form %s", row->name, CLI_SHORT(value), row->value);
+		return EXIT_USAGE;
+	}
+	*choice = (struct choice){ 0 };
+	if (equals != NULL) {
+		*equals = '\0';
+		choice->name = value;
+		value = equals + 1;
+	}
+	options->overlay_count++;
+	return set_word(row, &choice->word, value);
+}
+
 static int set(struct cli *cli, const struct option_row *row, char *value)
 {
 	void *field = (char *)&cli->options + row->field;
@@ -104,6 +123,8 @@ static int set(struct cli *cli, const struct option_row *row, char *value)
 		return set_word(row, field, value);
 	case OPTION_SETTING:
 		return add_setting(row, &cli->options, value);
+	case OPTION_CHOICE:
+		return add_choice(row, &cli->options, value);
 	}
 	return EXIT_USAGE;
 }
@@ -177,7 +198,8 @@ int cli_options_parse(struct cli *cli, int argc, char **argv)
 	cli->options = (struct options){ .repeat = 1, .log_level = CAPSULE_LOG_WARN };
 	cli->operands = calloc((size_t)argc + 1, sizeof *cli->operands);
 	cli->options.settings = calloc((size_t)argc + 1, sizeof *cli->options.settings);
-	if (cli->operands == NULL || cli->options.settings == NULL)
+	cli->options.overlays = calloc((size_t)argc + 1, sizeof *cli->options.overlays);
+	if (cli->operands == NULL || cli->options.settings == NULL || cli->options.overlays == NULL)
 		return cli_say_memory();
 	for (; argv < end; argv++) {
 		int status = 0;
@@ -204,5 +226,6 @@ int cli_options_parse(struct cli *cli, int argc, char **argv)
 void cli_options_fini(struct cli *cli)
 {
 	free(cli->options.settings);
+	free(cli->options.overlays);
 	free(cli->operands);
 }

@@ -12,10 +12,16 @@ struct cli;
 
 enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
+/* One of some words, for something that is named or for everything. */
+struct choice {
+	const char *name; /* NULL: for everything */
+	int word;
+};
+
 /* What was asked for. Texts are borrowed from the program's arguments. */
 struct options {
 	uint64_t repeat; /* 1 unless asked otherwise, as --repeat or --calls */
-	bool time, json, memory_store, no_cache, remove, help;
+	bool time, json, memory_store, no_cache, remove, yes, revoke, help;
 	uint64_t cpu_ms, wall_ms;              /* 0: the library's default */
 	uint64_t compile_seconds, compile_mib; /* 0: the library's default */
 	const char *home;                      /* NULL: the library's default */
@@ -26,9 +32,11 @@ struct options {
 	int color;                             /* enum color_when */
 	struct capsule_setting *settings;
 	size_t setting_count;
+	struct choice *overlays; /* of enum capsule_overlay_mode */
+	size_t overlay_count;
 };
 
-enum option_kind { OPTION_FLAG, OPTION_NUMBER, OPTION_TEXT, OPTION_WORD, OPTION_SETTING };
+enum option_kind { OPTION_FLAG, OPTION_NUMBER, OPTION_TEXT, OPTION_WORD, OPTION_SETTING, OPTION_CHOICE };
 
 struct option_row {
 	const char *name;
@@ -36,7 +44,7 @@ struct option_row {
 	const char *value; /* what the value is called in help, NULL for flags; operands.h reads it */
 	size_t field;      /* offset in struct options */
 	uint64_t least, most;
-	const char *words; /* separated by '|', for OPTION_WORD */
+	const char *words; /* separated by '|', for OPTION_WORD and OPTION_CHOICE */
 	const char *help;
 };
 

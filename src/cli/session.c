@@ -59,6 +59,36 @@ static int hold_signals(struct session *session)
 	return 0;
 }
 
+/* A refusal ends the call that it happens in, and the message of that has it all; the log needs no second one. */
+static void audit_nothing(void *user, const struct capsule_audit_record *record)
+{
+	(void)user;
+	(void)record;
+}
+
+/* The last one counts, as of all options. */
+static enum capsule_overlay_mode overlay_of_all(const struct options *asked)
+{
+	int mode = CAPSULE_OVERLAY_MANUAL;
+
+	for (size_t i = 0; i < asked->overlay_count; i++)
+		mode = asked->overlays[i].name == NULL ? asked->overlays[i].word : mode;
+	return (enum capsule_overlay_mode)mode;
+}
+
+static int set_overlays(struct session *session, const struct options *asked)
+{
+	for (size_t i = 0; i < asked->overlay_count; i++) {
+		const struct choice *choice = &asked->overlays[i];
+
+		if (choice->name != NULL &&
+			capsule_runtime_set_overlay(session->runtime, choice->name,
+				(enum capsule_overlay_mode)choice->word, session->error) != CAPSULE_OK)
+			return cli_say_error(session->error);
+	}
+	return 0;
+}
+
 int cli_session_open(struct session *session, const struct cli *cli)
 {
 	const struct options *asked = &cli->options;
@@ -68,6 +98,7 @@ int cli_session_open(struct session *session, const struct cli *cli)
 		.workspace = asked->workspace,
 		.log = log_record,
 		.log_user = session,
+		.audit = audit_nothing,
 		.log_level = (enum capsule_log_level)asked->log_level,
 		.call_cpu_ms = asked->cpu_ms,
 		.call_wall_ms = asked->wall_ms,
@@ -81,13 +112,17 @@ int cli_session_open(struct session *session, const struct cli *cli)
 	cli_progress_init(&session->progress);
 	status = cli_path_absolute(asked->home, &session->home);
 	if (status == 0)
+		status = cli_path_absolute(asked->workspace, &session->workspace);
+	if (status == 0)
 		status = hold_signals(session);
 	if (status != 0)
 		return status;
 	options.home = session->home;
+	options.workspace = session->workspace;
+	options.overlay = overlay_of_all(asked);
 	if (capsule_runtime_new(&session->runtime, &options, session->error) != CAPSULE_OK)
 		return cli_say_error(session->error);
-	return 0;
+	return set_overlays(session, asked);
 }
 
 /* Take the signal, after which signals act as ever: what can't be cancelled is ended by the next one. */
@@ -174,4 +209,5 @@ void cli_session_close(struct session *session)
 		(void)sigprocmask(SIG_SETMASK, &session->old_mask, NULL);
 	}
 	free(session->home);
+	free(session->workspace);
 }

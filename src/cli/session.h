@@ -14,6 +14,7 @@ struct session {
 	struct progress progress;
 	bool error_colour;
 	char *home;         /* absolute form of --home */
+	char *workspace;    /* absolute form of --workspace */
 	int signal_fd;      /* tells of the signals that ask for an end */
 	sigset_t old_mask;  /* as it was before */
 	int interrupted_by; /* the signal that came, 0 */

@@ -8,25 +8,32 @@
 #include "base/buffer.h"
 #include "gate/policy.h"
 
+#define TRUST_MANIFEST "Capsule.toml"
+
 struct trust_file {
-	char *name; /* relative to the capsule's folder, "Capsule.toml" for the manifest */
-	char blake3[65];
+	char *name;      /* relative to the capsule's folder, TRUST_MANIFEST for the manifest */
+	char blake3[65]; /* lower-case hexadecimal; "" when the file is absent */
 };
 
 /* What there is to be approved. */
 struct trust_subject {
-	char *id, *dir; /* absolute */
-	struct trust_file *files;
+	char *id;
+	char *dir;                /* canonical */
+	struct trust_file *files; /* sorted by name, each name once */
 	size_t file_count;
-	char **rights; /* one line each, sorted */
+	char **rights; /* one line each, sorted, each once; control bytes and what is no UTF-8 as \\xNN */
 	size_t right_count;
 };
 
-/** Hash the manifest at `dir`, the files it names (missing ones as absent) and word its rights. trust_subject_fini() frees it.
- *  Errors: CAPSULE_EIO, CAPSULE_ELIMIT, CAPSULE_ENOMEM. */
+/** Hash the manifest at `dir`, the files it names (missing ones as absent; commands and arguments of servers only when they are files in the
+ *  folder) and word its rights. Links that stay in the folder are followed. trust_subject_fini() frees it. Errors: CAPSULE_EIO (a file that
+ *  can't be read, is no regular one or lies outside the folder), CAPSULE_ENOTFOUND (no such folder), CAPSULE_ELIMIT, CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status trust_subject_make(struct trust_subject *out, const char *dir,
 	const struct manifest *manifest, const struct policy *policy, struct capsule_error *err);
 void trust_subject_fini(struct trust_subject *subject);
+
+/** The file of `subject` named `name`, borrowed; NULL when there is none. */
+const struct trust_file *trust_subject_file(const struct trust_subject *subject, const char *name);
 
 /** Compare with the receipt in `home`. `*changes` (free with free()) is NULL when the receipt holds, else one line for each thing that changed
  *  ("Capsule.toml changed", "may now read /etc"), or "not approved yet". A receipt that can't be read or is not ours does not hold and
@@ -34,12 +41,12 @@ void trust_subject_fini(struct trust_subject *subject);
 MUST_CHECK enum capsule_status trust_check(
 	char **changes, const char *home, const struct trust_subject *subject, struct capsule_error *err);
 
-/** Write the receipt (to a temporary file, synced, renamed). `by`: who approved, a user's name. `when`: RFC 3339.
- *  Errors: CAPSULE_EIO, CAPSULE_ENOMEM. */
+/** Write the receipt (to a temporary file, synced, renamed); `home` must exist. `by`: who approved, a user's name. `when`: RFC 3339.
+ *  Errors: CAPSULE_EIO (also when others may write the home or its trust folder), CAPSULE_ELIMIT, CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status trust_approve(const char *home, const struct trust_subject *subject, const char *by,
 	const char *when, struct capsule_error *err);
 
-/** Take the receipt for the folder `dir` away. Errors: CAPSULE_ENOTFOUND, CAPSULE_EIO. */
+/** Take the receipt for the folder `dir` away; a folder that is gone is meant by its absolute path. Errors: CAPSULE_ENOTFOUND, CAPSULE_EIO. */
 MUST_CHECK enum capsule_status trust_revoke(const char *home, const char *dir, struct capsule_error *err);
 
 #endif

@@ -83,13 +83,11 @@ static const char *text_problem(const char *entry)
 	return path_has_dots(span_text(entry)) ? "an entry with `..` stands for nothing" : NULL;
 }
 
-static const char *remark(const struct entry_roots *roots, const struct start *start, const char *name)
+/* Whether nothing at or below `path` may ever be touched. */
+static bool closed(const struct entry_roots *roots, struct span path)
 {
-	if (entry_protected(roots, span_text(name)))
-		return "the runtime's own files are closed to every capsule";
-	return strchr(start->rest, '*') != NULL ? "`*` within a path is no pattern: it stands for a name with that "
-						  "character; a folder covers all that is in it"
-						: NULL;
+	return entry_protected(roots, path) &&
+		(roots->global == NULL || !path_below(path, span_text(roots->global), NULL));
 }
 
 enum capsule_status entry_path(
@@ -115,7 +113,13 @@ enum capsule_status entry_path(
 		out->why = "a link leads out of its root";
 		return CAPSULE_OK;
 	}
-	out->why = remark(roots, &start, real);
+	if (closed(roots, span_text(real))) {
+		out->why = "the runtime's own files are closed to every capsule";
+		return CAPSULE_OK;
+	}
+	if (strchr(start.rest, '*') != NULL)
+		out->why =
+			"`*` within a path is no pattern, but a character of a name; a folder covers all that is in it";
 	if (start.root != NULL && path_compare(span_text(named), span_text(real)) != 0)
 		out->as_named = GIVE(named);
 	out->name = GIVE(real);

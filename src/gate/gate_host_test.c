@@ -120,7 +120,7 @@ static void entries_that_are_no_hosts_grant_nothing(void **state)
 	HOLD(fixture_fini)
 	struct gate_fixture fixture = fixture_of(
 		"net = [\"*.a.test\", \".b.test\", \"https://c.test\", \"d.test:443\", \"x@e.test\", \"f.test/x\", "
-		"\"g.test#x\", \"h.test?x\", \"i..test\", \"%6a.test\", \"[::1]:80\", \"[::2\", \" k.test\"]");
+		"\"g.test#x\", \"h.test?x\", \"i^^test\", \"%6a.test\", \"[::1]:80\", \"[::2\", \" k.test\"]");
 	static const char *const hosts[] = { "a.test", "x.a.test", "b.test", "x.b.test", "c.test", "d.test", "e.test",
 		"f.test", "g.test", "h.test", "i.test", "test", "j.test", "[::1]", "[::2]", "k.test" };
 
@@ -170,9 +170,9 @@ static void the_host_of_a_url_is_what_a_client_dials(void **state)
 
 static void what_is_no_absolute_url_has_no_host(void **state)
 {
-	static const char *const bad[] = { "", "not a url", "/a", "//example.test/", "http://", "http:///x",
-		"http://a b/", "http://a\tb/", "http://a\n/", "http://[::1/", "http://[g]/", "http://a:port/",
-		"http://a:99999/", "://a/" };
+	static const char *const bad[] = { "", "not a url", "/a", "//example.test/", "http://", "http://a b/",
+		"http://a\tb/", "http://a\n/", "http://[::1/", "http://[g]/", "http://a:port/", "http://a:99999/",
+		"://a/" };
 	HOLD(buffer_fini) struct buffer out = { 0 };
 	struct capsule_error err;
 

@@ -188,7 +188,7 @@ static void an_entry_with_two_dots_grants_nothing(void **state)
 {
 	HOLD(fixture_fini)
 	struct gate_fixture fixture = fixture_of(
-		"fs_read = [\"workspace://../etc\", \"/workspace/../etc\", \"a/..\", \"..\"]");
+		"fs_read = [\"workspace://^^/etc\", \"/workspace/^^/etc\", \"a/^^\", \"^^\"]");
 
 	(void)state;
 	ASSERT_DENIED(&fixture, GATE_READ, "/etc/passwd", GATE_NOT_DECLARED);

@@ -52,15 +52,34 @@ static bool append_address(struct span host, struct buffer *out)
 	return buffer_printf(out, "[%s]", text) || out->failed;
 }
 
+static bool is_ascii(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((uint8_t)*text >= 0x80)
+			return false;
+	return true;
+}
+
+/* The host, for a client with names in English letters only. Where the conversion of others fails - by what the locale can
+ * hold, for one - the library calls it a lack of memory. */
+static CURLUcode get_host(CURLU *parsed, char **host)
+{
+	CURLUcode code = curl_url_get(parsed, CURLUPART_HOST, host, 0);
+
+	if (code != CURLUE_OK || is_ascii(*host))
+		return code;
+	curl_free(*host);
+	*host = NULL;
+	code = curl_url_get(parsed, CURLUPART_HOST, host, HOST_FLAGS);
+	return code == CURLUE_OK && is_ascii(*host) ? CURLUE_OK : CURLUE_BAD_HOSTNAME;
+}
+
 static enum capsule_status append_host(struct span url, char *host, struct buffer *out, struct capsule_error *err)
 {
 	struct span text;
 
 	text_lower(host);
 	text = span_text(host);
-	for (size_t i = 0; i < text.len; i++)
-		if (text.data[i] >= 0x80)
-			return refuse(err, url, CURLUE_BAD_HOSTNAME);
 	if (!host_valid(text) || (text.data[0] == '[' && !append_address(text, out)))
 		return refuse(err, url, CURLUE_BAD_HOSTNAME);
 	if (text.data[0] != '[')
@@ -87,7 +106,7 @@ enum capsule_status gate_url_host(struct span url, struct buffer *out, struct ca
 	code = curl_url_set(parsed, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
 	if (code != CURLUE_OK)
 		return refuse(err, url, code);
-	code = curl_url_get(parsed, CURLUPART_HOST, &host, HOST_FLAGS);
+	code = get_host(parsed, &host);
 	if (code == CURLUE_NO_HOST || (code == CURLUE_OK && host[0] == '\0'))
 		return CAPSULE_OK;
 	return code == CURLUE_OK ? append_host(url, host, out, err) : refuse(err, url, code);

@@ -10,16 +10,17 @@
 enum policy_note {
 	POLICY_PLAIN,
 	POLICY_DANGEROUS, /* grants more than most capsules should have: why says what */
-	POLICY_UNUSED,    /* grants nothing: why says the reason */
+	POLICY_UNUSED,    /* grants nothing, or hardly what was meant: why says the reason */
 };
 
 struct policy_row {
-	enum gate_operation
-		operation; /* GATE_OPERATIONS for the flags `uplink` and `allow_prompt_injection` and for `kv` */
-	const char *key;   /* of [capabilities]; "uplink" with a name for [[uplink]]. Static */
-	char *entry;       /* as written */
-	char *meaning;     /* what it resolves to: a path, "example.com and its subdomains", ... */
-	char *why;         /* of the note; NULL when plain */
+	/* GATE_OPERATIONS for the flags `uplink` and `allow_prompt_injection` and for `kv`. */
+	enum gate_operation operation;
+	const char *key; /* of [capabilities]; "uplink" with a name for [[uplink]]. Static */
+	char *entry;     /* as written */
+	char *meaning;   /* what it resolves to: a path, "example.com and its subdomains", ... */
+	char *target;    /* what is compared: path, host, platform of an uplink, else the entry; NULL: grants nothing */
+	char *why;       /* of the note; NULL when plain */
 	enum policy_note note;
 	struct place place;
 	bool by_component;

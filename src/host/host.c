@@ -15,27 +15,30 @@
 
 static_assert(offsetof(struct kv_request, op) == 0, "state.op and the operation of state.kv are the same");
 
-/* What to write into Capsule.toml for each capability that rows ask for. */
-static const struct {
-	const char *capability, *example;
-} examples[] = {
-	{ "fs_read", "workspace://<folder>" },
-	{ "fs_write", "workspace://<folder>" },
-	{ "host_process", "<command>" },
-	{ "identity", "resolve" },
-	{ "ipc_publish", "<topic>" },
-	{ "ipc_subscribe", "<topic>" },
-	{ "net", "<host>" },
-	{ "net_bind", "unix://<path>" },
+/* What to write into Capsule.toml for each capability that rows ask for, and what the gate is asked then. */
+struct capability {
+	const char *key, *example;
+	enum gate_operation operation;
 };
 
-static const char *example_of(const char *capability)
+static const struct capability capabilities[] = {
+	{ "fs_read", "workspace://<folder>", GATE_READ },
+	{ "fs_write", "workspace://<folder>", GATE_WRITE },
+	{ "host_process", "<command>", GATE_PROCESS },
+	{ "identity", "resolve", GATE_IDENTITY },
+	{ "ipc_publish", "<topic>", GATE_PUBLISH },
+	{ "ipc_subscribe", "<topic>", GATE_SUBSCRIBE },
+	{ "net", "<host>", GATE_HTTP },
+	{ "net_bind", "unix://<path>", GATE_BIND },
+};
+
+static const struct capability *capability_of(const char *key)
 {
-	for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++) {
-		if (strcmp(examples[i].capability, capability) == 0)
-			return examples[i].example;
-	}
-	return "*";
+	size_t i = sizeof capabilities / sizeof capabilities[0];
+
+	while (i > 0 && strcmp(capabilities[--i].key, key) != 0)
+		;
+	return &capabilities[i];
 }
 
 /* Life. */
@@ -51,6 +54,7 @@ void host_call_init(struct host_call *call, struct host *host, void (*resume)(st
 
 void host_call_fini(struct host_call *call)
 {
+	host_fs_free(call);
 	op_fini(&call->state.op);
 	call->op = NULL;
 	buffer_fini(&call->out);
@@ -67,6 +71,7 @@ void host_call_trim(struct host_call *call)
 {
 	assert(call->op == NULL);
 	call->result = span_of(NULL, 0);
+	host_fs_free(call);
 	trim(&call->out);
 	trim(&call->repaired);
 	trim(&call->state.op.result);
@@ -125,17 +130,65 @@ enum capsule_status host_granted(const struct host_function *row, const char *ca
 {
 	const char *key = row->capability;
 
-	if (key == NULL || (manifest != NULL && manifest_grants(manifest, key)))
+	if (key == NULL || (manifest != NULL && manifest_component_grants(manifest, key)))
 		return CAPSULE_OK;
 	if (manifest == NULL)
 		return error_set(err, CAPSULE_EDENIED,
 			"security denied: %s needs the capability `%s`, not declared in manifest, for '%s' has none; make it "
 			"a capsule whose Capsule.toml has, under [capabilities]:  %s = [\"%s\"]",
-			row->name, key, capsule_id, key, example_of(key));
+			row->name, key, capsule_id, key, capability_of(key)->example);
 	return error_set(err, CAPSULE_EDENIED,
 		"security denied: %s needs the capability `%s`, not declared in manifest of capsule '%s' (no %s "
 		"declarations); add under [capabilities] of Capsule.toml:  %s = [\"%s\"]",
-		row->name, key, capsule_id, key, key, example_of(key));
+		row->name, key, capsule_id, key, key, capability_of(key)->example);
+}
+
+static void tell_refused(
+	const struct host_call *call, const struct gate_question *question, const struct gate_decision *decision)
+{
+	const struct host_services *services = &call->host->services;
+
+	if (services->refused != NULL)
+		services->refused(services->user, call->origin, question, decision);
+}
+
+/* Nothing of the kind is declared, so nothing needs to be judged; whoever audits wants to know what was asked for all the same. */
+static void tell_not_granted(const struct host_call *call)
+{
+	const struct host_function *row = call->row;
+	const struct gate_question question = {
+		.operation = capability_of(row->capability)->operation,
+		.operand = row->arg_count > 0 && row->args[0].kind == HOST_TEXT ? call->args[0] : span_text(row->name),
+	};
+	struct gate_decision decision = { .reason = GATE_NOT_DECLARED, .key = row->capability, .none_declared = true };
+
+	if (call->host->manifest != NULL)
+		decision.place = call->host->manifest->capabilities.place;
+	tell_refused(call, &question, &decision);
+}
+
+static const struct gate *gate_of(const struct host_call *call)
+{
+	return call->host->gate != NULL ? call->host->gate : gate_deny_all();
+}
+
+bool host_call_allows(
+	const struct host_call *call, const struct gate_question *question, struct gate_decision *decision)
+{
+	gate_ask(gate_of(call), question, decision);
+	return decision->allowed;
+}
+
+enum capsule_status host_call_permit(
+	const struct host_call *call, const char *what, const struct gate_question *question, struct capsule_error *err)
+{
+	struct gate_decision decision;
+
+	if (host_call_allows(call, question, &decision))
+		return CAPSULE_OK;
+	tell_refused(call, question, &decision);
+	(void)gate_refuse(err, gate_of(call), call->host->capsule_id, question, &decision);
+	return error_in(err, "security denied %s", what);
 }
 
 /* The way of a call. */
@@ -148,8 +201,10 @@ enum host_answer host_call_begin(struct host_call *call, const struct host_funct
 	call->number = 0;
 	if (repair_args(call, err) != CAPSULE_OK)
 		return HOST_FAILED;
-	if (host_granted(row, call->host->capsule_id, call->host->manifest, err) != CAPSULE_OK)
+	if (host_granted(row, call->host->capsule_id, call->host->manifest, err) != CAPSULE_OK) {
+		tell_not_granted(call);
 		return HOST_FAILED;
+	}
 	if (row->begin == NULL) {
 		(void)error_set(err, CAPSULE_EUNSUPPORTED,
 			"%s: the %s service is not part of this release; `capsule inspect` shows which functions are",
@@ -180,6 +235,10 @@ void host_call_cancel(struct host_call *call)
 	if (call->op == NULL)
 		return;
 	/* Not op_cancel(): its done() would come in a later turn, when another call may be waiting here. */
+	if (call->op != &call->state.op) {
+		host_fs_free(call);
+		return;
+	}
 	op_fini(call->op);
 	op_init(call->op, call->host->loop);
 	call->op = NULL;

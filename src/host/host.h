@@ -68,11 +68,13 @@ struct host_function {
 	const char *doc;
 };
 
-/* Where the file functions of a capsule work. */
-struct host_files {
-	struct vfs *workspace; /* NULL when there is none */
-	struct vfs *global;    /* global://; NULL when that folder did not exist when the capsule was loaded */
+/* The trees that paths of a capsule lead into. */
+enum host_tree {
+	HOST_WORKSPACE, /* workspace://, and paths without a scheme */
+	HOST_GLOBAL,    /* global:// */
 };
+
+struct host_fs; /* a file function under way, see host_fs.c */
 
 /* What the floors above lend; every member is required unless it says otherwise. `user` is theirs. Threads: loop. */
 struct host_services {
@@ -81,9 +83,11 @@ struct host_services {
 	enum capsule_status (*kv)(void *user, struct kv_scope **scope, struct capsule_error *err);
 	/* A load begins, whose session is `session`; no guest code has run. A failure ends the load. May be NULL. */
 	enum capsule_status (*session)(void *user, const struct uuid *session, struct capsule_error *err);
-	/* The files of the capsule; its overlay is opened on first use. Borrowed, lives as long as the host. NULL: it has none. */
-	enum capsule_status (*files)(void *user, const struct host_files **files, struct capsule_error *err);
-	/* A refusal, to be kept for whoever audits. May be NULL. */
+	/* One of the capsule's trees, opened on first use. Borrowed, lives as long as the host. Fails with the reason why there is
+	 * none. NULL: the capsule has no files. */
+	enum capsule_status (*files)(void *user, enum host_tree tree, struct vfs **vfs, struct capsule_error *err);
+	/* A refusal, to be kept for whoever audits. The operand is what was judged, or as the guest wrote it (the function's name where it
+	 * wrote none) when the manifest declares nothing of the kind. May be NULL. */
 	void (*refused)(void *user, const struct origin *origin, const struct gate_question *question,
 		const struct gate_decision *decision);
 	/* Register an uplink of the capsule: its new id. Errors: CAPSULE_ELIMIT ("uplink registration limit reached"),
@@ -120,13 +124,14 @@ struct host_call {
 	int64_t number;                  /* for HOST_NUMBER */
 	struct buffer out;               /* room that `result` may point into; kept from call to call */
 	struct buffer repaired;          /* text arguments whose UTF-8 was repaired */
-	struct op *op;                   /* the one in `state`, set by a begin that answers HOST_WAITING; else NULL */
+	struct op *op; /* the one in `state` or `fs`, set by a begin that answers HOST_WAITING; else NULL */
 	void (*resume)(struct host_call *call); /* the adapter's; called by host_call_resume() */
 	void *user;                             /* the adapter's */
 	union {
 		struct kv_request kv;
 		struct op op;
 	} state;
+	struct host_fs *fs; /* made by the first file function, NULL before and once idle: a path takes room */
 };
 
 /** Make `call` idle for calls of `host` (borrowed). `resume` and `user` are the adapter's. */

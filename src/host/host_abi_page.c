@@ -54,7 +54,9 @@ static const char intro[] =
 	"- an argument is no block, or longer than the limit given here in bytes,\n"
 	"- a `text` argument is not UTF-8 (`lossy` text is repaired with U+FFFD, `bytes` are taken as they are, `unread`\n"
 	"  arguments are not looked at),\n"
-	"- it needs a capability and the list of that name in `[capabilities]` of Capsule.toml is empty,\n"
+	"- it needs a capability and the list of that name in `[capabilities]` of Capsule.toml is empty, also in those of the\n"
+	"  component,\n"
+	"- the gate denies what it is to be done with, as no entry of that list covers it,\n"
 	"- the service behind it is not part of this release.\n"
 	"\n"
 	"*Waits* says what may hold it up: nothing (`-`); `work`, which the host does for the guest and charges to the\n"
@@ -120,6 +122,22 @@ static const char bulk[] =
 	"\n"
 	"The guest's memory is the one it exports as `memory`; a range that is not inside it ends the call.\n";
 
+static const char files[] =
+	"\n"
+	"## Paths\n"
+	"\n"
+	"A path is counted from the workspace, with or without `workspace://` in front and however many slashes it begins with.\n"
+	"`global://` in front means the folder `shared` of the home, if it was there when the capsule was loaded. `.` and `..` are\n"
+	"applied to the text; what leads out of the tree is refused (`escapes root boundary`).\n"
+	"\n"
+	"The gate judges the canonical path: reading against `fs_read`, writing against `fs_write`. Links are followed inside the\n"
+	"tree, and where one leads is judged, too; nothing is opened but what was judged. A refusal reads `security denied ...` and\n"
+	"tells what the manifest would have to declare. Only regular files and folders can be used: no devices, FIFOs or sockets.\n"
+	"\n"
+	"What a capsule writes to the workspace is kept in an overlay of its own until it is committed, and is seen by its own file\n"
+	"functions at once; a deleted file is hidden until then. Parents of a new file are made. Capsules that may start programs\n"
+	"write to the workspace directly. `global://` is always written directly, and parents are not made there.\n";
+
 static bool put_page(FILE *out)
 {
 	fputs(intro, out);
@@ -127,6 +145,7 @@ static bool put_page(FILE *out)
 	fputs("|--:|---|---|---|---|---|---|---|\n", out);
 	for (size_t i = 0; i < ROW_COUNT; i++)
 		put_row(out, &rows[i]);
+	fputs(files, out);
 	fputs(bulk, out);
 	return fflush(out) == 0 && !ferror(out);
 }

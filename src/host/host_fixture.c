@@ -7,8 +7,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -51,6 +53,48 @@ static void note_ready(struct host *host)
 	fixture->ready_count++;
 }
 
+static enum capsule_status lend_files(void *user, enum host_tree tree, struct vfs **vfs, struct capsule_error *err)
+{
+	struct fixture *fixture = user;
+
+	*vfs = fixture->trees[tree];
+	return *vfs != NULL ? CAPSULE_OK : error_set(err, CAPSULE_ENOTFOUND, "there is no such tree");
+}
+
+static void note_refused(void *user, const struct origin *origin, const struct gate_question *question,
+	const struct gate_decision *decision)
+{
+	struct fixture *fixture = user;
+
+	(void)origin;
+	fixture->refused++;
+	fixture->refused_operation = question->operation;
+	fixture->refused_reason = decision->reason;
+	(void)snprintf(fixture->refused_operand, sizeof fixture->refused_operand, "%.*s", SPAN_ARG(question->operand));
+}
+
+static bool lend_capable(void *user, const struct uuid *session, struct span capability)
+{
+	const struct fixture *fixture = user;
+
+	return memcmp(session, &fixture->capable, sizeof *session) == 0 &&
+		span_is(capability, "allow_prompt_injection");
+}
+
+static enum capsule_status lend_uplink(void *user, struct span name, struct span platform, enum uplink_profile profile,
+	struct uuid *id, struct capsule_error *err)
+{
+	struct fixture *fixture = user;
+
+	if (span_is(name, "twice"))
+		return error_set(err, CAPSULE_EINVAL, "duplicate uplink");
+	(void)snprintf(fixture->uplink_name, sizeof fixture->uplink_name, "%.*s", SPAN_ARG(name));
+	(void)snprintf(fixture->uplink_platform, sizeof fixture->uplink_platform, "%.*s", SPAN_ARG(platform));
+	fixture->uplink_profile = profile;
+	*id = fixture->uplink;
+	return CAPSULE_OK;
+}
+
 static void note_resume(struct host_call *call)
 {
 	struct fixture *fixture = call->user;
@@ -86,6 +130,38 @@ void fixture_reopen(struct fixture *fixture, const char *capsule)
 {
 	close_store(fixture);
 	open_store(fixture, capsule);
+}
+
+static void make_gate(struct fixture *fixture)
+{
+	const struct gate_roots roots = { .workspace = fixture_file(fixture, "workspace"),
+		.global = fixture_file(fixture, "shared"),
+		.forbidden = fixture_file(fixture, "workspace/home") };
+
+	if (fixture->files == NULL)
+		return;
+	if (gate_new_manifest(&fixture->gate, fixture->manifest, &roots, GATE_FOR_COMPONENT, &fixture->err) !=
+		CAPSULE_OK)
+		fail_msg("%s", fixture->err.text);
+	fixture->host.gate = fixture->gate;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *at)
+{
+	(void)info;
+	(void)kind;
+	(void)at;
+	return remove(path);
+}
+
+static void close_files(struct fixture *fixture)
+{
+	for (size_t i = 0; i < sizeof fixture->trees / sizeof fixture->trees[0]; i++)
+		vfs_close(fixture->trees[i]);
+	gate_free(fixture->gate);
+	if (fixture->files != NULL)
+		assert_int_equal(nftw(fixture->files, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
+	free(fixture->files);
 }
 
 static char *new_database_path(void)
@@ -126,7 +202,11 @@ struct fixture *fixture_new(bool on_disk)
 	fixture->log = (struct log_sink){ .write = take_record, .user = fixture };
 	fixture->host = (struct host){
 		.capsule_id = FIXTURE_CAPSULE,
-		.services = { .user = fixture, .kv = lend_kv },
+		.services = { .user = fixture,
+			.kv = lend_kv,
+			.refused = note_refused,
+			.uplink = lend_uplink,
+			.capable = lend_capable },
 		.ready = note_ready,
 		.loop = fixture->loop,
 		.log = &fixture->log,
@@ -139,6 +219,7 @@ void fixture_free(struct fixture *fixture)
 {
 	host_call_fini(&fixture->call);
 	close_store(fixture);
+	close_files(fixture);
 	loop_free(fixture->loop);
 	manifest_drop(&fixture->manifest);
 	map_fini(&fixture->host.config);
@@ -158,6 +239,8 @@ void fixture_grant(struct fixture *fixture, const char *lines)
 
 	assert_true(asprintf(&text, "[package]\nname = \"%s\"\nversion = \"1.0.0\"\n[capabilities]\n%s\n",
 			    FIXTURE_CAPSULE, lines) > 0);
+	gate_free(fixture->gate);
+	fixture->host.gate = fixture->gate = NULL;
 	manifest_drop(&fixture->manifest);
 	fixture->manifest = NULL;
 	status = manifest_parse(&fixture->manifest, span_text(text), "Capsule.toml", &diagnostics, &fixture->err);
@@ -165,6 +248,59 @@ void fixture_grant(struct fixture *fixture, const char *lines)
 	if (status != CAPSULE_OK)
 		fail_msg("%s", fixture->err.text);
 	fixture->host.manifest = fixture->manifest;
+	make_gate(fixture);
+}
+
+const char *fixture_file(const struct fixture *fixture, const char *name)
+{
+	static char paths[4][512];
+	static unsigned next;
+	char *path = paths[next++ % 4];
+
+	(void)snprintf(path, sizeof paths[0], "%s/%s", fixture->files, name);
+	return path;
+}
+
+void fixture_put(const struct fixture *fixture, const char *name, const char *text)
+{
+	const char *path = fixture_file(fixture, name);
+	FILE *file;
+
+	for (char *slash = strchr(path + strlen(fixture->files) + 1, '/'); slash != NULL;
+		slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		(void)mkdir(path, 0700);
+		*slash = '/';
+	}
+	file = fopen(path, "wb");
+	assert_non_null(file);
+	assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+	assert_int_equal(fclose(file), 0);
+}
+
+void fixture_open_files(struct fixture *fixture, bool overlay)
+{
+	char folder[] = "/tmp/capsule-host-XXXXXX";
+	struct vfs **trees = fixture->trees;
+	enum capsule_status status;
+
+	assert_non_null(mkdtemp(folder));
+	fixture->files = realpath(folder, NULL);
+	assert_non_null(fixture->files);
+	assert_int_equal(mkdir(fixture_file(fixture, "workspace"), 0700), 0);
+	assert_int_equal(mkdir(fixture_file(fixture, "shared"), 0700), 0);
+	if (overlay)
+		status = vfs_open_overlay(&trees[HOST_WORKSPACE], fixture->loop, fixture_file(fixture, "workspace"),
+			fixture_file(fixture, "overlay"), NULL, &fixture->err);
+	else
+		status = vfs_open_direct(
+			&trees[HOST_WORKSPACE], fixture->loop, fixture_file(fixture, "workspace"), true, &fixture->err);
+	if (status == CAPSULE_OK)
+		status = vfs_open_direct(
+			&trees[HOST_GLOBAL], fixture->loop, fixture_file(fixture, "shared"), false, &fixture->err);
+	if (status != CAPSULE_OK)
+		fail_msg("%s", fixture->err.text);
+	fixture->host.services.files = lend_files;
 }
 
 enum host_answer fixture_begin(struct fixture *fixture, const char *name, size_t count, const struct span *args)

@@ -28,6 +28,17 @@ struct fixture {
 	struct log_record records[FIXTURE_RECORDS];
 	size_t record_count;
 	int ready_count;
+	char *files;          /* of fixture_open_files(): its folder */
+	struct vfs *trees[2]; /* by enum host_tree */
+	struct gate *gate;    /* of the manifest; only with files */
+	int refused;          /* how often something was told to the audit, and the last of it */
+	enum gate_operation refused_operation;
+	char refused_operand[256];
+	enum gate_reason refused_reason;
+	struct uuid capable; /* the session that host_services.capable knows */
+	struct uuid uplink;  /* what host_services.uplink gives, and what it was given last */
+	char uplink_name[64], uplink_platform[64];
+	enum uplink_profile uplink_profile;
 	struct host host;
 	struct host_call call;
 	int resumed;              /* how often resume() ran in the call */
@@ -44,6 +55,16 @@ void fixture_reopen(struct fixture *fixture, const char *capsule);
 
 /** Give the capsule a manifest with these lines in [capabilities]. */
 void fixture_grant(struct fixture *fixture, const char *lines);
+
+/** Give the capsule files: the folders `workspace` (below an overlay in the folder `overlay` if asked) and `shared` (global://) of
+ *  a new folder, and a gate for them by the manifest that the next fixture_grant() gives it. `home` beside them is closed. */
+void fixture_open_files(struct fixture *fixture, bool overlay);
+
+/** `<folder of the files>/<name>`, borrowed until the next one but three. */
+const char *fixture_file(const struct fixture *fixture, const char *name);
+
+/** Write the file `name`, counted from that folder, with the folder that it is in. */
+void fixture_put(const struct fixture *fixture, const char *name, const char *text);
 
 /** Call the function `name` with `count` arguments as a guest would and wait for its end; its result is call.result. */
 enum capsule_status fixture_call(struct fixture *fixture, const char *name, size_t count, const struct span *args);

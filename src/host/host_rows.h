@@ -6,6 +6,18 @@
 
 #include "host/host.h"
 
+enum host_answer host_fs_exists(struct host_call *call, struct capsule_error *err);
+enum host_answer host_fs_mkdir(struct host_call *call, struct capsule_error *err);
+enum host_answer host_fs_readdir(struct host_call *call, struct capsule_error *err);
+enum host_answer host_fs_stat(struct host_call *call, struct capsule_error *err);
+enum host_answer host_fs_unlink(struct host_call *call, struct capsule_error *err);
+enum host_answer host_fs_read_file(struct host_call *call, struct capsule_error *err);
+enum host_answer host_fs_write_file(struct host_call *call, struct capsule_error *err);
+enum capsule_status host_fs_finish(struct host_call *call, struct capsule_error *err);
+
+/** Let go of the file function that `call` is in, if any, and give its memory back. `result` may be gone afterwards. */
+void host_fs_free(struct host_call *call);
+
 enum host_answer host_kv_get(struct host_call *call, struct capsule_error *err);
 enum host_answer host_kv_set(struct host_call *call, struct capsule_error *err);
 enum host_answer host_kv_delete(struct host_call *call, struct capsule_error *err);
@@ -18,6 +30,18 @@ enum host_answer host_sys_get_caller(struct host_call *call, struct capsule_erro
 enum host_answer host_sys_log(struct host_call *call, struct capsule_error *err);
 enum host_answer host_sys_signal_ready(struct host_call *call, struct capsule_error *err);
 enum host_answer host_sys_clock_ms(struct host_call *call, struct capsule_error *err);
+enum host_answer host_sys_check_capability(struct host_call *call, struct capsule_error *err);
+
+enum host_answer host_uplink_register(struct host_call *call, struct capsule_error *err);
+
+/** Ask the capsule's gate. A refusal is told to whoever audits and reads "security denied <what>: <why, and what to add where>".
+ *  Errors: CAPSULE_EDENIED. */
+MUST_CHECK enum capsule_status host_call_permit(const struct host_call *call, const char *what,
+	const struct gate_question *question, struct capsule_error *err);
+
+/** Whether the gate allows it; says and tells nothing. `decision` is filled. */
+bool host_call_allows(
+	const struct host_call *call, const struct gate_question *question, struct gate_decision *decision);
 
 /** Make `value` in decimal the result of `call`. Errors: CAPSULE_ENOMEM, only while the call has no room of its own yet. */
 MUST_CHECK enum capsule_status host_call_decimal(struct host_call *call, uint64_t value, struct capsule_error *err);

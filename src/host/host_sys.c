@@ -2,6 +2,9 @@
 /* What a guest asks about itself and its surroundings: configuration, caller, log, readiness, time. Nothing here waits. */
 #include "host/host_rows.h"
 
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/limits.h"
 #include "base/text.h"
 
 enum host_answer host_sys_get_config(struct host_call *call, struct capsule_error *err)
@@ -73,4 +76,47 @@ enum host_answer host_sys_clock_ms(struct host_call *call, struct capsule_error 
 		: (uint64_t)(ns / NS_PER_MS); /* a clock before 1970 is a broken one, not a reason to fail */
 
 	return host_call_decimal(call, ms, err) == CAPSULE_OK ? HOST_READY : HOST_FAILED;
+}
+
+/* What another capsule may do: asked by its session, which events carry. What can't be such a session has no capability. */
+
+static enum capsule_status read_text(yyjson_val *request, const char *key, struct span *out, struct capsule_error *err)
+{
+	yyjson_val *value = yyjson_obj_get(request, key);
+
+	if (!yyjson_is_str(value))
+		return error_set(err, CAPSULE_EINVAL,
+			"`%s` is missing or no text; expected {\"source_uuid\": \"...\", \"capability\": \"...\"}",
+			key);
+	*out = span_of(yyjson_get_str(value), yyjson_get_len(value));
+	return CAPSULE_OK;
+}
+
+static enum capsule_status check_capability(struct host_call *call, bool *allowed, struct capsule_error *err)
+{
+	static const struct json_limits limits = { .bytes_max = 1 * KIB };
+	const struct host_services *services = &call->host->services;
+	HOLD(json_doc_drop) yyjson_doc *doc = NULL;
+	struct span session = { 0 }, capability = { 0 };
+	struct uuid uuid;
+	enum capsule_status status = json_parse(&doc, call->args[0], &limits, "request", err);
+
+	if (status == CAPSULE_OK)
+		status = read_text(yyjson_doc_get_root(doc), "source_uuid", &session, err);
+	if (status == CAPSULE_OK)
+		status = read_text(yyjson_doc_get_root(doc), "capability", &capability, err);
+	if (status == CAPSULE_OK)
+		*allowed = services->capable != NULL && uuid_parse(session, &uuid) &&
+			services->capable(services->user, &uuid, capability);
+	return status;
+}
+
+enum host_answer host_sys_check_capability(struct host_call *call, struct capsule_error *err)
+{
+	bool allowed = false;
+
+	if (check_capability(call, &allowed, err) != CAPSULE_OK)
+		return host_call_failed(call, err);
+	call->result = span_text(allowed ? "{\"allowed\":true}" : "{\"allowed\":false}");
+	return HOST_READY;
 }

@@ -217,6 +217,48 @@ static void time_needs_no_memory_once_it_was_asked(void **state)
 	assert_ptr_equal(fixture->call.out.data, room);
 }
 
+static enum capsule_status ask(struct fixture *fixture, const char *request)
+{
+	return CALL(fixture, "astrid_check_capsule_capability", span_text(request));
+}
+
+#define KNOWN "ab000000-0000-0000-0000-000000000000"
+#define FLAG "\"capability\":\"allow_prompt_injection\""
+
+static void what_another_capsule_may_is_told(void **state) /* abi:86 rt:208 */
+{
+	static const char *const others[] = {
+		"{\"source_uuid\":\"ac000000-0000-0000-0000-000000000000\"," FLAG "}",
+		"{\"source_uuid\":\"\"," FLAG "}",
+		"{\"source_uuid\":\"no uuid\"," FLAG "}",
+		"{\"source_uuid\":\"" KNOWN "\",\"capability\":\"everything\"}",
+	};
+	struct fixture *fixture = *state;
+
+	fixture->capable.bytes[0] = 0xAB;
+	assert_int_equal(ask(fixture, "{\"source_uuid\":\"" KNOWN "\"," FLAG ",\"more\":1}"), CAPSULE_OK);
+	assert_result(fixture, "{\"allowed\":true}");
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+		assert_int_equal(ask(fixture, others[i]), CAPSULE_OK);
+		assert_result(fixture, "{\"allowed\":false}");
+	}
+	fixture->host.services.capable = NULL;
+	assert_int_equal(ask(fixture, "{\"source_uuid\":\"" KNOWN "\"," FLAG "}"), CAPSULE_OK);
+	assert_result(fixture, "{\"allowed\":false}");
+}
+
+static void a_question_about_a_capability_must_be_one(void **state) /* abi:86 */
+{
+	static const char *const broken[] = { "", "no JSON", "[]", "{}", "null", "{" FLAG "}",
+		"{\"source_uuid\":\"" KNOWN "\"}", "{\"source_uuid\":1," FLAG "}" };
+	struct fixture *fixture = *state;
+
+	for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+		assert_int_equal(ask(fixture, broken[i]), CAPSULE_EINVAL);
+		assert_error_says(fixture, "check_capsule_capability failed: ");
+	}
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -236,6 +278,8 @@ int main(void)
 		CASE(time_is_milliseconds_in_decimal),
 		CASE(time_before_the_epoch_is_zero),
 		CASE(time_needs_no_memory_once_it_was_asked),
+		CASE(what_another_capsule_may_is_told),
+		CASE(a_question_about_a_capability_must_be_one),
 	};
 #undef CASE
 

@@ -314,9 +314,9 @@ static void a_service_that_is_not_there_says_so_by_name(void **state)
 {
 	struct fixture *fixture = *state;
 
-	fixture_grant(fixture, "fs_read = [\"workspace://\"]");
-	assert_int_equal(CALL(fixture, "astrid_fs_stat", span_text("a")), CAPSULE_EUNSUPPORTED);
-	assert_error_says(fixture, "astrid_fs_stat: the file service is not part of this release");
+	fixture_grant(fixture, "identity = [\"resolve\"]");
+	assert_int_equal(CALL(fixture, "astrid_identity_resolve", span_text("{}")), CAPSULE_EUNSUPPORTED);
+	assert_error_says(fixture, "astrid_identity_resolve: the identity service is not part of this release");
 	assert_int_equal(CALL0(fixture, "astrid_get_interceptor_handles"), CAPSULE_EUNSUPPORTED);
 	assert_error_says(fixture, "the event service is not part of this release");
 }

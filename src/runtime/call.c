@@ -105,9 +105,20 @@ static struct capsule_op *call_new(struct capsule *capsule, enum engine_call_kin
 	if (op == NULL)
 		return NULL;
 	op->call.kind = kind;
+	op->capsule = capsule;
 	buffer_append(&op->input, name, strlen(name) + 1);
 	stamp(op);
 	return op;
+}
+
+/* The engine is done with it; what the guest wrote may have to be committed before anybody is told. */
+static void call_done(struct op *op, void *user)
+{
+	struct capsule_op *handle = user;
+
+	if (op->error.status == CAPSULE_OK && services_commit(&handle->capsule->services, op, operation_done, handle))
+		return;
+	operation_done(op, handle);
 }
 
 static enum capsule_status call_start(
@@ -121,7 +132,7 @@ static enum capsule_status call_start(
 
 		op->call.name = name;
 		op->call.input = span_of(op->input.data + skip, op->input.len - skip);
-		status = composite_call(capsule->composite, &op->call, operation_done, op, err);
+		status = composite_call(capsule->composite, &op->call, call_done, op, err);
 	}
 	if (status != CAPSULE_OK) {
 		operation_discard(op);

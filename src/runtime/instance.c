@@ -61,8 +61,7 @@ static void unregister(struct capsule *capsule)
 static void capsule_free(struct capsule *capsule)
 {
 	unregister(capsule);
-	kv_scope_free(capsule->kv);
-	kv_close(capsule->own_store);
+	services_close(&capsule->services);
 	settings_fini(&capsule->settings);
 	manifest_free(capsule->manifest);
 	free(capsule->tools_json);
@@ -149,78 +148,20 @@ enum capsule_status capsule_read_manifest(
 	return CAPSULE_OK;
 }
 
-/* ---- What the runtime lends; `user` is the capsule ---- */
-
-static enum capsule_status service_kv(void *user, struct kv_scope **scope, struct capsule_error *err)
-{
-	struct capsule *capsule = user;
-	struct capsule_runtime *runtime = capsule->runtime;
-	enum capsule_status status = CAPSULE_OK;
-
-	if (capsule->kv == NULL) {
-		struct kv_store *store = NULL;
-
-		if (!capsule->bare)
-			status = home_store(&runtime->home, &store, err);
-		else if (capsule->own_store == NULL)
-			status = kv_open_memory(&capsule->own_store, runtime->loop, err);
-		/* A file's name may be longer than a capsule's id; nobody else is in the store of a bare module. */
-		if (status == CAPSULE_OK)
-			status = kv_scope_new(&capsule->kv, capsule->bare ? capsule->own_store : store,
-				runtime->principal, capsule->bare ? "module" : capsule->id, err);
-	}
-	*scope = capsule->kv;
-	return status;
-}
-
-static enum capsule_status service_session(void *user, const struct uuid *session, struct capsule_error *err)
-{
-	struct capsule *capsule = user;
-
-	if (!capsule->registered)
-		return CAPSULE_OK;
-	return registry_add_session(&capsule->runtime->registry, session, capsule->id, err);
-}
-
-static enum capsule_status service_uplink(void *user, struct span name, struct span platform,
-	enum uplink_profile profile, struct uuid *id, struct capsule_error *err)
-{
-	struct capsule *capsule = user;
-	struct capsule_runtime *runtime = capsule->runtime;
-	int64_t now = clock_realtime_ns(loop_clock(runtime->loop));
-
-	if (!capsule->registered)
-		return error_set(err, CAPSULE_ESTATE, "capsule '%s' is being unloaded", capsule->id);
-	return registry_add_uplink(&runtime->registry, capsule->id, name, platform, profile,
-		now < 0 ? 0 : (uint64_t)(now / NS_PER_MS), id, err);
-}
-
-static bool service_capable(void *user, const struct uuid *session, struct span capability)
-{
-	struct capsule *capsule = user;
-	char text[UUID_TEXT_LEN + 1];
-
-	uuid_format(session, text);
-	return registry_capable(&capsule->runtime->registry, span_text(text), capability);
-}
-
 static struct engine_env make_env(struct capsule *capsule)
 {
 	struct capsule_runtime *runtime = capsule->runtime;
-
-	return (struct engine_env){ .loop = runtime->loop,
+	struct engine_env env = { .loop = runtime->loop,
 		.capsule_id = capsule->id,
 		.manifest = capsule->manifest,
 		.dir = capsule->dir,
 		.socket_path = runtime->home.socket_path,
 		.config = capsule->bare ? &capsule->settings : NULL,
-		.services = { .user = capsule,
-			.kv = service_kv,
-			.session = service_session,
-			.uplink = service_uplink,
-			.capable = service_capable },
 		.log = &runtime->log,
 		.limits = runtime->limits };
+
+	services_lend(&capsule->services, &env);
+	return env;
 }
 
 /* ---- Engines ---- */
@@ -289,6 +230,8 @@ enum capsule_status capsule_make_engines(struct capsule *capsule, const char *fi
 
 	if (capsule->manifest != NULL)
 		status = enter(capsule, err);
+	if (status == CAPSULE_OK)
+		status = services_open(&capsule->services, capsule->runtime, capsule->id, capsule->manifest, err);
 	if (status != CAPSULE_OK)
 		return status;
 	env = make_env(capsule);

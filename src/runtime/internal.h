@@ -8,6 +8,7 @@
 #include "engine/wasm/wasm.h"
 #include "life/registry.h"
 #include "runtime/home.h"
+#include "runtime/services.h"
 #include <capsule/boot.h>
 #include <capsule/capsule.h>
 
@@ -27,6 +28,15 @@ struct capsule_runtime {
 	struct home home;
 	struct registry registry; /* the capsules that have a manifest */
 	char *principal;
+	char *workspace; /* as it was named, absolute; NULL: none */
+	enum capsule_overlay_mode overlay;
+	struct map overlays; /* id -> enum capsule_overlay_mode * of those that are treated otherwise */
+	uint64_t overlay_bytes;
+	struct list_node open_overlays; /* of services_files.c */
+	capsule_audit_fn audit;
+	void *audit_user;
+	capsule_gate_fn gate;
+	void *gate_user;
 	uint64_t next_call_id;
 	struct list_node capsules; /* struct capsule.link */
 	struct list_node ops;      /* struct capsule_op.link of those that somebody holds */
@@ -53,9 +63,8 @@ struct capsule {
 	struct map settings;         /* of a bare module: name -> char * */
 	struct composite *composite; /* one reference; NULL until it is made */
 	struct engine *wasm;         /* among its engines; NULL without a component */
-	struct kv_store *own_store;  /* of a bare module */
-	struct kv_scope *kv;
-	char *tools_json; /* NULL until it was ready */
+	struct services services;    /* what it is lent */
+	char *tools_json;            /* NULL until it was ready */
 	size_t tool_count;
 	uint32_t boot;   /* number of the boot that made it, 0 for none */
 	bool registered; /* in runtime->registry */

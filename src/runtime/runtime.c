@@ -140,6 +140,8 @@ static enum capsule_status runtime_fill(
 	if (status == CAPSULE_OK)
 		status = home_init(&runtime->home, runtime->loop, options->home, options->memory_store, err);
 	if (status == CAPSULE_OK)
+		status = services_configure(runtime, options, err);
+	if (status == CAPSULE_OK)
 		status = start_engine(runtime, options, err);
 	return status;
 }
@@ -167,6 +169,7 @@ enum capsule_status capsule_runtime_new(
 	list_init(&runtime->capsules);
 	list_init(&runtime->ops);
 	list_init(&runtime->spare);
+	list_init(&runtime->open_overlays);
 	registry_init(&runtime->registry);
 	runtime->home.lock_fd = -1;
 	status = runtime_fill(runtime, &taken, err);
@@ -228,6 +231,7 @@ void capsule_runtime_free(struct capsule_runtime *runtime)
 	home_fini(&runtime->home);
 	wasm_runtime_free(runtime->wasm);
 	loop_free(runtime->loop);
+	services_forget(runtime);
 	free(runtime->principal);
 	free(runtime);
 }

@@ -20,8 +20,8 @@ enum capsule_status runtime_refuse(
 			err, CAPSULE_EINVAL, "%s(): there is no place for the result, it may not be NULL", function);
 	if (atomic_load_explicit(&runtime->logging, memory_order_relaxed))
 		return error_set(err, CAPSULE_ESTATE,
-			"%s() can't be called from inside the log function, nor from one that is told of states; "
-			"capsule_runtime_post() can",
+			"%s() can't be called from inside the log function, nor from one that audits, judges or is told of "
+			"states; capsule_runtime_post() can",
 			function);
 	return error_set(err, CAPSULE_ESTATE,
 		"%s(): the runtime belongs to another thread; hand the work to that one with capsule_runtime_post(), or "

@@ -44,7 +44,7 @@ struct overlay_way overlay_way(const struct overlay *overlay, struct span path)
 	return way;
 }
 
-enum overlay_shadow overlay_shadows(const struct overlay *overlay, const char *relative)
+static enum overlay_shadow shadow_of(const struct overlay *overlay, const char *relative)
 {
 	struct span path = span_text(relative);
 	struct overlay_way way = overlay_way(overlay, path);
@@ -58,9 +58,24 @@ enum overlay_shadow overlay_shadows(const struct overlay *overlay, const char *r
 	return entry->kind == OVERLAY_DELETED ? OVERLAY_HIDDEN : OVERLAY_OWN;
 }
 
-size_t overlay_count(const struct overlay *overlay)
+enum overlay_shadow overlay_shadows(struct overlay *overlay, const char *relative)
 {
-	return overlay->index.entries.count;
+	enum overlay_shadow shadow;
+
+	pthread_mutex_lock(&overlay->index.lock);
+	shadow = shadow_of(overlay, relative);
+	pthread_mutex_unlock(&overlay->index.lock);
+	return shadow;
+}
+
+size_t overlay_count(struct overlay *overlay)
+{
+	size_t count;
+
+	pthread_mutex_lock(&overlay->index.lock);
+	count = overlay->index.entries.count;
+	pthread_mutex_unlock(&overlay->index.lock);
+	return count;
 }
 
 /* Whether the first `len` bytes of `relative` name a folder below. */
@@ -74,14 +89,14 @@ static bool is_folder_below(const struct overlay *overlay, const char *relative,
 	return tree_stat(overlay->lower, prefix, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* lstat in the folder below. Below a folder of the overlay's own (`own` bytes of the path) there is nothing where the folder below has a
- * file or a link in its place. */
-static int look_below(const struct overlay *overlay, const char *relative, size_t own, struct stat *info)
+/* lstat in the folder below. Below a folder of the overlay's own (`own` bytes of the path) there is nothing where the
+ * folder below has a file or a link in its place. */
+static int look_below(const struct overlay *overlay, const char *relative, size_t own, struct overlay_look *out)
 {
-	if (tree_stat(overlay->lower, relative, info) == 0) {
-		if (!S_ISLNK(info->st_mode))
-			return 0;
+	if (tree_stat(overlay->lower, relative, &out->stat) == 0) {
+		out->link = S_ISLNK(out->stat.st_mode);
 		errno = ELOOP;
+		return out->link ? -1 : 0;
 	}
 	if (own > 0 && (errno == ELOOP || errno == ENOTDIR)) {
 		int code = errno;
@@ -111,7 +126,7 @@ int overlay_look(const struct overlay *overlay, const char *relative, struct ove
 		out->own = true;
 		return tree_stat(&overlay->upper, relative, &out->stat);
 	}
-	if (look_below(overlay, relative, way.own, &out->stat) == 0)
+	if (look_below(overlay, relative, way.own, out) == 0)
 		return 0;
 	/* A folder that was below when a file of the overlay was made in it. */
 	if ((errno == ENOENT || errno == ENOTDIR) && path.len > 0) {
@@ -122,6 +137,12 @@ int overlay_look(const struct overlay *overlay, const char *relative, struct ove
 		errno = code;
 	}
 	return -1;
+}
+
+enum capsule_status overlay_fail(struct vfs_work *work, struct capsule_error *err)
+{
+	work->linked = errno == ELOOP;
+	return vfs_errno(err, errno, work->relative);
 }
 
 enum capsule_status overlay_failed(const struct overlay *overlay, const char *name, struct capsule_error *err)

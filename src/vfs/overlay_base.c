@@ -104,7 +104,8 @@ static enum overlay_verdict judge_absent(const struct overlay_entry *entry)
 {
 	if (entry->kind == OVERLAY_DELETED)
 		return OVERLAY_DONE;
-	/* A file that was changed here and removed there is a conflict; one in the place of a folder, or of nothing, is none. */
+	/* A file that was changed here and removed there is a conflict; one in the place of a folder, or of nothing, is
+	 * none. */
 	if (entry->kind == OVERLAY_FILE && entry->base.below != OVERLAY_BELOW_NONE &&
 		entry->base.below != OVERLAY_BELOW_FOLDER)
 		return OVERLAY_CHANGED;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The verbs that change: each is noted in the index first and then done in upper/; what fails is taken back, so that only what succeeded
- * counts as a change. */
+/* The verbs that change: each is noted in the index first and then done in upper/; what fails is taken back, so that
+ * only what succeeded counts as a change. */
 #include "vfs/overlay_file.h"
 #include "vfs/overlay_internal.h"
 
@@ -16,10 +16,18 @@
 
 static const struct overlay_base nothing = { .below = OVERLAY_BELOW_NONE };
 
-static enum capsule_status fail(struct vfs_work *work, struct capsule_error *err)
+/* Whether a change can be noted for the path: 0, or an errno. */
+static int check_path(const char *relative)
 {
-	work->linked = errno == ELOOP;
-	return vfs_errno(err, errno, work->relative);
+	if (relative[0] == '\0')
+		return EISDIR;
+	return overlay_path_valid(span_text(relative)) ? 0 : strlen(relative) >= LIMIT_PATH ? ENAMETOOLONG : EINVAL;
+}
+
+static enum capsule_status refuse_root(struct capsule_error *err)
+{
+	return error_set(err, CAPSULE_EDENIED,
+		"Permission denied: Cannot operate on capability root directly; name what is in it");
 }
 
 /* Room in the overlay. `entries` with `names` bytes of paths are new, a file of `old` bytes becomes one of `bytes`. */
@@ -85,7 +93,8 @@ static int plan_folders(const struct overlay *overlay, const char *path, size_t 
 	*out = (struct folders){ .to = to };
 	if (there != 0)
 		return there > 0 ? 0 : -1;
-	/* Down to the deepest one of the overlay's own all are there; the first that was deleted is not, and none below it. */
+	/* Down to the deepest one of the overlay's own all are there; the first that was deleted is not, and none below
+	 * it. */
 	for (size_t len = way.own; next_prefix(path, &len, to);) {
 		struct span prefix = span_of(path, len);
 
@@ -112,8 +121,8 @@ static void take_back(struct overlay *overlay, struct overlay_entry *entry)
 	if (entry->was_deleted) {
 		if (overlay_index_set(&overlay->index, span_of(entry->path, entry->len), OVERLAY_DELETED, NULL, NULL,
 			    NULL) != CAPSULE_OK)
-			entry->kind =
-				OVERLAY_DELETED; /* the line that stays is put right when the index is opened again */
+			overlay_index_become(
+				&overlay->index, entry, OVERLAY_DELETED); /* the line that stays is put right later */
 	} else if (overlay_index_drop(&overlay->index, entry, NULL) != CAPSULE_OK) {
 		overlay_index_forget(&overlay->index, entry);
 	}
@@ -166,16 +175,15 @@ enum capsule_status overlay_mkdir(struct overlay *overlay, struct vfs_work *work
 	struct folders folders;
 	enum capsule_status status;
 
-	if (!overlay_path_valid(span_text(work->relative))) {
-		errno = work->relative[0] == '\0' ? EEXIST : EINVAL;
-		return work->relative[0] == '\0' ? CAPSULE_OK : fail(work, err);
-	}
+	errno = check_path(work->relative);
+	if (errno != 0)
+		return work->relative[0] == '\0' ? refuse_root(err) : overlay_fail(work, err);
 	if (overlay_look(overlay, work->relative, &look) == 0) {
 		errno = EEXIST;
-		return S_ISDIR(look.stat.st_mode) ? CAPSULE_OK : fail(work, err);
+		return S_ISDIR(look.stat.st_mode) ? CAPSULE_OK : overlay_fail(work, err);
 	}
 	if (errno != ENOENT || plan_folders(overlay, work->relative, strlen(work->relative), &folders) != 0)
-		return fail(work, err);
+		return overlay_fail(work, err);
 	status = check_room(overlay, folders.entries, folders.names, 0, 0, err);
 	return status == CAPSULE_OK ? make_folders(overlay, work->relative, &folders, err) : status;
 }
@@ -200,7 +208,8 @@ static enum capsule_status rename_into_upper(
 	return CAPSULE_OK;
 }
 
-/* What stands below a path that was looked at. A link on the way now is one in the place of a folder of the overlay's own. */
+/* What stands below a path that was looked at. A link on the way now is one in the place of a folder of the overlay's
+ * own. */
 static int find_base(const struct overlay *overlay, const char *relative, struct overlay_base *base)
 {
 	if (overlay_base_take(overlay->lower, relative, base) == 0)
@@ -233,8 +242,10 @@ static enum capsule_status put_file(struct overlay *overlay, const struct vfs_wo
 /* Whether a file may be written there: 0, or an errno. */
 static int check_target(const struct overlay *overlay, const char *relative, struct overlay_look *look)
 {
-	if (!overlay_path_valid(span_text(relative)))
-		return relative[0] == '\0' ? EISDIR : strlen(relative) >= LIMIT_PATH ? ENAMETOOLONG : EINVAL;
+	int wrong = check_path(relative);
+
+	if (wrong != 0)
+		return wrong;
 	if (overlay_look(overlay, relative, look) != 0)
 		return errno == ENOENT ? 0 : errno;
 	return S_ISREG(look->stat.st_mode) ? 0 : S_ISDIR(look->stat.st_mode) ? EISDIR : ENOTSUP;
@@ -243,9 +254,9 @@ static int check_target(const struct overlay *overlay, const char *relative, str
 enum capsule_status overlay_write(struct overlay *overlay, struct vfs_work *work, struct capsule_error *err)
 {
 	const char *slash = strrchr(work->relative, '/');
-	struct overlay_look look;
+	struct overlay_look look = { .entry = NULL };
 	struct overlay_base base = nothing;
-	struct folders folders;
+	struct folders folders = { .from = 0 };
 	enum capsule_status status;
 	bool fresh;
 
@@ -254,10 +265,10 @@ enum capsule_status overlay_write(struct overlay *overlay, struct vfs_work *work
 		plan_folders(overlay, work->relative, slash != NULL ? (size_t)(slash - work->relative) : 0, &folders) !=
 			0 ||
 		(look.entry == NULL && find_base(overlay, work->relative, &base) != 0))
-		return fail(work, err);
+		return overlay_fail(work, err);
 	fresh = look.entry == NULL;
 	status = check_room(overlay, folders.entries + fresh, folders.names + (fresh ? strlen(work->relative) : 0),
-		look.own ? look.entry->size : 0, work->data.len, err);
+		!fresh && look.own ? look.entry->size : 0, work->data.len, err);
 	if (status != CAPSULE_OK)
 		return status;
 	status = write_aside(overlay, work->data, err);
@@ -273,7 +284,8 @@ enum capsule_status overlay_write(struct overlay *overlay, struct vfs_work *work
 	return status;
 }
 
-int overlay_remove_upper(const struct overlay *overlay, const char *relative)
+/* Remove `relative` from upper, and the folders above it that only stood there for it. Returns 0, or -1. */
+static int remove_upper(const struct overlay *overlay, const char *relative)
 {
 	char path[LIMIT_PATH];
 	char *slash;
@@ -302,9 +314,9 @@ enum capsule_status overlay_forget(struct overlay *overlay, struct overlay_entry
 	if (status != CAPSULE_OK)
 		return status;
 	overlay->bytes -= kept ? size : 0;
-	/* What can't be removed is in nobody's way: it is removed when the overlay is opened again. A folder in which something is left
-	 * stays, as one that only stands there for it. */
-	(void)(kept ? overlay_remove_upper(overlay, path) : 0);
+	/* What can't be removed is in nobody's way: it is removed when the overlay is opened again. A folder in which
+	 * something is left stays, as one that only stands there for it. */
+	(void)(kept ? remove_upper(overlay, path) : 0);
 	return CAPSULE_OK;
 }
 
@@ -320,7 +332,7 @@ static enum capsule_status hide(struct overlay *overlay, const struct vfs_work *
 		return status;
 	overlay->bytes -= entry->size;
 	entry->size = 0;
-	(void)overlay_remove_upper(overlay, work->relative);
+	(void)remove_upper(overlay, work->relative);
 	return CAPSULE_OK;
 }
 
@@ -331,19 +343,21 @@ enum capsule_status overlay_unlink(struct overlay *overlay, struct vfs_work *wor
 	enum capsule_status status = CAPSULE_OK;
 	int empty = 1;
 
-	errno = work->relative[0] == '\0' ? EBUSY : overlay_path_valid(span_text(work->relative)) ? 0 : EINVAL;
-	if (errno != 0 || overlay_look(overlay, work->relative, &look) != 0)
-		return fail(work, err);
+	errno = check_path(work->relative);
+	if (errno != 0)
+		return work->relative[0] == '\0' ? refuse_root(err) : overlay_fail(work, err);
+	if (overlay_look(overlay, work->relative, &look) != 0 && !look.link)
+		return overlay_fail(work, err);
 	if (S_ISDIR(look.stat.st_mode))
 		empty = overlay_is_empty(overlay, work->relative);
 	if (empty == 0)
 		errno = ENOTEMPTY;
 	if (empty != 1 || find_base(overlay, work->relative, &base) != 0)
-		return fail(work, err);
+		return overlay_fail(work, err);
 	if (look.own && look.entry->base.below == OVERLAY_BELOW_NONE && base.below == OVERLAY_BELOW_NONE)
 		return overlay_forget(overlay, look.entry, err);
 	if (!look.own && base.below == OVERLAY_BELOW_NONE) { /* a folder that is gone below and empty now */
-		(void)overlay_remove_upper(overlay, work->relative);
+		(void)remove_upper(overlay, work->relative);
 		return CAPSULE_OK;
 	}
 	if (look.entry == NULL)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Committing: the changes are made in the folder below, one after the other. Before the first of them the file `commit` says which they
- * are, so that a commit that was cut off is finished when the overlay is opened again: each step can be done twice.
+/* Committing: the changes are made in the folder below, one after the other. Before the first of them the file `commit`
+ * says which they are, so that a commit that was cut off is finished when the overlay is opened again: each step can be
+ * done twice.
  *
- * Order: folders by depth, files, deletions from the deepest up, and at last files that take the place of folders, which are empty only
- * then. A file is written under another name beside its place and renamed; what stands there is looked at right before. */
+ * Order: folders by depth, files, deletions from the deepest up, and at last files that take the place of folders, which
+ * are empty only then. A file is written under another name beside its place and renamed; what stands there is looked at
+ * right before. */
 #include "vfs/overlay_file.h"
 #include "vfs/overlay_internal.h"
 
@@ -311,12 +313,10 @@ static void commit_list(struct overlay *overlay, struct overlay_list *list, stru
 
 enum capsule_status overlay_commit(struct overlay *overlay, struct vfs_work *work, struct capsule_error *err)
 {
-	HOLD(free_drop) struct overlay_entry **entries = NULL;
 	HOLD(answer_fini) struct answer answer = { 0 };
-	struct overlay_list list;
+	HOLD(overlay_list_fini) struct overlay_list list = { .items = NULL };
 	enum capsule_status status = overlay_select(overlay, work->relative, OVERLAY_FOLDER, &list, err);
 
-	entries = list.items;
 	if (status == CAPSULE_OK && list.count > 0) {
 		status = write_journal(overlay, &list, err);
 		if (status == CAPSULE_OK) {
@@ -391,7 +391,7 @@ enum capsule_status overlay_recover(struct overlay *overlay, struct capsule_erro
 	HOLD(fd_drop) int fd = openat(overlay->dir_fd, JOURNAL, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	HOLD(buffer_fini) struct buffer text = { .limit = LIMIT_OVERLAY_INDEX };
 	HOLD(answer_fini) struct answer answer = { 0 };
-	struct overlay_list list = { .items = NULL };
+	HOLD(overlay_list_fini) struct overlay_list list = { .items = NULL };
 	enum capsule_status status;
 
 	if (fd < 0)
@@ -404,6 +404,5 @@ enum capsule_status overlay_recover(struct overlay *overlay, struct capsule_erro
 		commit_list(overlay, &list, &answer);
 		status = end_journal(overlay, err);
 	}
-	free(list.items);
 	return status;
 }

@@ -34,7 +34,8 @@ enum capsule_status overlay_damaged(const char *dir, struct capsule_error *err, 
 	(void)vsnprintf(what, sizeof what, format, arguments);
 	va_end(arguments);
 	return error_set(err, CAPSULE_ESTORE,
-		"the overlay %.256s is damaged (%s): what the capsule wrote is in its folder upper/; copy from there what you need, then "
+		"the overlay %.256s is damaged (%s): what the capsule wrote is in its folder upper/; copy from there "
+		"what you need, then "
 		"remove %.256s",
 		dir, what, dir);
 }
@@ -98,7 +99,8 @@ enum capsule_status overlay_head_check(const char *dir, struct span text, const 
 		status = overlay_damaged(dir, err, "index, line 1: it names no folder");
 	else if (strcmp(hash, hex) != 0)
 		status = error_set(err, CAPSULE_ESTORE,
-			"the overlay %.256s belongs to the folder %.256s, not to %.256s: name that one, or remove the overlay",
+			"the overlay %.256s belongs to the folder %.256s, not to %.256s: name that one, or remove "
+			"the overlay",
 			dir, other, root);
 	json_doc_drop(&doc);
 	return status;

@@ -27,7 +27,8 @@ MUST_CHECK enum capsule_status overlay_head_check(
 /** Write all of `bytes`. Returns false with errno set. */
 bool overlay_write_all(int fd, struct span bytes);
 
-/** Append what is in the regular file `fd` to `out`. Errors: CAPSULE_EIO (no regular file, too), CAPSULE_ELIMIT, CAPSULE_ENOMEM. */
+/** Append what is in the regular file `fd` to `out`. Errors: CAPSULE_EIO (no regular file, too), CAPSULE_ELIMIT,
+ *  CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status overlay_read_all(int fd, struct buffer *out, struct capsule_error *err);
 
 #endif

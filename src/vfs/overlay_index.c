@@ -25,6 +25,7 @@ void overlay_index_close(struct overlay_index *index)
 	while (map_next(&index->entries, &cursor, NULL, &entry))
 		free(entry);
 	map_fini(&index->entries);
+	pthread_mutex_destroy(&index->lock);
 	buffer_fini(&index->line);
 	if (index->fd >= 0)
 		(void)close(index->fd);
@@ -36,9 +37,18 @@ struct overlay_entry *overlay_index_find(const struct overlay_index *index, stru
 	return map_get(&index->entries, path);
 }
 
+void overlay_index_become(struct overlay_index *index, struct overlay_entry *entry, enum overlay_kind kind)
+{
+	pthread_mutex_lock(&index->lock);
+	entry->kind = kind;
+	pthread_mutex_unlock(&index->lock);
+}
+
 void overlay_index_forget(struct overlay_index *index, struct overlay_entry *entry)
 {
+	pthread_mutex_lock(&index->lock);
 	(void)map_remove(&index->entries, span_of(entry->path, entry->len));
+	pthread_mutex_unlock(&index->lock);
 	index->names -= entry->len;
 	free(entry);
 }
@@ -53,7 +63,9 @@ static enum capsule_status add_entry(
 		return error_set(err, CAPSULE_ENOMEM, "no memory for an entry of the overlay %.256s", index->dir);
 	memcpy(entry->path, path.data, path.len);
 	entry->len = path.len;
+	pthread_mutex_lock(&index->lock);
 	status = map_put(&index->entries, path, entry, NULL, err);
+	pthread_mutex_unlock(&index->lock);
 	if (status != CAPSULE_OK) {
 		free(entry);
 		return status;
@@ -106,7 +118,7 @@ enum capsule_status overlay_index_set(struct overlay_index *index, struct span p
 
 	if (made) {
 		status = add_entry(index, path, &entry, err);
-		if (status != CAPSULE_OK)
+		if (status != CAPSULE_OK || entry == NULL)
 			return status;
 		entry->base = *base;
 	}
@@ -119,7 +131,7 @@ enum capsule_status overlay_index_set(struct overlay_index *index, struct span p
 		return status;
 	}
 	entry->was_deleted = kind != OVERLAY_DELETED && !made && (entry->was_deleted || entry->kind == OVERLAY_DELETED);
-	entry->kind = kind;
+	overlay_index_become(index, entry, kind);
 	if (out != NULL)
 		*out = entry;
 	return CAPSULE_OK;
@@ -221,7 +233,7 @@ static enum capsule_status take_line(
 		bool was_deleted = entry != NULL && (entry->was_deleted || entry->kind == OVERLAY_DELETED);
 
 		status = entry == NULL ? add_entry(index, buffer_span(&line.path), &entry, err) : CAPSULE_OK;
-		if (status != CAPSULE_OK) {
+		if (status != CAPSULE_OK || entry == NULL) {
 			buffer_fini(&line.path);
 			return status;
 		}
@@ -266,7 +278,9 @@ enum capsule_status overlay_index_open(struct overlay_index *index, const char *
 	HOLD(buffer_fini) struct buffer text = { .limit = LIMIT_OVERLAY_INDEX };
 	enum capsule_status status;
 
-	*index = (struct overlay_index){ .dir = dir, .root = root, .dir_fd = dir_fd, .fd = -1 };
+	*index = (struct overlay_index){
+		.lock = PTHREAD_MUTEX_INITIALIZER, .dir = dir, .root = root, .dir_fd = dir_fd, .fd = -1
+	};
 	index->fd = openat(dir_fd, NAME, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	*fresh = index->fd < 0 && errno == ENOENT;
 	if (*fresh)

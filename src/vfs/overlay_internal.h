@@ -6,6 +6,8 @@
 #include "vfs/overlay.h"
 #include "vfs/overlay_index.h"
 
+#include <stdlib.h>
+
 struct overlay {
 	const struct tree *lower;
 	struct tree upper;
@@ -29,24 +31,26 @@ struct overlay_way overlay_way(const struct overlay *overlay, struct span path);
 struct overlay_look {
 	struct overlay_entry *entry; /* its own, also when it was deleted; NULL for none */
 	struct stat stat;
-	bool own; /* a file or folder in upper that the index knows */
+	bool own;  /* a file or folder in upper that the index knows */
+	bool link; /* with ELOOP: it is a link itself, and `stat` is of it */
 };
 
-/** Look at `relative`. Returns 0, or -1: ENOENT, ENOTDIR, ELOOP when a link stands there or on the way, ENAMETOOLONG. `out->entry` is set in
- *  any case. */
+/** Look at `relative`. Returns 0, or -1: ENOENT, ENOTDIR, ELOOP when a link stands there or on the way, ENAMETOOLONG.
+ *  `out->entry` is set in any case. */
 int overlay_look(const struct overlay *overlay, const char *relative, struct overlay_look *out);
+
+/** Put the outcome of `work` that errno tells of into `err`. */
+enum capsule_status overlay_fail(struct vfs_work *work, struct capsule_error *err);
 
 /** Whether the folder has nothing in it, as the capsule sees it. Returns 1, 0 or -1. */
 int overlay_is_empty(const struct overlay *overlay, const char *folder);
-
-/** Remove `relative` from upper, and the folders above it that only stood there for it. */
-int overlay_remove_upper(const struct overlay *overlay, const char *relative);
 
 /** Make `entry` one that is no more, and what upper has of it too. */
 MUST_CHECK enum capsule_status overlay_forget(
 	struct overlay *overlay, struct overlay_entry *entry, struct capsule_error *err);
 
-/** Note what stands at `relative` in `lower` now: overlay_base.below tells; a link is OVERLAY_BELOW_OTHER. Returns 0, or -1. */
+/** Note what stands at `relative` in `lower` now: overlay_base.below tells; a link is OVERLAY_BELOW_OTHER. Returns 0, or
+ *  -1. */
 int overlay_base_take(const struct tree *lower, const char *relative, struct overlay_base *base);
 
 enum overlay_verdict {
@@ -55,7 +59,8 @@ enum overlay_verdict {
 	OVERLAY_CHANGED, /* somebody else changed it: a conflict */
 };
 
-/** Compare what stands below with what `entry` was based on. `*now` is it, st_ino 0 when nothing stands there. Returns 0, or -1. */
+/** Compare what stands below with what `entry` was based on. `*now` is it, st_ino 0 when nothing stands there. Returns
+ *  0, or -1. */
 int overlay_judge(
 	const struct overlay *overlay, const struct overlay_entry *entry, struct stat *now, enum overlay_verdict *out);
 
@@ -67,6 +72,11 @@ struct overlay_list {
 	struct overlay_entry **items;
 	size_t count;
 };
+
+static inline void overlay_list_fini(struct overlay_list *list)
+{
+	free(list->items);
+}
 
 /** The entries at `relative` and below it, sorted by path, and those above it of the kind `above`. */
 MUST_CHECK enum capsule_status overlay_select(const struct overlay *overlay, const char *relative,

@@ -51,12 +51,10 @@ enum capsule_status overlay_select(const struct overlay *overlay, const char *re
 
 enum capsule_status overlay_rollback(struct overlay *overlay, struct vfs_work *work, struct capsule_error *err)
 {
-	HOLD(free_drop) struct overlay_entry **entries = NULL;
-	struct overlay_list list;
+	HOLD(overlay_list_fini) struct overlay_list list = { .items = NULL };
 	enum capsule_status status = overlay_select(overlay, work->relative, OVERLAY_DELETED, &list, err);
 	const char *separator = "";
 
-	entries = list.items;
 	if (status != CAPSULE_OK)
 		return status;
 	(void)buffer_append_text(work->result, "{\"dropped\":[");
@@ -115,11 +113,9 @@ static int append_difference(const struct overlay *overlay, const struct overlay
 
 enum capsule_status overlay_diff(struct overlay *overlay, struct vfs_work *work, struct capsule_error *err)
 {
-	HOLD(free_drop) struct overlay_entry **entries = NULL;
-	struct overlay_list list;
+	HOLD(overlay_list_fini) struct overlay_list list = { .items = NULL };
 	enum capsule_status status = overlay_select(overlay, work->relative, OVERLAY_FOLDER, &list, err);
 
-	entries = list.items;
 	if (status != CAPSULE_OK)
 		return status;
 	(void)buffer_append_byte(work->result, '[');

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The lock, and what is put right when an overlay is opened: a process may have ended between a line of the index and what it tells of. */
+/* The lock, and what is put right when an overlay is opened: a process may have ended between a line of the index and
+ * what it tells of. */
 #include "vfs/overlay_file.h"
 #include "vfs/overlay_internal.h"
 
@@ -77,7 +78,8 @@ static enum capsule_status settle_entry(struct overlay *overlay, struct overlay_
 	return CAPSULE_OK;
 }
 
-/* Look at what is in the folder `path` of upper: files that the index does not know are removed, folders go to the end of `todo`. */
+/* Look at what is in the folder `path` of upper: files that the index does not know are removed, folders go to the end
+ * of `todo`. */
 static int sweep_folder(const struct overlay *overlay, const char *path, struct buffer *todo)
 {
 	HOLD(buffer_fini) struct buffer names = { 0 }, each = { 0 };

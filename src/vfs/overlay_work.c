@@ -7,30 +7,32 @@
 #include "base/text.h"
 
 #include <errno.h>
-
-/* A verb's failure from errno. */
-static enum capsule_status fail(struct vfs_work *work, struct capsule_error *err)
-{
-	work->linked = errno == ELOOP;
-	return vfs_errno(err, errno, work->relative);
-}
+#include <inttypes.h>
 
 enum capsule_status overlay_exists(struct overlay *overlay, struct vfs_work *work, struct capsule_error *err)
 {
 	struct overlay_look look;
 
 	work->exists = overlay_look(overlay, work->relative, &look) == 0;
-	if (!work->exists && errno == ELOOP)
-		return fail(work, err);
-	return CAPSULE_OK;
+	if (work->exists)
+		return CAPSULE_OK;
+	switch (errno) {
+	case ENOENT:
+	case ENOTDIR:
+	case EACCES:
+	case ENAMETOOLONG:
+		return CAPSULE_OK;
+	default:
+		return overlay_fail(work, err);
+	}
 }
 
 enum capsule_status overlay_stat(struct overlay *overlay, struct vfs_work *work, struct capsule_error *err)
 {
 	struct overlay_look look;
 
-	if (overlay_look(overlay, work->relative, &look) != 0)
-		return fail(work, err);
+	if (overlay_look(overlay, work->relative, &look) != 0 && !look.link)
+		return overlay_fail(work, err);
 	work->exists = true;
 	work->stat.is_dir = S_ISDIR(look.stat.st_mode);
 	work->stat.is_file = S_ISREG(look.stat.st_mode);
@@ -46,15 +48,14 @@ enum capsule_status overlay_read(struct overlay *overlay, struct vfs_work *work,
 	int done;
 
 	if (overlay_look(overlay, work->relative, &look) != 0)
-		return fail(work, err);
+		return overlay_fail(work, err);
 	done = tree_read(look.own ? &overlay->upper : overlay->lower, work->relative, limit, work->result, &size);
 	if (done != 0 && errno == EFBIG)
 		return error_set(err, CAPSULE_ELIMIT,
-			"file too large: `%.512s` has %llu bytes, at most %llu are read at once", work->relative,
-			(unsigned long long)size, (unsigned long long)limit);
+			"File too large to read into memory (%" PRIu64 " bytes > %" PRIu64 " bytes): %.512s", size,
+			limit, work->relative);
 	if (done != 0)
-		return fail(work, err);
-	work->exists = true;
+		return overlay_fail(work, err);
 	return CAPSULE_OK;
 }
 
@@ -158,15 +159,14 @@ enum capsule_status overlay_names(struct overlay *overlay, struct vfs_work *work
 
 	if (list_folder(overlay, work->relative, &look, &block, &names) != 0) {
 		if (errno == EFBIG)
-			return error_set(err, CAPSULE_ELIMIT, "folder too large: `%.512s` has more than %u names",
-				work->relative, LIMIT_DIRECTORY_ENTRIES);
-		return fail(work, err);
+			return error_set(err, CAPSULE_ELIMIT, "more than %u names in %.512s", LIMIT_DIRECTORY_ENTRIES,
+				work->relative[0] != 0 ? work->relative : "/");
+		return overlay_fail(work, err);
 	}
 	for (size_t i = 0; i < names.count; i++)
 		if (text_is_utf8(span_text(names.items[i])))
 			(void)buffer_append(work->result, names.items[i], strlen(names.items[i]) + 1);
 	free(names.items);
-	work->exists = true;
 	return buffer_check(work->result, err);
 }
 

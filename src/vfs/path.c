@@ -266,14 +266,11 @@ static enum capsule_status follow_all(struct follow *follow, struct capsule_erro
 	return status;
 }
 
-static enum capsule_status follow_new(
-	struct follow **out, const struct vfs *vfs, const struct vfs_path *path, struct capsule_error *err)
+static enum capsule_status begin(
+	struct follow *follow, const struct vfs *vfs, const struct vfs_path *path, struct capsule_error *err)
 {
 	size_t size = strlen(path->relative) + 1;
-	HOLD(follow_drop) struct follow *follow = malloc(sizeof *follow);
 
-	if (follow == NULL)
-		return vfs_errno(err, ENOMEM, path->relative);
 	follow->vfs = vfs;
 	follow->asked = path->relative;
 	follow->itself = path->itself;
@@ -285,17 +282,17 @@ static enum capsule_status follow_new(
 	follow->rest = follow->pending + sizeof follow->pending - size;
 	memcpy(follow->rest, path->relative, size);
 	follow->dir = fcntl(vfs->tree.fd, F_DUPFD_CLOEXEC, 0);
-	if (follow->dir < 0)
-		return os_error(follow, err);
-	*out = GIVE(follow);
-	return CAPSULE_OK;
+	return follow->dir >= 0 ? CAPSULE_OK : os_error(follow, err);
 }
 
 enum capsule_status vfs_path_resolve(const struct vfs *vfs, struct vfs_path *path, struct capsule_error *err)
 {
-	HOLD(follow_drop) struct follow *follow = NULL;
-	enum capsule_status status = follow_new(&follow, vfs, path, err);
+	HOLD(follow_drop) struct follow *follow = malloc(sizeof *follow);
+	enum capsule_status status;
 
+	if (follow == NULL)
+		return vfs_errno(err, ENOMEM, path->relative);
+	status = begin(follow, vfs, path, err);
 	if (status == CAPSULE_OK)
 		status = follow_all(follow, err);
 	if (status != CAPSULE_OK)

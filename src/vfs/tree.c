@@ -129,7 +129,7 @@ static int folder_open(const struct tree *tree, const char *relative, size_t len
 	char path[PATH_MAX];
 	int fd;
 
-	if (len >= sizeof path)
+	if (strnlen(relative, sizeof path) == sizeof path)
 		return failed(ENAMETOOLONG);
 	if (!is_plain(relative))
 		return failed(EINVAL);
@@ -280,7 +280,7 @@ int tree_list(const struct tree *tree, const char *relative, struct buffer *name
 	stream = fdopendir(fd);
 	if (stream == NULL)
 		return -1;
-	fd = -1;
+	(void)fd_give(&fd); /* it is the stream's */
 	result = read_names(stream, names);
 	kept = errno;
 	(void)closedir(stream);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A tree of files as one capsule sees it: a folder, directly or below an overlay that keeps what the capsule wrote until it is
- * committed. Paths never leave the folder: they are made canonical here, judged by the caller, and opened beneath a handle of
- * the folder without following any link, so that what was judged is what is opened.
+/* A tree of files as one capsule sees it: a folder, directly or below an overlay that keeps what the capsule wrote
+ * until it is committed. Paths never leave the folder: they are made canonical here, judged by the caller, and opened
+ * beneath a handle of the folder without following any link, so that what was judged is what is opened.
  *
  * How a guest's path becomes a file:
  *   vfs_path_set()      text -> path: lexical, touches nothing
@@ -9,8 +9,9 @@
  *   vfs_submit()        done with status, or `linked`: a link stands on the way and nothing was done
  *   vfs_path_resolve()  then: follow the links, ask the gate about the new path.text, submit again
  *
- * Work over LIMIT_INLINE_WORK bytes, listings, commits and rollbacks run on the pool, one after the other for each tree; while
- * one runs, whatever else is asked waits behind it. All functions: loop thread, except where it says otherwise. */
+ * Work over LIMIT_INLINE_WORK bytes, listings, commits and rollbacks run on the pool, one after the other for each
+ * tree; while one runs, whatever else is asked waits behind it. All functions: loop thread, except where it says
+ * otherwise. */
 #ifndef VFS_VFS_H
 #define VFS_VFS_H
 
@@ -33,8 +34,8 @@ struct vfs_limits {
 	uint64_t entries; /* files, folders and deletions in it */
 };
 
-/* A path below the folder: canonical text, without "." and "..", links followed once resolved. Not to be copied: it points into
- * itself. */
+/* A path below the folder: canonical text, without "." and "..", links followed once resolved. Not to be copied: it
+ * points into itself. */
 struct vfs_path {
 	char text[2 * LIMIT_PATH]; /* absolute: the folder's canonical path, and `relative` behind it */
 	size_t len;
@@ -64,8 +65,8 @@ struct vfs_stat {
 
 /* One piece of work; an instance has one and reuses it. */
 struct vfs_request {
-	/* op.error, and op.result: bytes read, names (each with a zero behind it, sorted by bytes, names that are not UTF-8 left
-	 * out), or the JSON of commit, rollback and diff. */
+	/* op.error, and op.result: bytes read, names (each with a zero behind it, sorted by bytes, names that are not
+	 * UTF-8 left out), or the JSON of commit, rollback and diff. */
 	struct op op;
 	enum vfs_verb verb;
 	struct vfs_path path; /* COMMIT, ROLLBACK and DIFF: everything at it and below it */
@@ -85,14 +86,15 @@ struct vfs_request {
 MUST_CHECK enum capsule_status vfs_open_direct(
 	struct vfs **out, struct loop *loop, const char *root, bool parents, struct capsule_error *err);
 
-/** The folder `root` below the overlay that is kept in the folder `overlay` (made 0700 with its parents; locked). What a commit
- *  that was interrupted began is finished or undone first. Errors: as above, and CAPSULE_ELOCKED naming the process that has
- *  the overlay, CAPSULE_ESTORE when its files are damaged (with the way out). */
+/** The folder `root` below the overlay that is kept in the folder `overlay` (made 0700 with its parents; locked).
+ *  What a commit that was interrupted began is finished or undone first. Errors: as above, and CAPSULE_ELOCKED
+ *  naming the process that has the overlay, CAPSULE_ESTORE when its files are damaged (with the way out). */
 MUST_CHECK enum capsule_status vfs_open_overlay(struct vfs **out, struct loop *loop, const char *root,
 	const char *overlay, const struct vfs_limits *limits, struct capsule_error *err);
 
-/** Close it (taken; NULL is fine): pending requests are stopped and idle afterwards, their done() is not called. Work that a thread
- *  of the pool is in the middle of is waited for, so that nothing touches the folder afterwards and its overlay can be opened again. */
+/** Close it (taken; NULL is fine): pending requests are stopped and idle afterwards, their done() is not called.
+ *  Work that a thread of the pool is in the middle of is waited for, so that nothing touches the folder afterwards
+ *  and its overlay can be opened again. */
 void vfs_close(struct vfs *vfs);
 
 /** The canonical path of the folder. Borrowed. */
@@ -101,31 +103,33 @@ const char *vfs_root(const struct vfs *vfs);
 /** Whether it has an overlay that holds changes. */
 bool vfs_dirty(const struct vfs *vfs);
 
-/** `request` as a path below the folder: leading slashes stripped, "." and ".." applied to the text. Errors: CAPSULE_EINVAL
- *  (NUL, not UTF-8, a component over 255 bytes), CAPSULE_EDENIED ("path escapes root boundary: ..."), CAPSULE_ELIMIT (too long). */
+/** `request` as a path below the folder: leading slashes stripped, "." and ".." applied to the text. Errors:
+ *  CAPSULE_EINVAL (NUL, not UTF-8, a component over 255 bytes), CAPSULE_EDENIED ("path escapes root boundary: ..."),
+ *  CAPSULE_ELIMIT (too long). */
 MUST_CHECK enum capsule_status vfs_path_set(
 	const struct vfs *vfs, struct span request, struct vfs_path *out, struct capsule_error *err);
 
-/** Follow the links on the way of `path` as the tree is now (40 at most, absolute ones count from the root of the disk) and
- *  rewrite it; what does not exist yet stays as text. Errors: CAPSULE_EDENIED (leads outside: "path escapes root boundary:
- *  ...", also for links of the process file system), CAPSULE_ELIMIT (too many links, too long), CAPSULE_ENOTFOUND (a link goes up
- *  from what does not exist), CAPSULE_EINVAL (leads to a name that is not UTF-8), CAPSULE_EIO. Only links are looked at; whether
- *  what is at the end exists, and may be used, is for vfs_submit() to say. Blocks for a few system calls a component. */
+/** Follow the links on the way of `path` as the tree is now (40 at most, absolute ones count from the root of the
+ *  disk) and rewrite it; what does not exist yet stays as text. Errors, which leave it as it was: CAPSULE_EDENIED
+ *  (leads outside: "path escapes root boundary: ...", also for links of the process file system), CAPSULE_ELIMIT
+ *  (too many links, too long), CAPSULE_ENOTFOUND (a link goes up from what does not exist), CAPSULE_EINVAL (leads to
+ *  a name that is not UTF-8), CAPSULE_EIO. Only links are looked at; whether what is at the end exists, and may be
+ *  used, is for vfs_submit() to say. Blocks for a few system calls a component. */
 MUST_CHECK enum capsule_status vfs_path_resolve(
 	const struct vfs *vfs, struct vfs_path *path, struct capsule_error *err);
 
 void vfs_request_init(struct vfs_request *request, struct loop *loop);
-/** Let go of it in any state. Work that has not begun has no effect; what a thread is in the middle of ends by itself and touches
- *  nothing of the request. */
+/** Let go of it in any state. Work that has not begun has no effect; what a thread is in the middle of ends by
+ *  itself and touches nothing of the request. */
 void vfs_request_fini(struct vfs_request *request);
 
 #define VFS_WAITING_MAX 1024 /* requests behind the one that is under way */
 
-/** Do `request` (verb, path, data set). VFS_DONE: over, status in op.error, done() does not run. VFS_WAITING: `done` runs once
- *  later; op_cancel() lets go of it.
- *  Errors in op.error: CAPSULE_ENOTFOUND ("Not found: <path>"), CAPSULE_EDENIED ("Permission denied: ..."), CAPSULE_EIO with the
- *  errno, CAPSULE_EUNSUPPORTED (devices, FIFOs, sockets), CAPSULE_ELIMIT (file too large, overlay full, VFS_WAITING_MAX requests
- *  wait), CAPSULE_EINVAL (a path of another folder). */
+/** Do `request` (verb, path, data set). VFS_DONE: over, status in op.error, done() does not run. VFS_WAITING: `done`
+ *  runs once later; op_cancel() lets go of it. Errors in op.error: CAPSULE_ENOTFOUND ("Not found: <path>"),
+ *  CAPSULE_EDENIED ("Permission denied: ..."), CAPSULE_EIO with the errno, CAPSULE_EUNSUPPORTED (devices, FIFOs,
+ *  sockets), CAPSULE_ELIMIT (file too large, overlay full, VFS_WAITING_MAX requests wait), CAPSULE_EINVAL (a path of
+ *  another folder). */
 enum vfs_answer vfs_submit(struct vfs *vfs, struct vfs_request *request, op_done_fn done, void *user);
 
 #endif

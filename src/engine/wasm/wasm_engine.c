@@ -416,6 +416,7 @@ enum capsule_status wasm_capsule_new(struct engine **out, struct wasm_runtime *r
 	capsule->shared = runtime;
 	capsule->host = (struct host){ .capsule_id = env->capsule_id,
 		.manifest = env->manifest,
+		.gate = env->gate,
 		.services = env->services,
 		.loop = env->loop,
 		.log = env->log,

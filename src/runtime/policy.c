@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What a capsule may do, told from its manifest alone. */
+#include "runtime/policy.h"
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "gate/text.h"
+#include "manifest/provides.h"
+#include "runtime/discover.h"
+
+#include <stdio.h>
+
+#define SHOWN_MAX 400 /* bytes of one text of a manifest */
+
+DEFINE_DROP(policy_drop, struct capsule_policy *, capsule_policy_free)
+
+void capsule_policy_free(struct capsule_policy *policy)
+{
+	if (policy == NULL)
+		return;
+	gate_free(policy->gate);
+	policy_fini(&policy->policy);
+	entry_roots_fini(&policy->roots);
+	manifest_free(policy->manifest);
+	buffer_fini(&policy->text);
+	buffer_fini(&policy->operand);
+	buffer_fini(&policy->reason);
+	buffer_fini(&policy->fix);
+	free(policy);
+}
+
+static enum capsule_status policy_fill(
+	struct capsule_policy *policy, const struct capsule_policy_options *options, struct capsule_error *err)
+{
+	HOLD(free_drop) char *workspace = NULL, *home = NULL, *global = NULL;
+	struct gate_roots roots;
+	enum capsule_status status = places_resolve(options->workspace, options->home, &workspace, &home, &global, err);
+
+	if (status != CAPSULE_OK)
+		return status;
+	roots = (struct gate_roots){ .workspace = workspace, .global = global, .forbidden = home };
+	status = entry_roots_make(&policy->roots, &roots, err);
+	if (status == CAPSULE_OK)
+		status = policy_make(&policy->policy, policy->manifest, &roots, err);
+	if (status == CAPSULE_OK)
+		status = gate_new_manifest(&policy->gate, policy->manifest, &roots, GATE_FOR_COMPONENT, err);
+	return status;
+}
+
+enum capsule_status capsule_policy_new(struct capsule_policy **out, const char *path,
+	const struct capsule_policy_options *options, struct capsule_error *err)
+{
+	HOLD(policy_drop) struct capsule_policy *policy = NULL;
+	HOLD(diagnostics_fini) struct diagnostics found = { 0 };
+	struct capsule_policy_options defaults = { .size = sizeof defaults };
+	struct capsule_error failure;
+	enum capsule_status status;
+
+	error_clear(err);
+	error_clear(&failure);
+	if (out == NULL || path == NULL || path[0] == '\0')
+		return error_set(err, CAPSULE_EINVAL, "no manifest is named");
+	if (options != NULL && options->size < sizeof defaults)
+		return error_set(err, CAPSULE_EINVAL,
+			"options.size is %zu, expected %zu: set it to sizeof(struct capsule_policy_options)",
+			options->size, sizeof defaults);
+	policy = calloc(1, sizeof *policy);
+	if (policy == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory for a policy");
+	status = manifest_load(&policy->manifest, path, NULL, &found, &failure);
+	if (status == CAPSULE_OK)
+		status = policy_fill(policy, options != NULL ? options : &defaults, &failure);
+	if (status != CAPSULE_OK)
+		return error_copy(err, &failure);
+	*out = GIVE(policy);
+	return CAPSULE_OK;
+}
+
+/* ---- For a person ---- */
+
+static bool append_heading(struct buffer *out, const char *title, size_t count, bool colour)
+{
+	return buffer_printf(out, "\n%s%s%s (%zu)\n", colour ? "\033[1m" : "", title, colour ? "\033[0m" : "", count);
+}
+
+static bool append_line(struct buffer *out, const char *text)
+{
+	return buffer_append_text(out, "  ") && gate_text_append(out, span_text(text), SHOWN_MAX) &&
+		buffer_append_byte(out, '\n');
+}
+
+static void append_list(struct buffer *out, const char *title, const struct string_list *list, bool colour)
+{
+	if (list->count > 0)
+		(void)append_heading(out, title, list->count, colour);
+	for (size_t i = 0; i < list->count; i++)
+		(void)append_line(out, list->items[i]);
+}
+
+static void append_tools(struct buffer *out, const struct manifest *manifest, bool colour)
+{
+	if (manifest->tools.count > 0)
+		(void)append_heading(out, "tools", manifest->tools.count, colour);
+	for (size_t i = 0; i < manifest->tools.count; i++)
+		(void)append_line(out, manifest->tools.items[i].name);
+	if (manifest->interceptors.count > 0)
+		(void)append_heading(out, "interceptors", manifest->interceptors.count, colour);
+	for (size_t i = 0; i < manifest->interceptors.count; i++) {
+		(void)buffer_append_text(out, "  ");
+		(void)gate_text_append(out, span_text(manifest->interceptors.items[i].event), SHOWN_MAX);
+		(void)buffer_append_text(out, ": ");
+		(void)gate_text_append(out, span_text(manifest->interceptors.items[i].action), SHOWN_MAX);
+		(void)buffer_append_byte(out, '\n');
+	}
+}
+
+const char *capsule_policy_text(struct capsule_policy *policy, bool colour)
+{
+	const struct manifest *manifest = policy->manifest;
+	struct buffer *out = &policy->text;
+	struct string_list provides = { 0 };
+
+	buffer_clear(out);
+	if (manifest_provides(manifest, &provides, NULL) != CAPSULE_OK)
+		return NULL;
+	(void)buffer_printf(out, "%s ", manifest->package.name);
+	(void)gate_text_append(out, span_text(manifest->package.version), SHOWN_MAX);
+	(void)buffer_append_text(out, ", ");
+	(void)gate_text_append(out, span_text(manifest->path), SHOWN_MAX);
+	(void)buffer_append_byte(out, '\n');
+	(void)append_heading(out, "capabilities", policy->policy.count, colour);
+	if (policy->policy.count == 0)
+		(void)buffer_append_text(out,
+			"  none: it computes, keeps key-value state of its own, and is refused "
+			"everything else\n");
+	(void)policy_append_text(&policy->policy, NULL, colour, out);
+	append_list(out, "provides", &provides, colour);
+	append_list(out, "requires", &manifest->requires, colour);
+	append_tools(out, manifest, colour);
+	string_list_fini(&provides);
+	(void)buffer_printf(out, "\n%zu dangerous, %zu unused\n", policy->policy.dangerous, policy->policy.unused);
+	return buffer_text(out);
+}
+
+/* ---- For programs ---- */
+
+static bool append_member(struct buffer *out, const char *key, const char *text)
+{
+	HOLD(buffer_fini) struct buffer repaired = { 0 };
+
+	return buffer_printf(out, "\"%s\":", key) && text_append_lossy(&repaired, span_text(text)) &&
+		json_append_string(out, buffer_span(&repaired));
+}
+
+static void append_json_list(struct buffer *out, const char *key, const struct string_list *list)
+{
+	(void)buffer_printf(out, ",\"%s\":[", key);
+	for (size_t i = 0; i < list->count; i++) {
+		(void)buffer_append_text(out, i > 0 ? "," : "");
+		(void)json_append_string(out, span_text(list->items[i]));
+	}
+	(void)buffer_append_byte(out, ']');
+}
+
+static void append_json_tools(struct buffer *out, const struct manifest *manifest)
+{
+	(void)buffer_append_text(out, ",\"tools\":[");
+	for (size_t i = 0; i < manifest->tools.count; i++) {
+		(void)buffer_append_text(out, i > 0 ? "," : "");
+		(void)json_append_string(out, span_text(manifest->tools.items[i].name));
+	}
+	(void)buffer_append_text(out, "],\"interceptors\":[");
+	for (size_t i = 0; i < manifest->interceptors.count; i++) {
+		(void)buffer_append_text(out, i > 0 ? ",{" : "{");
+		(void)(append_member(out, "event", manifest->interceptors.items[i].event) &&
+			buffer_append_byte(out, ',') &&
+			append_member(out, "action", manifest->interceptors.items[i].action) &&
+			buffer_append_byte(out, '}'));
+	}
+	(void)buffer_append_byte(out, ']');
+}
+
+const char *capsule_policy_json(struct capsule_policy *policy)
+{
+	const struct manifest *manifest = policy->manifest;
+	struct buffer *out = &policy->text;
+	struct string_list provides = { 0 };
+
+	buffer_clear(out);
+	if (manifest_provides(manifest, &provides, NULL) != CAPSULE_OK)
+		return NULL;
+	(void)(buffer_append_byte(out, '{') && append_member(out, "id", manifest->package.name) &&
+		buffer_append_byte(out, ',') && append_member(out, "version", manifest->package.version) &&
+		buffer_append_byte(out, ',') && append_member(out, "manifest", manifest->path));
+	(void)(buffer_append_text(out, ",\"capabilities\":") && policy_append_json(&policy->policy, out));
+	append_json_list(out, "provides", &provides);
+	append_json_list(out, "requires", &manifest->requires);
+	append_json_tools(out, manifest);
+	string_list_fini(&provides);
+	(void)buffer_printf(out, ",\"dangerous\":%zu,\"unused\":%zu}", policy->policy.dangerous, policy->policy.unused);
+	return buffer_text(out);
+}
