@@ -12,7 +12,7 @@
 
 #define OPTIONS_SIZE_MAX 4096 /* a larger one is no size but a variable that nobody set */
 
-/* What the first release had, up to the alignment behind `trust`: no program tells a smaller size. */
+/* What the first release has: no program tells a smaller size. */
 #define OPTIONS_SIZE_FIRST sizeof(struct capsule_discover_options)
 
 DEFINE_DROP(discovery_drop, struct capsule_discovery *, capsule_discovery_free)
