@@ -183,3 +183,16 @@ def test_a_terminal_gets_colours(terminal, make, tmp_path):
     make("set/a")
     status, seen = terminal("list", tmp_path / "set")
     assert status == 0 and b"\x1b[" in seen and b"good" in seen
+
+
+def test_an_approval_holds_until_something_changes(run, listed, make, tmp_path):
+    folder = make("work/.astrid/capsules/a", text=manifest("a"))
+    (folder / "guest.wat").write_text("(module)")
+    assert run("approve", folder, "--yes").status == 0
+    assert brief(listed("--workspace", tmp_path / "work")[0]) == [("a", "good", "workspace", "a")]
+    make("home/capsules/a")
+    assert [item["state"] for item in listed("--workspace", tmp_path / "work")[0]] == ["good", "duplicate"]
+    (folder / "guest.wat").write_text("(module (memory 1))")
+    items, status = listed("--workspace", tmp_path / "work")
+    assert (status, [item["state"] for item in items]) == (0, ["unapproved", "good"])
+    assert "guest.wat changed" in items[0]["problem"] and f"capsule approve {folder}" in items[0]["problem"]

@@ -25,7 +25,8 @@ struct capsule_discover_options {
 	bool trust;       /* capsules of the workspace need no receipt */
 };
 
-/* One folder that was found. Texts are borrowed from the discovery and as they stand in files and names: not fit for a terminal. */
+/* One folder that was found. Texts are borrowed from the discovery, and as they stand in files and names: clean them for a
+ * terminal. */
 struct capsule_found {
 	const char *id, *version, *description; /* NULL when the manifest is broken */
 	const char *dir;
@@ -35,8 +36,8 @@ struct capsule_found {
 	size_t tools;
 };
 
-/** Look for capsules: folders with a Capsule.toml in each place that is searched, and a place that has one itself. `options` may be NULL. Free
- *  with capsule_discovery_free(). Errors: CAPSULE_EINVAL (options, a home that can't be one), CAPSULE_ENOTFOUND (a workspace
+/** Look for capsules: folders with a Capsule.toml in each place that is searched, and a place that has one itself.
+ *  `options` may be NULL. Free with capsule_discovery_free(). Errors: CAPSULE_EINVAL (options, a home that can't be one), CAPSULE_ENOTFOUND (a workspace
  *  that does not exist), CAPSULE_ENOMEM, CAPSULE_ELIMIT (over 16,384 capsules). */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_discover(
 	struct capsule_discovery **out, const struct capsule_discover_options *options, struct capsule_error *err);

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "runtime/approval.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 
 #define OPTIONS_SIZE_MAX 4096 /* a larger one is no size but a variable that nobody set */
 
-/* What the first release had, up to the alignment behind `trust`: no program tells a smaller size. */
+/* What the first release has: no program tells a smaller size. */
 #define OPTIONS_SIZE_FIRST sizeof(struct capsule_discover_options)
 
 DEFINE_DROP(discovery_drop, struct capsule_discovery *, capsule_discovery_free)
@@ -114,20 +115,11 @@ static enum capsule_status join_warnings(struct capsule_discovery *discovery, st
 	return buffer_text(&discovery->warnings) != NULL ? CAPSULE_OK : no_memory(err);
 }
 
-/* discovery_trust_fn. */
-static enum capsule_status ask_approval(void *user, struct discovered *found, char **why, struct capsule_error *err)
-{
-	(void)user;
-	if (asprintf(why, "waits for approval: capsule approve %s", found->dir) >= 0)
-		return CAPSULE_OK;
-	*why = NULL;
-	return no_memory(err);
-}
-
 static enum capsule_status search(struct capsule_discovery *discovery, struct discovery_root *roots,
 	const struct capsule_discover_options *options, struct capsule_error *err)
 {
 	HOLD(free_drop) char *global = NULL;
+	struct approval_places places;
 	enum capsule_status status;
 
 	if (options->root_count > 0) {
@@ -138,9 +130,10 @@ static enum capsule_status search(struct capsule_discovery *discovery, struct di
 		if (status == CAPSULE_OK)
 			status = add_usual(discovery, roots, err);
 	}
+	places = (struct approval_places){ discovery->home, discovery->workspace, global };
 	if (status == CAPSULE_OK)
 		status = discovery_find(&discovery->found, roots, discovery->searched_count,
-			options->trust ? NULL : ask_approval, NULL, err);
+			options->trust ? NULL : approval_problem, &places, err);
 	return status == CAPSULE_OK ? join_warnings(discovery, err) : status;
 }
 

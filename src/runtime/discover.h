@@ -14,7 +14,8 @@ struct capsule_discovery {
 	char *workspace, *home; /* absolute; NULL when none resolves, and when folders were named */
 };
 
-/** What was asked for, whatever release the caller was built against; `given` may be NULL. Texts stay the caller's. Errors: CAPSULE_EINVAL. */
+/** What was asked for, whatever release the caller was built against; `given` may be NULL. Texts stay the caller's.
+ *  Errors: CAPSULE_EINVAL. */
 MUST_CHECK enum capsule_status discover_take_options(
 	struct capsule_discover_options *out, const struct capsule_discover_options *given, struct capsule_error *err);
 
