@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* JSON as TOML, and JSON so that equal values are equal bytes. Values come from json_parse(), which bounds their nesting and with it
- * the recursion here. */
+/* JSON as TOML, and JSON so that equal values are equal bytes. Values come from json_parse(), which bounds their
+ * nesting and with it the recursion here. */
 #include "runtime/schemas.h"
 
 #include "base/cleanup.h"
