@@ -24,9 +24,6 @@ struct schemas_notes {
 	size_t skipped;     /* lines that were one too many */
 };
 
-/** Add a line to `notes`, unless there are enough of them. */
-void schemas_note(struct schemas_notes *notes, const char *format, ...) PRINTF_LIKE(2, 3);
-
 /** Append `value`, of a document of json_parse(), so that equal values are equal bytes: keys sorted, numbers by what
  *  they are worth, without what TOML can't hold. Returns false as buffer_append() does. */
 bool schemas_append_canonical(struct buffer *out, const yyjson_val *value);

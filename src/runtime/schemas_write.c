@@ -39,9 +39,9 @@ static enum capsule_status open_folder(struct place *place, struct capsule_error
 	char *folder = text_copy(
 		slash == NULL ? span_text(".") : span_of(place->path, (size_t)(slash - place->path) + 1));
 
+	place->name = slash == NULL ? place->path : slash + 1;
 	if (folder == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for a folder's name");
-	place->name = slash == NULL ? place->path : slash + 1;
 	place->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return place->dir < 0 ? error_os(err, errno, "open '%s'", folder) : CAPSULE_OK;
 }
