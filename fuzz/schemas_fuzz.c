@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Bytes as what a module answers to astrid_export_schemas. What is accepted can be written behind a manifest, which then parses and
- * has each tool with the description and the schema of the answer, or is refused for its size or depth alone. */
+/* Bytes as what a module answers to astrid_export_schemas. What is accepted can be written behind a manifest, which
+ * then parses and has each tool with the description and the schema of the answer, or is refused for its size or depth
+ * alone. */
 #include "runtime/schemas.h"
 
 #include "base/cleanup.h"

@@ -33,7 +33,8 @@ ANSWERS = """\
     (i32.const 0)))
 """
 
-GREET = {"name": "greet", "description": "Says hi", "input_schema": {"type": "object", "properties": {"who": {"type": "string"}}}}
+WHO = {"type": "object", "properties": {"who": {"type": "string"}}}
+GREET = {"name": "greet", "description": "Says hi", "input_schema": WHO}
 PLAIN = {"name": "plain", "description": "Plain", "input_schema": {"type": "object"}}
 SCHEMA = {"type": "object", "description": "Plain"}
 
@@ -57,9 +58,9 @@ def states(result):
         [GREET, PLAIN],
         {"tools": [GREET, PLAIN]},
         {"tools": [GREET, PLAIN], "description": "Both"},
-        {tool["name"]: {"description": tool["description"], "input_schema": tool["input_schema"]} for tool in (GREET, PLAIN)},
-        {"tools": {"greet": dict(GREET["input_schema"], description="Says hi"), "plain": SCHEMA}, "description": "Both"},
-        {"greet": dict(GREET["input_schema"], description="Says hi"), "plain": SCHEMA},
+        {tool["name"]: {key: tool[key] for key in ("description", "input_schema")} for tool in (GREET, PLAIN)},
+        {"tools": {"greet": dict(WHO, description="Says hi"), "plain": SCHEMA}, "description": "Both"},
+        {"greet": dict(WHO, description="Says hi"), "plain": SCHEMA},
     ],
     ids=["array", "wrapped", "described", "map", "sdk-described", "sdk"],
 )
@@ -71,7 +72,7 @@ def test_every_shape_of_an_answer_is_read_and_can_be_written(run, make_capsule, 
     assert (result.status, result.stderr) == (0, "")
     assert [(tool["name"], tool["description"], tool["state"]) for tool in tools] == [
         ("greet", "Says hi", "missing"), ("plain", "Plain", "missing")]
-    assert tools[0]["input_schema"]["properties"] == GREET["input_schema"]["properties"]
+    assert tools[0]["input_schema"]["properties"] == WHO["properties"]
     assert (folder / "Capsule.toml").read_text() == before
     assert states(run("schemas", folder, "--write")) == [["greet", "added"], ["plain", "added"]]
     text = (folder / "Capsule.toml").read_text()
@@ -83,7 +84,7 @@ def test_every_shape_of_an_answer_is_read_and_can_be_written(run, make_capsule, 
 
 
 def test_each_state_is_told(run, make_capsule):
-    """`same` by value: the order of members and 1.0 for 1 do not count; null can't be written in TOML and does not either."""
+    """`same` by value: the order of members and 1.0 for 1 do not count, nor does null, which TOML lacks."""
     more = """
 [[tool]]
 name = "same"

@@ -58,7 +58,8 @@ CAPSULE_API const char *capsule_build_info(void);
 
 /* ---- The tools that a module says it has, beside those of its manifest ---- */
 
-/* Needs no runtime: calling the module is the caller's. Blocks on the disk. Threads: any, one object by one thread at a time. */
+/* Needs no runtime: calling the module is the caller's. Blocks on the disk. Threads: any, one object by one thread at a
+ * time. */
 struct capsule_schemas;
 
 /* The export that tells them, called with empty input. */
@@ -82,8 +83,8 @@ struct capsule_schemas_item {
 };
 
 /** Read the manifest `path` (a Capsule.toml or its folder). Free with capsule_schemas_free(). Errors: CAPSULE_EINVAL,
- *  CAPSULE_ENOTFOUND (also: no module file), CAPSULE_EMANIFEST, CAPSULE_EMODULE (no component, or its file leads out of the folder),
- *  CAPSULE_EIO, CAPSULE_ENOMEM. */
+ *  CAPSULE_ENOTFOUND (also: no module file), CAPSULE_EMANIFEST, CAPSULE_EMODULE (no component, or its file leads out of
+ *  the folder), CAPSULE_EIO, CAPSULE_ENOMEM. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_schemas_open(
 	struct capsule_schemas **out, const char *path, struct capsule_error *err);
 CAPSULE_API void capsule_schemas_free(struct capsule_schemas *schemas);
@@ -91,11 +92,12 @@ CAPSULE_API void capsule_schemas_free(struct capsule_schemas *schemas);
 /** The module file of the manifest's component, for capsule_load_module(). Borrowed from `schemas`. */
 CAPSULE_API const char *capsule_schemas_module(const struct capsule_schemas *schemas);
 
-/** Compare what CAPSULE_SCHEMAS_EXPORT answered (`len` bytes, borrowed for the call, at most 10 MiB, hostile) with the manifest. It is JSON:
- *  {"tools": ..., "description"}, or what may stand for "tools" alone: an array of {"name", "description", "input_schema"}, or an
- *  object of name to {"description", "input_schema"} or to a schema, whose own description then counts. What a manifest
- *  can't hold, null and integers that are neither 64 bits nor exact as a float, is left out of the comparison.
- *  Errors: CAPSULE_EINVAL (what is wrong, and where as a JSON pointer), CAPSULE_ELIMIT, CAPSULE_ENOMEM; nothing is compared then. */
+/** Compare what CAPSULE_SCHEMAS_EXPORT answered (`len` bytes, borrowed for the call, at most 10 MiB, hostile) with the
+ *  manifest. It is JSON: {"tools": ..., "description"}, or what may stand for "tools" alone: an array of {"name",
+ *  "description", "input_schema"}, or an object of name to {"description", "input_schema"} or to a schema, whose own
+ *  description then counts. What a manifest can't hold, null and integers that are neither 64 bits nor exact as a
+ *  float, is left out of the comparison. Errors: CAPSULE_EINVAL (what is wrong, and where as a JSON pointer),
+ *  CAPSULE_ELIMIT, CAPSULE_ENOMEM; nothing is compared then. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_schemas_compare(
 	struct capsule_schemas *schemas, const char *answer, size_t len, struct capsule_error *err);
 
@@ -105,18 +107,19 @@ CAPSULE_API size_t capsule_schemas_count(const struct capsule_schemas *schemas);
 CAPSULE_API void capsule_schemas_item(
 	const struct capsule_schemas *schemas, size_t index, struct capsule_schemas_item *out);
 
-/** A JSON array of {"name", "description", "input_schema", "state"}, the state as a word of lower-case letters. Borrowed until the next
- *  call; NULL when out of memory. */
+/** A JSON array of {"name", "description", "input_schema", "state"}, the state as a word of lower-case letters.
+ *  Borrowed until the next call; NULL when out of memory. */
 CAPSULE_API const char *capsule_schemas_json(struct capsule_schemas *schemas);
 
-/** Append a [[tool]] table for each missing tool to the end of the manifest's file; every byte that is there stays. The file is replaced
- *  in one step, and only if it parses with them and is as it was when it was opened. *added is how many there were. On an error nothing
- *  is changed: CAPSULE_ESTATE (the file changed, or is a link), CAPSULE_EMANIFEST (it would not parse), CAPSULE_EIO, CAPSULE_ENOMEM. */
+/** Append a [[tool]] table for each missing tool to the end of the manifest's file; every byte that is there stays. The
+ *  file is replaced in one step, and only if it parses with them and is as it was when it was opened. *added is how
+ *  many there were. On an error nothing is changed: CAPSULE_ESTATE (the file changed, or is a link), CAPSULE_EMANIFEST
+ *  (it would not parse), CAPSULE_EIO, CAPSULE_ENOMEM. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_schemas_write(
 	struct capsule_schemas *schemas, size_t *added, struct capsule_error *err);
 
-/** What the author should know of the tables that were written, a line each: values that were left out, descriptions that are
- *  empty. "" when there is nothing. Borrowed from `schemas`; NULL when out of memory. */
+/** What the author should know of the tables that were written, a line each: values that were left out, descriptions
+ *  that are empty. "" when there is nothing. Borrowed from `schemas`; NULL when out of memory. */
 CAPSULE_API const char *capsule_schemas_notes(struct capsule_schemas *schemas);
 
 #ifdef __cplusplus

@@ -300,13 +300,15 @@ static void every_shape_is_read(void **state)
 		{ "{\"description\":\"of all\",\"tools\":[]}", "[]" },
 		{ "{\"tools\":{}}", "[]" },
 		{ "{\"tools\":{\"a\":{\"description\":\"d\",\"type\":\"object\"}},\"description\":\"of all\"}",
-			"[{\"name\":\"a\",\"description\":\"d\",\"input_schema\":{\"description\":\"d\",\"type\":\"object\"},\"state\":\"missing\"}]" },
+			"[{\"name\":\"a\",\"description\":\"d\",\"input_schema\":"
+			"{\"description\":\"d\",\"type\":\"object\"},\"state\":\"missing\"}]" },
 		{ "{\"a\":{\"description\":null,\"input_schema\":{}}}",
 			"[{\"name\":\"a\",\"description\":null,\"input_schema\":{},\"state\":\"missing\"}]" },
 		{ "{\"tools\":{\"type\":\"object\"}}",
 			"[{\"name\":\"tools\",\"description\":null,\"input_schema\":{\"type\":\"object\"},\"state\":\"missing\"}]" },
 		{ "{\"description\":{},\"tools\":{}}",
-			"[{\"name\":\"description\",\"description\":null,\"input_schema\":{},\"state\":\"missing\"},{\"name\":\"tools\",\"description\":null,\"input_schema\":{},\"state\":\"missing\"}]" },
+			"[{\"name\":\"description\",\"description\":null,\"input_schema\":{},\"state\":\"missing\"},"
+			"{\"name\":\"tools\",\"description\":null,\"input_schema\":{},\"state\":\"missing\"}]" },
 		{ "{}", "[]" },
 		{ "[]", "[]" },
 	};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* JSON as TOML, and JSON so that equal values are equal bytes. Values come from json_parse(), which bounds their nesting and with it
- * the recursion here. */
+/* JSON as TOML, and JSON so that equal values are equal bytes. Values come from json_parse(), which bounds their
+ * nesting and with it the recursion here. */
 #include "runtime/schemas.h"
 
 #include "base/cleanup.h"
@@ -16,7 +16,8 @@
 #define POINTER_MAX 160 /* bytes of a place in a line */
 #define TWO_TO_63 0x1p63
 
-void schemas_note(struct schemas_notes *notes, const char *format, ...)
+/* Add a line, unless there are enough of them. */
+PRINTF_LIKE(2, 3) static void add_note(struct schemas_notes *notes, const char *format, ...)
 {
 	char line[512];
 	va_list args;
@@ -167,7 +168,7 @@ static void note_left_out(const struct writer *writer, const struct step *step, 
 	shown = buffer_span(&pointer);
 	if (shown.len > POINTER_MAX)
 		shown.len = text_utf8_valid_prefix(span_of(shown.data, POINTER_MAX));
-	schemas_note(writer->notes, "tool `%.128s`: left out %.*s: TOML has no %s", writer->tool, SPAN_ARG(shown),
+	add_note(writer->notes, "tool `%.128s`: left out %.*s: TOML has no %s", writer->tool, SPAN_ARG(shown),
 		is_null ? "null" : "integer that large");
 }
 
@@ -307,7 +308,7 @@ bool schemas_append_table(
 	buffer_printf(out, "%sinput_schema = ", eol);
 	schemas_append_toml(out, tool->schema, tool->name, notes);
 	if (tool->description == NULL)
-		schemas_note(notes, "tool `%.128s`: the module has no description of it; write one into Capsule.toml",
+		add_note(notes, "tool `%.128s`: the module has no description of it; write one into Capsule.toml",
 			tool->name);
 	return buffer_append_text(out, eol);
 }

@@ -21,6 +21,11 @@ struct place {
 	struct stat was; /* the file, when its content was looked at */
 };
 
+static void place_fini(struct place *place)
+{
+	fd_drop(&place->dir);
+}
+
 static enum capsule_status changed(const struct place *place, struct capsule_error *err)
 {
 	return error_set(
@@ -34,9 +39,9 @@ static enum capsule_status open_folder(struct place *place, struct capsule_error
 	char *folder = text_copy(
 		slash == NULL ? span_text(".") : span_of(place->path, (size_t)(slash - place->path) + 1));
 
+	place->name = slash == NULL ? place->path : slash + 1;
 	if (folder == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for a folder's name");
-	place->name = slash == NULL ? place->path : slash + 1;
 	place->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return place->dir < 0 ? error_os(err, errno, "open '%s'", folder) : CAPSULE_OK;
 }
@@ -55,7 +60,7 @@ static int holds(int fd, struct span bytes)
 			return -1;
 		if (got == 0)
 			return bytes.len == 0;
-		if ((size_t)got > bytes.len || memcmp(block, bytes.data, (size_t)got) != 0)
+		if (!span_starts(bytes, span_of(block, (size_t)got)))
 			return 0;
 		bytes = span_of(bytes.data + got, bytes.len - (size_t)got);
 	}
@@ -138,13 +143,11 @@ static enum capsule_status put_in_place(
 
 enum capsule_status schemas_replace(const char *path, struct span before, struct span after, struct capsule_error *err)
 {
-	HOLD(fd_drop) int dir = -1;
-	struct place place = { .path = path, .dir = -1 };
+	HOLD(place_fini) struct place place = { .path = path, .dir = -1 };
 	char text[UUID_TEXT_LEN + 1], temporary[sizeof ".Capsule.toml." + UUID_TEXT_LEN];
 	struct uuid uuid;
 	enum capsule_status status = open_folder(&place, err);
 
-	dir = place.dir;
 	if (status == CAPSULE_OK)
 		status = check_content(&place, before, err);
 	if (status == CAPSULE_OK)
