@@ -19,7 +19,7 @@ enum capsule_content_kind { CAPSULE_CONTEXT, CAPSULE_SKILL, CAPSULE_COMMAND };
 /* Texts are borrowed from the content; NULL where there is none. */
 struct capsule_content_item {
 	const char *name, *description, *file;
-	const char *text;   /* the whole file; of a skill without its front matter */
+	const char *text; /* the whole file; of a skill without its front matter */
 	size_t len;
 	const char *meta;   /* front matter as a JSON object */
 	const char *blake3; /* of the file */
@@ -34,8 +34,8 @@ CAPSULE_API void capsule_content_free(struct capsule_content *content);
 /** How many there are of a kind. */
 CAPSULE_API size_t capsule_content_count(const struct capsule_content *content, enum capsule_content_kind kind);
 /** The one at `index`, counted from 0 within its kind; all members NULL behind the last one. */
-CAPSULE_API void capsule_content_item(const struct capsule_content *content, enum capsule_content_kind kind, size_t index,
-	struct capsule_content_item *out);
+CAPSULE_API void capsule_content_item(const struct capsule_content *content, enum capsule_content_kind kind,
+	size_t index, struct capsule_content_item *out);
 
 /** All of a kind as a JSON array of {"name", "description", "file", "bytes", "blake3", "meta", "text"}. Borrowed until the next call; NULL
  *  when out of memory. */

@@ -41,12 +41,12 @@ CAPSULE_API const char *capsule_policy_json(struct capsule_policy *policy);
 /* The answer to one question. Texts are borrowed from the policy until the next one. */
 struct capsule_decision {
 	bool allowed;
-	const char *reason; /* in words */
-	const char *fix;    /* what would allow it; NULL when it is allowed or nothing would */
-	const char *key;    /* of [capabilities] */
-	const char *rule;   /* the entry that decides, NULL when none does */
-	const char *file;   /* the manifest */
-	uint32_t line;      /* of the entry or the key in it, 0 when there is none */
+	const char *reason;  /* in words */
+	const char *fix;     /* what would allow it; NULL when it is allowed or nothing would */
+	const char *key;     /* of [capabilities] */
+	const char *rule;    /* the entry that decides, NULL when none does */
+	const char *file;    /* the manifest */
+	uint32_t line;       /* of the entry or the key in it, 0 when there is none */
 	const char *operand; /* what was asked about, resolved: a real path, a host */
 };
 

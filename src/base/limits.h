@@ -57,23 +57,24 @@ static_assert(LIMIT_WASM_STACK <= LIMIT_FIBER_STACK / 2, "host functions need ro
 #define LIMIT_OUTPUT (LIMIT_PAYLOAD * 4) /* bytes of one call's output */
 
 /* Capsules */
-#define LIMIT_CAPSULES 16384         /* of one discovery */
-#define LIMIT_ORDER_EDGES 1048576    /* between the manifests that are ordered together; each is 32 bytes */
-#define LIMIT_ORDER_STEPS (1u << 27) /* comparisons while edges are looked for, a second or two; only lists full of `*` come near */
-#define LIMIT_UPLINKS 32             /* of one capsule, declared and registered at run time together */
-#define LIMIT_UNLOAD_GRACE_MS 5000   /* that calls in flight may go on while their capsule is unloaded */
-#define LIMIT_READY_MS 30000         /* that a capsule's run loop may take to become ready before dependents go on */
+#define LIMIT_CAPSULES 16384      /* of one discovery */
+#define LIMIT_ORDER_EDGES 1048576 /* between the manifests that are ordered together; each is 32 bytes */
+#define LIMIT_ORDER_STEPS                                                                                              \
+	(1u << 27)       /* comparisons while edges are looked for, a second or two; only lists full of `*` come near */
+#define LIMIT_UPLINKS 32 /* of one capsule, declared and registered at run time together */
+#define LIMIT_UNLOAD_GRACE_MS 5000 /* that calls in flight may go on while their capsule is unloaded */
+#define LIMIT_READY_MS 30000       /* that a capsule's run loop may take to become ready before dependents go on */
 
 /* Files */
-#define LIMIT_LINKS 40                        /* symbolic links on the way of one path, as the kernel's */
-#define LIMIT_DIRECTORY_ENTRIES 65536         /* names of one listing */
-#define LIMIT_OVERLAY_BYTES (1024ull * MIB)   /* of all files in one overlay */
-#define LIMIT_OVERLAY_ENTRIES 65536           /* files, folders and deletions in one overlay */
-#define LIMIT_OVERLAY_NAMES (16u * MIB)       /* bytes of their paths, which are kept in memory */
-#define LIMIT_OVERLAY_INDEX (256u * MIB)      /* bytes of an overlay's index file */
-#define LIMIT_CONTENT_FILE (1u * MIB)         /* bytes of a context file, skill or command */
-#define LIMIT_CONTENT_TOTAL (16u * MIB)       /* of all of one capsule */
-#define LIMIT_FRONT_MATTER (16u * KIB)        /* bytes at the head of a skill */
+#define LIMIT_LINKS 40                      /* symbolic links on the way of one path, as the kernel's */
+#define LIMIT_DIRECTORY_ENTRIES 65536       /* names of one listing */
+#define LIMIT_OVERLAY_BYTES (1024ull * MIB) /* of all files in one overlay */
+#define LIMIT_OVERLAY_ENTRIES 65536         /* files, folders and deletions in one overlay */
+#define LIMIT_OVERLAY_NAMES (16u * MIB)     /* bytes of their paths, which are kept in memory */
+#define LIMIT_OVERLAY_INDEX (256u * MIB)    /* bytes of an overlay's index file */
+#define LIMIT_CONTENT_FILE (1u * MIB)       /* bytes of a context file, skill or command */
+#define LIMIT_CONTENT_TOTAL (16u * MIB)     /* of all of one capsule */
+#define LIMIT_FRONT_MATTER (16u * KIB)      /* bytes at the head of a skill */
 
 /* Work handed to the pool when it is larger than this, since it may hold the loop for too long */
 #define LIMIT_INLINE_WORK (64u * KIB)

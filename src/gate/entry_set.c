@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-bool host_below(struct span name, struct span host)
+/* Whether `host` is `name` or a subdomain of it. Both not empty, as gate_url_host() gives them. */
+static bool host_below(struct span name, struct span host)
 {
 	if (name.len == 0 || host.len < name.len || memcmp(host.data + host.len - name.len, name.data, name.len) != 0)
 		return false;

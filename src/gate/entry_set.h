@@ -36,7 +36,4 @@ const struct entry_set_item *entry_set_find(const struct entry_set *set, struct 
 /** Free the items. */
 void entry_set_fini(struct entry_set *set);
 
-/** Whether `host` is `name` or a subdomain of it. Both not empty, as gate_url_host() gives them. */
-bool host_below(struct span name, struct span host);
-
 #endif

@@ -81,7 +81,7 @@ int listing_read(struct listing *out, int fd)
 
 	if (dir == NULL)
 		return errno;
-	copy = -1; /* closed with `dir` */
+	(void)fd_give(&copy); /* closed with `dir` */
 	status = read_names(out, dir);
 	if (status == 0)
 		status = sort_names(out);

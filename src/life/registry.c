@@ -186,6 +186,8 @@ static enum capsule_status uplink_add(struct registry *registry, struct register
 	HOLD(uplink_drop) struct uplink *uplink = NULL;
 	enum capsule_status status = uplink_new(&uplink, owner, name, platform, profile, now_ms, err);
 
+	if (uplink == NULL)
+		return status;
 	if (status == CAPSULE_OK)
 		status = uplink_check(owner, &uplink->descriptor, err);
 	if (status == CAPSULE_OK)

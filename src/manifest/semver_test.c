@@ -56,7 +56,7 @@ static int compare_identifiers(const char *a, const char *b)
 		if (a_number != b_number)
 			return a_number ? -1 : 1;
 		if (a_number)
-			order = atoi(a) - atoi(b);
+			order = (int)(strtol(a, NULL, 10) - strtol(b, NULL, 10));
 		else
 			order = memcmp(a, b, len) != 0 ? memcmp(a, b, len) : (a_len > b_len) - (a_len < b_len);
 		if (order != 0)

@@ -153,7 +153,8 @@ static void check_dependencies(const struct manifest *manifest, struct diagnosti
 			"`requires` is not allowed on uplink capsules: they are loaded before all others");
 }
 
-bool manifest_hash_valid(const char *hash)
+/* Whether `hash` is 64 hexadecimal digits. */
+static bool hash_valid(const char *hash)
 {
 	return strlen(hash) == 64 && strspn(hash, "0123456789abcdefABCDEF") == 64;
 }
@@ -163,7 +164,7 @@ static void check_hashes(const struct manifest *manifest, struct diagnostics *fo
 	for (size_t i = 0; i < manifest->components.count; i++) {
 		const struct manifest_component *component = &manifest->components.items[i];
 
-		if (component->hash != NULL && !manifest_hash_valid(component->hash))
+		if (component->hash != NULL && !hash_valid(component->hash))
 			diagnostics_add(found, SEVERITY_ERROR, PLACE_ARGS(component->hash_place),
 				"write what `b3sum` says about the module",
 				"`hash` in [[component]] is not a BLAKE3 hash: 64 hexadecimal digits");

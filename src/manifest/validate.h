@@ -13,7 +13,4 @@
  *  manifest_parse(). */
 void manifest_validate(const struct manifest *manifest, struct diagnostics *diagnostics);
 
-/** Whether `hash` is 64 hexadecimal digits. */
-bool manifest_hash_valid(const char *hash);
-
 #endif

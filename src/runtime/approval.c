@@ -96,6 +96,7 @@ enum capsule_status capsule_approval_new(struct capsule_approval **out, const ch
 	const struct capsule_discover_options *options, struct capsule_error *err)
 {
 	HOLD(approval_drop) struct capsule_approval *approval = NULL;
+	struct capsule_discover_options asked;
 	struct capsule_error failure;
 	enum capsule_status status;
 
@@ -103,15 +104,13 @@ enum capsule_status capsule_approval_new(struct capsule_approval **out, const ch
 	error_clear(&failure);
 	if (out == NULL || path == NULL || path[0] == '\0')
 		return error_set(err, CAPSULE_EINVAL, "no capsule folder is named");
-	if (options != NULL && options->size < sizeof *options)
-		return error_set(err, CAPSULE_EINVAL,
-			"options.size is %zu, expected %zu: set it to sizeof(struct capsule_discover_options)",
-			options->size, sizeof *options);
+	status = discover_take_options(&asked, options, err);
+	if (status != CAPSULE_OK)
+		return status;
 	approval = calloc(1, sizeof *approval);
 	if (approval == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for an approval");
-	status = fill(approval, path, options != NULL ? options->workspace : NULL,
-		options != NULL ? options->home : NULL, &failure);
+	status = fill(approval, path, asked.workspace, asked.home, &failure);
 	if (status != CAPSULE_OK)
 		return error_copy(err, &failure);
 	*out = GIVE(approval);

@@ -63,7 +63,8 @@ enum capsule_status content_plan(struct content *out, const struct manifest *man
 	if (most == 0)
 		return CAPSULE_OK;
 	out->items = calloc(most, sizeof *out->items);
-	ok = out->items != NULL;
+	if (out->items == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory for what the capsule serves");
 	for (size_t i = 0; ok && i < manifest->context_files.count; i++) {
 		const struct manifest_context_file *file = &manifest->context_files.items[i];
 

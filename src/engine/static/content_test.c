@@ -5,6 +5,7 @@
 #include "base/limits.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,16 +36,22 @@ static int setup(void **state)
 	return 0;
 }
 
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
+{
+	(void)info;
+	(void)kind;
+	(void)walk;
+	return remove(path);
+}
+
 static int teardown(void **state)
 {
 	struct fixture *fixture = *state;
-	char command[128];
 
 	content_fini(&fixture->content);
 	manifest_free(fixture->manifest);
 	diagnostics_fini(&fixture->diagnostics);
-	(void)snprintf(command, sizeof command, "rm -rf '%s'", fixture->dir);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(nftw(fixture->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
 	free(fixture);
 	return 0;
 }
