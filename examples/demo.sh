@@ -79,6 +79,26 @@ show 0 'hello answered' side_by_side examples/capsules 300
 say 'A guest that asks for what its manifest does not declare. The refusal says which line would allow it.'
 show 1 'net = [' capsule call examples/capsules/spinner fetch
 
+say 'Four capsules that need each other load in the order in which they do; two of them are files without code.'
+mkdir -p "$scratch/work/notes"
+echo 'Buy tea.' >"$scratch/work/notes/today.txt"
+show 0 'after archive: requires tool:read_note' capsule order examples/office
+show 0 'How to take a note' capsule skills examples/office/desk
+
+say 'What one of them may do, before it runs; then what it may do and what it may not, with the line of the manifest.'
+show 0 'workspace://notes' capsule explain examples/office/archive --workspace "$scratch/work"
+show 0 'Buy tea.' capsule call examples/office/archive read_note '{"path":"notes/today.txt"}' --workspace "$scratch/work"
+show 1 'Capsule.toml:16' capsule call examples/office/archive read_note '{"path":"secrets/key"}' --workspace "$scratch/work"
+show 3 'denied' capsule explain examples/office/archive read workspace://secrets/key --workspace "$scratch/work"
+
+say 'What it writes is kept apart until somebody commits it.'
+show 0 'notes/b.txt' capsule call examples/office/clerk write_note '{"name":"b.txt","text":"Hi"}' --workspace "$scratch/work"
+show 0 'A  notes/b.txt' capsule fs diff examples/office/clerk --workspace "$scratch/work"
+show 0 'committed notes/b.txt' capsule fs commit examples/office/clerk --workspace "$scratch/work"
+
+say 'A folder of them, loaded in order, running until a signal comes, unloaded in reverse.'
+show 124 'ready  desk' timeout --signal=INT 2 capsule run examples/office --workspace "$scratch/work"
+
 say 'A large module, about 800 KB: compiled by a child the first time, its code taken from the cache the second time.'
 examples/build.sh bench/guests/large.c "$build/large.wasm" || exit 1
 show_timed 0 'hello' capsule exec "$build/large.wasm" astrid_tool_call hello

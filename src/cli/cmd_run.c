@@ -98,8 +98,6 @@ static size_t tell_left_out(struct running *running, const struct capsule_discov
 		running->failed = running->failed || strcmp(found.state, "broken") == 0;
 		(void)cli_say("left out: '%s': %s", CLI_SHORT(found.dir),
 			found.problem != NULL ? found.problem : found.state);
-		if (strcmp(found.state, "unapproved") == 0)
-			(void)cli_say("to look at it and approve it: capsule approve %s", found.dir);
 	}
 	return good;
 }

@@ -124,8 +124,11 @@ static enum capsule_status look(const struct approval_places *places, struct dis
 	if (status != CAPSULE_OK || *changes != NULL || found->manifest->components.count == 0)
 		return status;
 	module = trust_subject_file(subject, found->manifest->components.items[0].file);
-	if (module != NULL)
-		memcpy(found->module_blake3, module->blake3, sizeof found->module_blake3);
+	/* Without a hash nothing would be pinned: a module that is put there later must not run on this receipt. */
+	if (module == NULL || module->blake3[0] == '\0')
+		return error_set(err, CAPSULE_ENOTFOUND, "its module `%.256s` was not there when it was approved",
+			found->manifest->components.items[0].file);
+	memcpy(found->module_blake3, module->blake3, sizeof found->module_blake3);
 	return CAPSULE_OK;
 }
 

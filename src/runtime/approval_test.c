@@ -136,6 +136,19 @@ static void a_capsule_of_a_workspace_waits_until_it_is_approved(void **state)
 	assert_int_equal(strlen(found->module_blake3), 64);
 }
 
+static void a_receipt_without_the_module_lets_nothing_run(void **state)
+{
+	struct fixture *fixture = *state;
+	char path[192];
+
+	(void)snprintf(path, sizeof path, "%s/guest.wasm", fixture->dir);
+	assert_int_equal(unlink(path), 0);
+	approve(fixture);
+	assert_waits(look(fixture), "its module `guest.wasm` was not there when it was approved");
+	write_text(fixture, "guest.wasm", "(module)");
+	assert_waits(look(fixture), "guest.wasm is new");
+}
+
 static void a_changed_module_waits_and_says_so(void **state)
 {
 	struct fixture *fixture = *state;
@@ -260,6 +273,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_capsule_of_a_workspace_waits_until_it_is_approved),
+		TEST(a_receipt_without_the_module_lets_nothing_run),
 		TEST(a_changed_module_waits_and_says_so),
 		TEST(a_right_that_appears_around_it_waits),
 		TEST(another_workspace_is_named_in_the_command),
