@@ -259,6 +259,8 @@ enum capsule_status front_matter_json(
 	if (matter.len > LIMIT_FRONT_MATTER)
 		return error_set(err, CAPSULE_ELIMIT, "the front matter has %zu bytes; at most %u are allowed",
 			matter.len, LIMIT_FRONT_MATTER);
+	if (matter.len == 0) /* libyaml takes no NULL */
+		return CAPSULE_OK;
 	builder.doc = yyjson_mut_doc_new(NULL);
 	if (builder.doc == NULL || yaml_parser_initialize(&builder.parser) == 0) {
 		yyjson_mut_doc_free(builder.doc);

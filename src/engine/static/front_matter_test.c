@@ -120,6 +120,15 @@ static void mappings(void **state)
 	}
 }
 
+static void nothing_at_all_is_nothing(void **state)
+{
+	struct buffer out = { 0 };
+
+	(void)state;
+	assert_int_equal(front_matter_json(span_of(NULL, 0), 1, &out, NULL), CAPSULE_OK);
+	assert_int_equal(out.len, 0);
+}
+
 static void nesting_is_limited(void **state)
 {
 	struct buffer yaml = { 0 }, out = { 0 };
@@ -163,6 +172,7 @@ int main(void)
 		cmocka_unit_test(parts),
 		cmocka_unit_test(longest_front_matter),
 		cmocka_unit_test(mappings),
+		cmocka_unit_test(nothing_at_all_is_nothing),
 		cmocka_unit_test(nesting_is_limited),
 		cmocka_unit_test(values_are_counted),
 	};
