@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* How long does it take to find a thousand capsules, whose files the kernel has in memory? Each manifest is read, hashed and parsed;
- * what was found is freed outside of the time. */
+ * what was found is freed outside of the time. bench/peer/src/discover.rs writes the same manifests, byte for byte. */
 #include "harness.h"
 #include "life/discovery.h"
 
@@ -10,8 +10,25 @@
 #include <sys/stat.h>
 
 #define CAPSULES 1000
-#define LARGE_BYTES (15 * 1024)
 #define WALK_FDS 16
+
+/* What a capsule with a tool has beyond the small one: a schema, topics and comments, 1 KiB in all. */
+static const char large_rest[] =
+	"ipc_publish = [\"notes.v1.found\", \"tool.v1.result.search_notes\"]\nipc_subscribe = [\"notes.v1.*\"]\n"
+	"\n# Asked for when somebody looks through the notes.\n[[interceptor]]\n"
+	"event = \"tool.v1.execute.search_notes\"\naction = \"search\"\n"
+	"\n[[interceptor]]\nevent = \"notes.v1.changed\"\naction = \"forget\"\n"
+	"\n[[tool]]\nname = \"search_notes\"\n"
+	"description = \"Looks for what matches in the notes of the workspace and gives the newest first, "
+	"each with its title, its tags and the lines around what was found.\"\n"
+	"[tool.input_schema]\ntype = \"object\"\nrequired = [\"query\"]\n"
+	"[tool.input_schema.properties.query]\ntype = \"string\"\n"
+	"description = \"Words that all have to be in a note, or a text in quotes as it stands there.\"\n"
+	"[tool.input_schema.properties.limit]\ntype = \"integer\"\n"
+	"minimum = 1\nmaximum = 100\ndefault = 20\n"
+	"description = \"The most notes to give.\"\n"
+	"[tool.input_schema.properties.tags]\ntype = \"array\"\nitems = { type = \"string\" }\n"
+	"description = \"Tags, all of which a note has to have.\"\n";
 
 struct subject {
 	char root[64];
@@ -41,19 +58,6 @@ static int64_t run_find(void *arg, uint64_t count)
 	return took;
 }
 
-/* What a capsule with many tools has: a table and a schema for each. */
-static void write_tools(FILE *file)
-{
-	for (int i = 0; ftell(file) < LARGE_BYTES; i++)
-		(void)fprintf(file,
-			"\n[[tool]]\nname = \"tool_%d\"\n"
-			"description = \"Looks for what matches in the notes of the workspace, newest first.\"\n"
-			"[tool.input_schema]\ntype = \"object\"\nrequired = [\"query\"]\n"
-			"[tool.input_schema.properties.query]\ntype = \"string\"\ndescription = \"Words to look for.\"\n"
-			"[tool.input_schema.properties.limit]\ntype = \"integer\"\nminimum = 1\nmaximum = 100\n",
-			i);
-}
-
 static void write_capsules(struct subject *subject, bool large)
 {
 	char path[128];
@@ -76,7 +80,7 @@ static void write_capsules(struct subject *subject, bool large)
 			"[[component]]\nfile = \"capsule.wasm\"\n\n[capabilities]\nfs_read = [\"workspace://notes\"]\n",
 			i);
 		if (large)
-			write_tools(file);
+			(void)fputs(large_rest, file);
 		if (fclose(file) != 0)
 			bench_fail("%s is not written", path);
 	}

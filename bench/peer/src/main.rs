@@ -4,6 +4,7 @@
 // bench/run starts this, with HOME and XDG_CACHE_HOME in a temporary folder.
 
 mod benches;
+mod discover;
 mod harness;
 mod order;
 mod world;
@@ -24,10 +25,11 @@ fn main() {
             benches::memory_of(Path::new(guests), guest, count.parse().expect("a number"));
         }
         [guests, "start"] => benches::start(Path::new(guests)),
+        [_, "discover"] => discover::discover(),
         [_, "toposort"] => order::toposort(),
         [folder, "first"] => benches::first(Path::new(folder)),
         _ => {
-            eprintln!("usage: capsule-bench-peer FOLDER_OF_GUESTS call|hostcall|load|memory|start|toposort (bench/run does it)");
+            eprintln!("usage: capsule-bench-peer FOLDER_OF_GUESTS call|discover|hostcall|load|memory|start|toposort (bench/run)");
             std::process::exit(2);
         }
     }
