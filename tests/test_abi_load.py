@@ -239,6 +239,26 @@ def test_tools_beside_a_global_called_run_can_be_called(loads):  # abi:17
     loads(TOOL, module('(global (export "run") i32 (i32.const 0))', TOOL_CALL))
 
 
+@pytest.mark.parametrize(
+    "parts, expected",
+    [
+        (['(func (export "run"))'], "run-loop"),
+        ([TOOL_CALL, '(func (export "run"))', '(func (export "other"))'], "run-loop"),
+        ([TOOL_CALL, '(func (export "running"))'], "tools"),
+        ([], "tools"),
+        (['(memory (export "run") 1)'], "tools"),
+        (['(global (export "run") i32 (i32.const 0))'], "tools"),
+    ],
+)
+def test_what_makes_a_run_loop(kind, parts, expected):  # rt:197, whose garbage is refused before it is asked
+    assert kind(*parts) == expected
+
+
+def test_garbage_is_no_module(run, make_capsule):  # rt:197
+    result = run("inspect", make_capsule(TOOL, b"\x00garbage"))
+    assert result.status == 1 and "guest.wat" in result.stderr
+
+
 def test_without_exports_there_is_nothing_to_call(kind):  # abi:18
     assert kind() == "tools"
 

@@ -26,6 +26,7 @@ static const char *conflicts(struct fixture *f)
 #define ONLY_CONFLICT(path) "\"conflicts\":[\"" path "\"],\"failed\":[]}"
 #define NO_CONFLICT "\"conflicts\":[],\"failed\":[]}"
 
+/* mv:203 */
 static void mv203_a_file_that_changed_below_is_a_conflict(void **state)
 {
 	struct fixture *f = *state;
@@ -130,6 +131,7 @@ static void a_deleted_folder_into_which_something_came_stays(void **state)
 	assert_false(below_there(f, "d/x"));
 }
 
+/* mv:204 */
 static void mv204_permissions_of_a_replaced_file_are_kept(void **state)
 {
 	struct fixture *f = *state;

@@ -41,6 +41,7 @@ static void mv186_mv194_rollback_drops_the_file_and_shows_the_one_below(void **s
 	assert_int_equal(overlay_count(f->overlay), 0);
 }
 
+/* mv:187 */
 static void mv187_each_written_file_is_dirty(void **state)
 {
 	struct fixture *f = *state;
@@ -51,6 +52,7 @@ static void mv187_each_written_file_is_dirty(void **state)
 	assert_string_equal(dirty(f), "a.txt:added b.txt:added");
 }
 
+/* mv:188 */
 static void mv188_a_file_written_and_removed_leaves_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -63,6 +65,7 @@ static void mv188_a_file_written_and_removed_leaves_nothing(void **state)
 	assert_string_equal(names(f, ""), "");
 }
 
+/* mv:189 */
 static void mv189_folders_on_the_way_are_changes_too(void **state)
 {
 	struct fixture *f = *state;
@@ -81,6 +84,7 @@ static void mv189_folders_on_the_way_are_changes_too(void **state)
 	assert_true(there(f, "deep/nested"));
 }
 
+/* mv:190 */
 static void mv190_a_written_file_of_below_stays_there_until_it_is_committed(void **state)
 {
 	struct fixture *f = *state;
@@ -94,6 +98,7 @@ static void mv190_a_written_file_of_below_stays_there_until_it_is_committed(void
 	assert_string_equal(below_get(f, "a.txt"), "one and two");
 }
 
+/* mv:192 */
 static void mv192_a_made_folder_is_committed(void **state)
 {
 	struct fixture *f = *state;
@@ -106,6 +111,7 @@ static void mv192_a_made_folder_is_committed(void **state)
 	assert_int_equal(overlay_count(f->overlay), 0);
 }
 
+/* mv:193 */
 static void mv193_looking_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -142,6 +148,7 @@ static void mv195_abi107_a_removed_file_is_hidden_and_removed_by_a_commit(void *
 	assert_false(there(f, "own.txt"));
 }
 
+/* mv:196 */
 static void mv196_a_folder_that_is_only_below_is_listed(void **state)
 {
 	struct fixture *f = *state;
@@ -154,6 +161,7 @@ static void mv196_a_folder_that_is_only_below_is_listed(void **state)
 	assert_int_equal(run_verb(f, VFS_LIST, "d/a", NULL), CAPSULE_EIO);
 }
 
+/* mv:197 */
 static void mv197_a_name_in_both_is_listed_once_and_is_the_one_above(void **state)
 {
 	struct fixture *f = *state;
@@ -177,6 +185,7 @@ static void mv197_a_name_in_both_is_listed_once_and_is_the_one_above(void **stat
 	assert_int_equal(overlay_count(f->overlay), 0);
 }
 
+/* mv:200 */
 static void mv200_a_write_that_fails_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -233,6 +242,7 @@ static void *read_all_the_time(void *argument)
 	return (void *)(uintptr_t)wrong;
 }
 
+/* mv:205 */
 static void mv205_whoever_reads_sees_a_whole_file(void **state)
 {
 	struct fixture *f = *state;
