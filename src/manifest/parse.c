@@ -181,9 +181,11 @@ static void report_absent_tables(struct reader *reader)
 	for (size_t i = 0; i < count; i++) {
 		uint32_t at = reader->nodes[0].first_child;
 
+		if (tables[i].need < NEED_REQUIRED)
+			continue;
 		while (at != 0 && !span_is(reader_key(&reader->nodes[at]), tables[i].name))
 			at = reader->nodes[at].next;
-		if (at == 0 && tables[i].need >= NEED_REQUIRED)
+		if (at == 0)
 			report_missing_table(reader, &tables[i]);
 	}
 }

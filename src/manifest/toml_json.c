@@ -4,7 +4,6 @@
 #include "base/json.h"
 #include "base/limits.h"
 
-#include <inttypes.h>
 #include <math.h>
 
 static bool holds_values(const struct deps_toml_node *node)
@@ -24,6 +23,21 @@ static void append_number(struct buffer *out, double number)
 	json_append_value(out, &value);
 }
 
+static void append_integer(struct buffer *out, int64_t number)
+{
+	char digits[20]; /* of the longest, with its sign */
+	char *end = digits + sizeof(digits), *at = end;
+	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+
+	do {
+		*--at = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	if (number < 0)
+		*--at = '-';
+	buffer_append(out, at, (size_t)(end - at));
+}
+
 /* The key, if it has one, and the value, or how a table or array begins. */
 static void append_start(struct buffer *out, const struct deps_toml_node *node, bool with_key)
 {
@@ -37,7 +51,7 @@ static void append_start(struct buffer *out, const struct deps_toml_node *node, 
 		json_append_string(out, span_of(node->text, node->text_len));
 		break;
 	case DEPS_TOML_INTEGER:
-		buffer_printf(out, "%" PRId64, node->integer);
+		append_integer(out, node->integer);
 		break;
 	case DEPS_TOML_FLOAT:
 		append_number(out, node->number);

@@ -91,12 +91,11 @@ static bool has_parent_segment(const char *path)
 /* What follows the scheme; `path` itself when it has none. */
 static const char *after_scheme(const char *path)
 {
-	const char *mark = strstr(path, "://");
+	const char *at = path;
 
-	return mark != NULL &&
-			(size_t)(mark - path) == strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-		? mark + 3
-		: path;
+	while ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z'))
+		at++;
+	return strncmp(at, "://", 3) == 0 ? at + 3 : path;
 }
 
 static void check_scheme(const struct grant *grant, const char *rest)
