@@ -50,7 +50,7 @@ static void profiles_are_words_in_any_case(void **state) /* abi:132 */
 		enum uplink_profile profile;
 	} words[] = { { "chat", UPLINK_CHAT }, { "human", UPLINK_CHAT }, { "Interactive", UPLINK_INTERACTIVE },
 		{ "NOTIFY", UPLINK_NOTIFY }, { "bridge", UPLINK_BRIDGE } };
-	static const char *const others[] = { " chat", "chat ", "", "chats", "interactively", "bridg\xC3\xA9" };
+	static const char *const others[] = { " chat", "chat ", "", "chats", "interactively", "chat\xC3\xA9" };
 	struct fixture *fixture = *state;
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
