@@ -25,6 +25,7 @@ struct platform {
 
 struct uplink {
 	struct uplink_descriptor descriptor;
+	bool declared; /* by the manifest, and not taken up by the guest yet */
 	struct platform *platform;
 	struct list_node of_capsule, of_platform;
 };
@@ -142,10 +143,6 @@ static enum capsule_status uplink_check(
 	if (!uplink_source_valid(span_text(uplink->owner)))
 		return error_set(err, CAPSULE_EINVAL,
 			"invalid capsule id `%.256s` for an uplink: it must not begin or end with '-'", uplink->owner);
-	if (owner->uplink_count >= LIMIT_UPLINKS)
-		return error_set(err, CAPSULE_ELIMIT,
-			"uplink registration limit reached: capsule '%.256s' has %d uplinks", uplink->owner,
-			LIMIT_UPLINKS);
 	LIST_EACH (node, &owner->uplinks) {
 		const struct uplink_descriptor *other = &LIST_ENTRY(node, struct uplink, of_capsule)->descriptor;
 
@@ -154,6 +151,10 @@ static enum capsule_status uplink_check(
 				"duplicate uplink: capsule '%.256s' has one named `%.128s` on `%.128s` already",
 				uplink->owner, uplink->name, uplink->platform);
 	}
+	if (owner->uplink_count >= LIMIT_UPLINKS)
+		return error_set(err, CAPSULE_ELIMIT,
+			"uplink registration limit reached: capsule '%.256s' has %d uplinks", uplink->owner,
+			LIMIT_UPLINKS);
 	return CAPSULE_OK;
 }
 
@@ -179,6 +180,23 @@ static enum capsule_status platform_join(struct registry *registry, struct uplin
 	return CAPSULE_OK;
 }
 
+/* Whether the manifest declared such an uplink, which the guest now takes up. */
+static bool take_up(struct registered *owner, const struct uplink_descriptor *wanted, struct uuid *out)
+{
+	LIST_EACH (node, &owner->uplinks) {
+		struct uplink *uplink = LIST_ENTRY(node, struct uplink, of_capsule);
+
+		if (!uplink->declared || strcmp(uplink->descriptor.name, wanted->name) != 0 ||
+			strcmp(uplink->descriptor.platform, wanted->platform) != 0)
+			continue;
+		uplink->declared = false;
+		uplink->descriptor.profile = wanted->profile;
+		*out = uplink->descriptor.id;
+		return true;
+	}
+	return false;
+}
+
 /* The one way to an uplink, declared or registered at run time. It is in the maps, and in the list of `owner`, when this succeeds. */
 static enum capsule_status uplink_add(struct registry *registry, struct registered *owner, struct span name,
 	struct span platform, enum uplink_profile profile, uint64_t now_ms, struct uuid *out, struct capsule_error *err)
@@ -188,6 +206,8 @@ static enum capsule_status uplink_add(struct registry *registry, struct register
 
 	if (uplink == NULL)
 		return status;
+	if (out != NULL && take_up(owner, &uplink->descriptor, out))
+		return CAPSULE_OK;
 	if (status == CAPSULE_OK)
 		status = uplink_check(owner, &uplink->descriptor, err);
 	if (status == CAPSULE_OK)
@@ -244,6 +264,8 @@ enum capsule_status registry_add(struct registry *registry, const struct manifes
 		status = uplink_add(registry, entry, span_text(uplink->name), span_text(uplink->platform),
 			uplink->profile, now_ms, NULL, err);
 	}
+	LIST_EACH (node, &entry->uplinks)
+		LIST_ENTRY(node, struct uplink, of_capsule)->declared = true;
 	if (status == CAPSULE_OK)
 		status = map_put(&registry->capsules, span_text(id), entry, NULL, err);
 	if (status != CAPSULE_OK)

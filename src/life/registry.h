@@ -51,7 +51,8 @@ MUST_CHECK enum capsule_status registry_add_session(
 /** The id of the capsule that `session` means, NULL for none. Borrowed. */
 const char *registry_find_session(const struct registry *registry, const struct uuid *session);
 
-/** Register an uplink of the capsule `id` at run time: a fresh id in `*out`. Errors: CAPSULE_ENOTFOUND, CAPSULE_ELIMIT ("uplink
+/** Register an uplink of the capsule `id` at run time. One that its manifest declares is taken up, once, with the profile given: `*out` is the
+ *  id that it has from the beginning. Any other one is new, with a fresh id. Errors: CAPSULE_ENOTFOUND, CAPSULE_ELIMIT ("uplink
  *  registration limit reached: ..."), CAPSULE_EINVAL ("duplicate uplink ..."), CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status registry_add_uplink(struct registry *registry, const char *id, struct span name,
 	struct span platform, enum uplink_profile profile, uint64_t now_ms, struct uuid *out,

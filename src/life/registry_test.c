@@ -224,6 +224,9 @@ static void a_second_uplink_of_one_name_and_platform_is_refused(void **state)
 
 	assert_int_equal(add(fixture, "a", two_uplinks), CAPSULE_OK);
 	assert_int_equal(add(fixture, "b", ""), CAPSULE_OK);
+	assert_int_equal(add_uplink(fixture, "a", "one", "Telegram", &one), CAPSULE_OK); /* the declared one, once */
+	assert_string_equal(registry_uplink(&fixture->registry, &one)->name, "one");
+	assert_int_equal(registry_uplinks_of(&fixture->registry, "a"), 2);
 	assert_int_equal(add_uplink(fixture, "a", "one", "Telegram", &one), CAPSULE_EINVAL);
 	assert_non_null(strstr(fixture->err.text, "duplicate"));
 	assert_int_equal(add_uplink(fixture, "a", "one", "Mail", &one), CAPSULE_OK);

@@ -183,9 +183,8 @@ enum capsule_status capsule_make_composite(struct capsule *capsule, struct capsu
 static enum capsule_status enter(struct capsule *capsule, struct capsule_error *err)
 {
 	struct capsule_runtime *runtime = capsule->runtime;
-	int64_t now = clock_realtime_ns(loop_clock(runtime->loop));
 	enum capsule_status status = registry_add(
-		&runtime->registry, capsule->manifest, capsule, now < 0 ? 0 : (uint64_t)(now / NS_PER_MS), err);
+		&runtime->registry, capsule->manifest, capsule, runtime_now_ms(runtime), err);
 
 	capsule->registered = status == CAPSULE_OK;
 	return status;

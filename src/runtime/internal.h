@@ -116,6 +116,14 @@ static inline bool runtime_usable(const struct capsule_runtime *runtime)
 		!atomic_load_explicit(&runtime->logging, memory_order_relaxed);
 }
 
+/** The time on the clock, in milliseconds since 1970. */
+static inline uint64_t runtime_now_ms(const struct capsule_runtime *runtime)
+{
+	int64_t now = clock_realtime_ns(loop_clock(runtime->loop));
+
+	return now < 0 ? 0 : (uint64_t)(now / NS_PER_MS);
+}
+
 /** Why not, for the public `function`. Errors: CAPSULE_EINVAL (`runtime` or `out` is NULL), CAPSULE_ESTATE. Threads: any. */
 enum capsule_status runtime_refuse(
 	const struct capsule_runtime *runtime, const void *out, const char *function, struct capsule_error *err);

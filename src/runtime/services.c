@@ -32,40 +32,14 @@ static enum capsule_status lend_kv(void *user, struct kv_scope **scope, struct c
 
 /* Uplinks and sessions. */
 
-/* host_services.uplink. The gate lets only those through that the manifest declares, each of which is in the registry from the load
- * on; here is which of them the guest has taken up. */
+/* host_services.uplink. The gate lets only those through that the manifest declares. */
 static enum capsule_status lend_uplink(void *user, struct span name, struct span platform, enum uplink_profile profile,
 	struct uuid *id, struct capsule_error *err)
 {
 	struct services *services = user;
-	struct service_uplink *uplink;
-	enum capsule_status status;
 
-	(void)profile; /* nothing is delivered to uplinks yet */
-	for (size_t i = 0; i < services->uplink_count; i++)
-		if (span_is(name, services->uplinks[i].name) && span_is(platform, services->uplinks[i].platform))
-			return error_set(err, CAPSULE_EINVAL,
-				"duplicate uplink: `%.*s` on `%.*s` is registered already", SPAN_ARG(name),
-				SPAN_ARG(platform));
-	if (services->uplink_count == LIMIT_UPLINKS)
-		return error_set(err, CAPSULE_ELIMIT, "uplink registration limit reached: a capsule has at most %d",
-			LIMIT_UPLINKS);
-	status = uuid_make(id, err);
-	if (status != CAPSULE_OK)
-		return status;
-	if (services->uplinks == NULL)
-		services->uplinks = calloc(LIMIT_UPLINKS, sizeof *services->uplinks);
-	if (services->uplinks == NULL)
-		return error_set(err, CAPSULE_ENOMEM, "no memory for an uplink");
-	uplink = &services->uplinks[services->uplink_count];
-	*uplink = (struct service_uplink){ .id = *id, .name = text_copy(name), .platform = text_copy(platform) };
-	if (uplink->name == NULL || uplink->platform == NULL) {
-		free(uplink->name);
-		free(uplink->platform);
-		return error_set(err, CAPSULE_ENOMEM, "no memory for an uplink");
-	}
-	services->uplink_count++;
-	return CAPSULE_OK;
+	return registry_add_uplink(&services->runtime->registry, services->id, name, platform, profile,
+		runtime_now_ms(services->runtime), id, err);
 }
 
 /* host_services.session */
@@ -112,11 +86,6 @@ void services_close(struct services *services)
 		return;
 	services_end_commits(services);
 	services_close_files(services);
-	for (size_t i = 0; i < services->uplink_count; i++) {
-		free(services->uplinks[i].name);
-		free(services->uplinks[i].platform);
-	}
-	free(services->uplinks);
 	kv_scope_free(services->kv);
 	kv_close(services->own_store);
 	gate_free(services->gate);

@@ -12,11 +12,6 @@
 struct capsule_runtime;
 struct open_overlay;
 
-struct service_uplink {
-	struct uuid id;
-	char *name, *platform;
-};
-
 struct services {
 	struct capsule_runtime *runtime; /* NULL: not opened */
 	const char *id;                  /* borrowed */
@@ -31,8 +26,6 @@ struct services {
 	struct list_node commits;           /* of services_commit.c */
 	struct kv_store *own_store;         /* of a bare module */
 	struct kv_scope *kv;
-	struct service_uplink *uplinks; /* LIMIT_UPLINKS of them, NULL before the first one */
-	size_t uplink_count;
 };
 
 /** Set up the services of the capsule `id` of `manifest` (both borrowed; NULL: a bare module): its gate, and which folders there are

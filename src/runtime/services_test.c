@@ -525,7 +525,7 @@ static void the_33rd_uplink_of_a_capsule_is_refused(void **state) /* abi:133 rt:
 		if (i == 0)
 			assert_status(fixture, call(fixture, capsule, "uplink", name), CAPSULE_EINVAL);
 	}
-	assert_int_equal(capsule->services.uplink_count, LIMIT_UPLINKS);
+	assert_int_equal(registry_uplinks_of(&fixture->runtime->registry, capsule_id(capsule)), LIMIT_UPLINKS);
 	assert_status(fixture, call(fixture, capsule, "uplink", "undeclared"), CAPSULE_EDENIED);
 	assert_string_equal(witness.operation, "uplink");
 	(void)declare_uplinks(more, sizeof more, LIMIT_UPLINKS + 1);
