@@ -28,9 +28,10 @@ struct engine_env {
 	const char *capsule_id;
 	const struct manifest *manifest; /* NULL: a bare module, nothing granted */
 	const struct gate *gate;         /* NULL: everything is denied */
-	const char *dir;                 /* the capsule's folder, absolute; NULL for a bare module */
-	const char *socket_path;         /* value of ASTRID_SOCKET_PATH, NULL when no home resolves */
-	const struct map *config;        /* extra configuration of bare modules, name -> char *; NULL for none */
+	const char *approved; /* what its files must hash to, as struct discovered has it; NULL: whatever they hold */
+	const char *dir;      /* the capsule's folder, absolute; NULL for a bare module */
+	const char *socket_path;  /* value of ASTRID_SOCKET_PATH, NULL when no home resolves */
+	const struct map *config; /* extra configuration of bare modules, name -> char *; NULL for none */
 	struct host_services services;
 	const struct log_sink *log;
 	struct engine_limits limits;

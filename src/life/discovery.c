@@ -47,6 +47,7 @@ static void discovered_fini(struct discovered *found)
 	manifest_free(found->manifest);
 	diagnostics_fini(&found->diagnostics);
 	buffer_fini(&found->source);
+	free(found->approved);
 	free(found->problem);
 }
 

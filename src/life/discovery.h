@@ -33,6 +33,7 @@ struct discovered {
 	struct manifest *manifest; /* NULL when broken */
 	uint8_t hash[32];          /* BLAKE3 of the manifest's bytes, those that were parsed */
 	char module_blake3[65];    /* what the module must hash to, from the receipt; "" when nobody approved it */
+	char *approved; /* its files as they were approved: 64 digits, a blank and the name a line; NULL when nobody did */
 	struct diagnostics diagnostics;
 	struct buffer source; /* of a broken manifest, for messages that quote it; else empty */
 	char *problem;        /* in words; NULL when good */

@@ -101,6 +101,21 @@ static bool is_parsed(const struct trust_subject *subject, const struct discover
 	return file != NULL && strcmp(file->blake3, hex) == 0;
 }
 
+/* The files as they were approved, for the engines to hold what they read against. */
+static enum capsule_status note_files(
+	const struct trust_subject *subject, struct discovered *found, struct capsule_error *err)
+{
+	HOLD(buffer_fini) struct buffer text = { 0 };
+
+	for (size_t i = 0; i < subject->file_count; i++)
+		if (subject->files[i].blake3[0] != '\0')
+			(void)buffer_printf(&text, "%s %s\n", subject->files[i].blake3, subject->files[i].name);
+	found->approved = buffer_steal(&text);
+	return found->approved != NULL
+		? CAPSULE_OK
+		: error_set(err, CAPSULE_ENOMEM, "no memory for the hashes of what was approved");
+}
+
 static enum capsule_status look(const struct approval_places *places, struct discovered *found, char **changes,
 	struct trust_subject *subject, struct capsule_error *err)
 {
@@ -121,6 +136,8 @@ static enum capsule_status look(const struct approval_places *places, struct dis
 		return error_set(err, CAPSULE_EIO, TRUST_MANIFEST " is being written");
 	if (status == CAPSULE_OK)
 		status = trust_check(changes, places->home, subject, err);
+	if (status == CAPSULE_OK && *changes == NULL)
+		status = note_files(subject, found, err);
 	if (status != CAPSULE_OK || *changes != NULL || found->manifest->components.count == 0)
 		return status;
 	module = trust_subject_file(subject, found->manifest->components.items[0].file);

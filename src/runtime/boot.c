@@ -134,12 +134,16 @@ static void not_loaded(struct boot *boot, struct capsule *capsule, struct capsul
 		capsule_leave(capsule); /* no memory to keep even that */
 }
 
-/* What was approved is a module, not a name: the engine refuses any other one. */
-static enum capsule_status pin_module(
-	const struct capsule *capsule, const struct discovered *item, struct capsule_error *err)
+/* What was approved are bytes, not names: the engines refuse any other ones. */
+static enum capsule_status pin_files(struct capsule *capsule, const struct discovered *item, struct capsule_error *err)
 {
 	struct manifest_component *component = capsule->manifest->components.items;
 	char *hash;
+
+	free(capsule->approved);
+	capsule->approved = item->approved == NULL ? NULL : text_copy(span_text(item->approved));
+	if (capsule->approved == NULL && item->approved != NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory for the hashes of what was approved");
 
 	if (item->module_blake3[0] == '\0' || capsule->manifest->components.count == 0)
 		return CAPSULE_OK;
@@ -175,7 +179,7 @@ static bool load_one(struct boot *boot, const struct discovered *item)
 	else
 		good = capsule_make_composite(capsule, &err) == CAPSULE_OK &&
 			capsule_read_manifest(capsule, item->dir, item->hash, &err) == CAPSULE_OK &&
-			pin_module(capsule, item, &err) == CAPSULE_OK &&
+			pin_files(capsule, item, &err) == CAPSULE_OK &&
 			capsule_make_engines(capsule, NULL, &err) == CAPSULE_OK;
 	if (!good) {
 		not_loaded(boot, capsule, &err);

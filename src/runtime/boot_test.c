@@ -213,6 +213,24 @@ static void a_module_is_the_one_that_was_approved(void **state)
 	shut_down(fixture);
 }
 
+static void files_are_those_that_were_approved(void **state)
+{
+	struct fixture *fixture = *state;
+	struct capsule_discovery discovery;
+	struct capsule_op *op = NULL;
+
+	make_set(fixture);
+	make(fixture, "a", "[[context_file]]\nname = \"c\"\nfile = \"guest.wat\"\n", fixture_guest);
+	discover(fixture, &discovery);
+	discovery.found.items[0].approved = strdup("another hash");
+	assert_int_equal(capsule_boot(fixture->runtime, &discovery, NULL, NULL, &op, fixture->err), CAPSULE_OK);
+	assert_int_equal(capsule_op_wait(op, fixture->err), CAPSULE_OK);
+	assert_contains(capsule_op_result(op, NULL), "is not the one that was approved");
+	capsule_op_free(op);
+	discovery_fini(&discovery.found);
+	shut_down(fixture);
+}
+
 static void members_of_a_cycle_are_loaded_without_waiting_for_each_other(void **state)
 {
 	struct fixture *fixture = *state;
@@ -393,6 +411,7 @@ int main(void)
 		TEST(a_second_boot_loads_what_failed_and_keeps_the_rest),
 		TEST(a_manifest_that_changed_meanwhile_is_not_loaded),
 		TEST(a_module_is_the_one_that_was_approved),
+		TEST(files_are_those_that_were_approved),
 		TEST(members_of_a_cycle_are_loaded_without_waiting_for_each_other),
 		TEST(a_run_loop_is_ready_before_those_who_require_it_are_loaded),
 		TEST(one_that_never_gets_ready_holds_nobody_up_for_long),

@@ -65,6 +65,7 @@ static void capsule_free(struct capsule *capsule)
 	settings_fini(&capsule->settings);
 	manifest_free(capsule->manifest);
 	free(capsule->tools_json);
+	free(capsule->approved);
 	free(capsule->dir);
 	free(capsule->id);
 	free(capsule);
@@ -154,6 +155,7 @@ static struct engine_env make_env(struct capsule *capsule)
 	struct engine_env env = { .loop = runtime->loop,
 		.capsule_id = capsule->id,
 		.manifest = capsule->manifest,
+		.approved = capsule->approved,
 		.dir = capsule->dir,
 		.socket_path = runtime->home.socket_path,
 		.config = capsule->bare ? &capsule->settings : NULL,

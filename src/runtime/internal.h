@@ -59,6 +59,7 @@ struct capsule {
 	struct capsule_runtime *runtime;
 	struct list_node link;
 	char *id, *dir;
+	char *approved;              /* of a discovered one with a receipt: hashes of its files; else NULL */
 	struct manifest *manifest;   /* NULL: a bare module, or one that did not get so far */
 	struct map settings;         /* of a bare module: name -> char * */
 	struct composite *composite; /* one reference; NULL until it is made */

@@ -219,6 +219,34 @@ enum capsule_status content_read(
 		first != NULL ? first->column : 0, first != NULL ? first->text : "no memory for its problems");
 }
 
+static bool is_approved(const struct content_item *item, const char *approved)
+{
+	size_t name = strlen(item->file);
+
+	for (const char *line = approved; *line != '\0';) {
+		size_t len = strcspn(line, "\n");
+
+		if (len == BLAKE3_HEX + name && memcmp(line, item->blake3, BLAKE3_HEX - 1) == 0 &&
+			memcmp(line + BLAKE3_HEX, item->file, name) == 0)
+			return true;
+		line += len + (line[len] == '\n');
+	}
+	return false;
+}
+
+enum capsule_status content_check(const struct content *content, const char *approved, struct capsule_error *err)
+{
+	for (size_t i = 0; i < content->count; i++) {
+		const struct content_item *item = &content->items[i];
+
+		if (item->file != NULL && !is_approved(item, approved))
+			return error_set(err, CAPSULE_EMANIFEST,
+				"the %s `%.256s` is not the one that was approved: approve the capsule again",
+				kind_names[item->kind], item->file);
+	}
+	return CAPSULE_OK;
+}
+
 enum capsule_status content_load(struct content *out, const struct manifest *manifest, const char *dir,
 	struct diagnostics *diagnostics, struct capsule_error *err)
 {

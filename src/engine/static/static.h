@@ -42,6 +42,11 @@ MUST_CHECK enum capsule_status content_load(struct content *out, const struct ma
 	struct diagnostics *diagnostics, struct capsule_error *err);
 void content_fini(struct content *content);
 
+/** Whether every file is one of those in `approved`, as struct engine_env has it: the same name with the same hash. Errors:
+ *  CAPSULE_EMANIFEST naming the first that is not. Threads: any. */
+MUST_CHECK enum capsule_status content_check(
+	const struct content *content, const char *approved, struct capsule_error *err);
+
 /** Append the items of `kind` as a JSON array of {"name", "description", "file", "bytes", "blake3", "meta", "text"}; absent ones are null,
  *  text only if `with_text`. Returns false as buffer_append() does. */
 bool content_append_json(const struct content *content, enum content_kind kind, bool with_text, struct buffer *out);

@@ -14,6 +14,7 @@ struct read_job {
 	struct static_engine *owner; /* NULL when nobody waits for it */
 	struct content content;
 	char *dir;
+	char *approved; /* NULL: whatever the files hold */
 	struct capsule_error err;
 };
 
@@ -36,6 +37,7 @@ static void job_free(struct read_job *job)
 {
 	content_fini(&job->content);
 	free(job->dir);
+	free(job->approved);
 	free(job);
 }
 
@@ -47,7 +49,8 @@ static void work(struct pool_job *pool_job)
 	struct read_job *job = (struct read_job *)pool_job;
 	struct diagnostics diagnostics = { 0 };
 
-	if (content_read(&job->content, job->dir, &diagnostics, &job->err) == CAPSULE_OK)
+	if (content_read(&job->content, job->dir, &diagnostics, &job->err) == CAPSULE_OK &&
+		(job->approved == NULL || content_check(&job->content, job->approved, &job->err) == CAPSULE_OK))
 		error_clear(&job->err);
 	diagnostics_fini(&diagnostics);
 }
@@ -100,6 +103,9 @@ static enum capsule_status start_reading(struct static_engine *self, struct cont
 	enum capsule_status status;
 
 	if (job == NULL || (job->dir = text_copy(span_text(self->env.dir))) == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory to read what the capsule serves");
+	job->approved = self->env.approved == NULL ? NULL : text_copy(span_text(self->env.approved));
+	if (job->approved == NULL && self->env.approved != NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory to read what the capsule serves");
 	job->job.work = work;
 	job->job.after = after;

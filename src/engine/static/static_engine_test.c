@@ -151,6 +151,37 @@ static void missing_file_fails_the_load(void **state)
 	assert_non_null(strstr(why.text, "the skill `b.md`"));
 }
 
+/* BLAKE3 of "hello". */
+#define HELLO "ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f"
+
+static void only_what_was_approved_is_served(void **state)
+{
+	static const struct {
+		const char *approved;
+		enum capsule_status status;
+	} cases[] = { { HELLO " a.md\n", CAPSULE_OK }, { HELLO " b.md\n" HELLO " a.md\n", CAPSULE_OK },
+		{ "", CAPSULE_EMANIFEST }, { HELLO " b.md\n", CAPSULE_EMANIFEST },
+		{ HELLO " a.mdx\n", CAPSULE_EMANIFEST }, { "fa" HELLO "\n", CAPSULE_EMANIFEST },
+		{ "0000000000000000000000000000000000000000000000000000000000000000 a.md\n", CAPSULE_EMANIFEST } };
+	struct fixture *fixture = *state;
+
+	make(fixture, "[[context_file]]\nname = \"a\"\nfile = \"a.md\"\n");
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const struct engine_env env = { .loop = fixture->loop,
+			.capsule_id = "demo",
+			.manifest = fixture->manifest,
+			.approved = cases[i].approved,
+			.dir = fixture->dir };
+
+		fixture->engine->ops->free(fixture->engine);
+		assert_int_equal(static_engine_new(&fixture->engine, &env, NULL), CAPSULE_OK);
+		start(fixture, fixture->engine->ops->load);
+		finish(fixture);
+		assert_int_equal(fixture->status, cases[i].status);
+		assert_int_equal(static_engine_content(fixture->engine) != NULL, cases[i].status == CAPSULE_OK);
+	}
+}
+
 static void a_load_can_be_cancelled(void **state)
 {
 	struct fixture *fixture = *state;
@@ -199,6 +230,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(served_while_it_is_loaded, setup, teardown),
 		cmocka_unit_test_setup_teardown(loaded_again_it_serves_what_is_there_now, setup, teardown),
 		cmocka_unit_test_setup_teardown(missing_file_fails_the_load, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_what_was_approved_is_served, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_load_can_be_cancelled, setup, teardown),
 		cmocka_unit_test_setup_teardown(it_can_be_freed_while_it_reads, setup, teardown),
 		cmocka_unit_test_setup_teardown(calls_are_for_others, setup, teardown),
