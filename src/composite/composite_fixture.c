@@ -247,6 +247,7 @@ void composite_fixture_make(struct fixture *fixture, size_t count)
 		.gone = composite_gone,
 		.user = fixture };
 
+	assert_true(count <= ENGINES_MAX);
 	assert_int_equal(composite_new(&fixture->composite, &options, NULL), CAPSULE_OK);
 	fixture->count = count;
 	for (size_t i = 0; i < count; i++) {
