@@ -105,8 +105,8 @@ static void shut_down(struct fixture *fixture)
 
 static void assert_contains(const char *text, const char *part)
 {
-	if (strstr(text, part) == NULL)
-		fail_msg("`%s` does not contain `%s`", text, part);
+	if (text == NULL || strstr(text, part) == NULL)
+		fail_msg("`%s` does not contain `%s`", text != NULL ? text : "", part);
 }
 
 static void providers_come_first_and_go_last(void **state)
