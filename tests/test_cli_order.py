@@ -133,3 +133,11 @@ def test_nothing_is_written(run, make, home):
     run("order", folder)
     assert snapshot(folder) == before
     assert not home.exists()
+
+
+def test_a_file_in_place_of_a_folder_is_told(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = run("order", tmp_path / "file", "--json")
+    assert result.status == 1
+    assert result.stdout == '{"order":[],"cycles":[]}\n'
+    assert result.stderr == f"capsule: {tmp_path}/file: Not a directory\n"

@@ -2,6 +2,7 @@
 """capsule run: a set of capsules is loaded in order, told, kept running, and unloaded in reverse when a signal comes."""
 
 import json
+import os
 import signal
 
 import pytest
@@ -149,3 +150,43 @@ def test_servers_are_told_not_to_be_started(start, make, tmp_path):
     process = start("run", tmp_path / "set")
     assert lines(process, 1) == ["ready  a 1.0.0 (tools 0)"]
     assert "a: warn: its MCP servers (1) are not started" in end(process)[1]
+
+
+def test_a_folder_whose_name_is_no_utf8_is_told_as_json(start, make, tmp_path):
+    make("a").rename(os.fsdecode(bytes(tmp_path / "set") + b"/\xff\xed\xa0\x80"))
+    process = start("run", tmp_path / "set", "--json")
+    assert json.loads(lines(process, 1)[0])["dir"] == str(tmp_path / "set") + "/" + 4 * "\ufffd"
+    out, err = end(process)
+    assert [json.loads(line)["state"] for line in out.splitlines()] == ["unloaded"]
+    assert err == "" and process.returncode == 0
+
+
+def test_a_folder_that_is_none_makes_the_status_1(start, make, tmp_path):
+    make("a")
+    (tmp_path / "file").write_text("")
+    process = start("run", tmp_path / "set", tmp_path / "file")
+    assert lines(process, 1) == ["ready  a 1.0.0 (tools 0)"]
+    assert "file: Not a directory" in end(process)[1]
+    assert process.returncode == 1
+
+
+@pytest.mark.parametrize("module", [None, SPIN])
+def test_it_ends_when_nobody_reads_what_it_tells(start, make, tmp_path, module):
+    make("a", module=module, provides="a")
+    make("b", requires="a")
+    theirs, ours = os.pipe()
+    os.close(theirs)
+    process = start("run", tmp_path / "set", "--cpu-ms", "600000", stdout=ours)
+    os.close(ours)
+    process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 128 + signal.SIGPIPE
+
+
+def test_two_of_one_id_in_two_folders(start, make, tmp_path):
+    make("a", root=tmp_path / "one")
+    second = make("a", root=tmp_path / "two")
+    process = start("run", tmp_path / "one", tmp_path / "two")
+    assert lines(process, 1) == ["ready  a 1.0.0 (tools 0)"]
+    out, err = end(process)
+    assert out == "unloaded a\n" and process.returncode == 0
+    assert err.startswith(f"capsule: left out: '{second}': the id `a` is taken by {tmp_path}/one/a, which comes first")

@@ -22,7 +22,7 @@ static int check_roots(const struct cli *cli)
 	return status;
 }
 
-/* What is left out of the order, on standard error. A broken manifest makes the exit status 1. */
+/* What is left out of the order, on standard error. A broken manifest, or a folder that can't be read, makes the exit status 1. */
 static int tell_left_out(const struct capsule_discovery *discovery)
 {
 	const char *warnings = capsule_discovery_warnings(discovery);
@@ -31,7 +31,7 @@ static int tell_left_out(const struct capsule_discovery *discovery)
 	while (*warnings != '\0') {
 		size_t len = strcspn(warnings, "\n");
 
-		(void)cli_say("%.*s", (int)(len < 1024 ? len : 1024), warnings);
+		status = cli_say("%.*s", (int)(len < 1024 ? len : 1024), warnings);
 		warnings += len + (warnings[len] == '\n');
 	}
 	for (size_t i = 0; i < capsule_discovery_count(discovery); i++) {

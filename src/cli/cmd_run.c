@@ -13,7 +13,8 @@ struct running {
 	struct session session;
 	const struct output *out;
 	bool json;
-	bool failed;        /* one of them did */
+	bool failed;        /* one of them did, or a folder can't be read */
+	bool unheard;       /* standard output takes no more: whoever started this is gone */
 	size_t good, ready; /* how many there are to load, and how many were */
 };
 
@@ -23,12 +24,11 @@ static void print_json(const struct capsule_state_change *change)
 	yyjson_mut_val *object = doc == NULL ? NULL : yyjson_mut_obj(doc);
 	char *text = NULL;
 
-	if (object != NULL && yyjson_mut_obj_add_str(doc, object, "id", change->id) &&
-		yyjson_mut_obj_add_str(doc, object, "version", change->version) &&
-		yyjson_mut_obj_add_str(doc, object, "dir", change->dir) &&
-		yyjson_mut_obj_add_str(doc, object, "state", change->state) &&
-		(change->reason != NULL ? yyjson_mut_obj_add_str(doc, object, "reason", change->reason)
-					: yyjson_mut_obj_add_null(doc, object, "reason")) &&
+	if (object != NULL && cli_json_add_text(doc, object, "id", change->id) &&
+		cli_json_add_text(doc, object, "version", change->version) &&
+		cli_json_add_text(doc, object, "dir", change->dir) &&
+		cli_json_add_text(doc, object, "state", change->state) &&
+		cli_json_add_text(doc, object, "reason", change->reason) &&
 		yyjson_mut_obj_add_uint(doc, object, "tools", change->tools)) {
 		yyjson_mut_doc_set_root(doc, object);
 		text = yyjson_mut_write(doc, YYJSON_WRITE_NOFLAG, NULL);
@@ -70,7 +70,8 @@ static void tell_state(void *user, const struct capsule_state_change *change)
 		print_json(change);
 	else
 		print_text(running->out, change);
-	(void)fflush(stdout); /* whoever reads on wants to know now */
+	/* Whoever reads on wants to know now. */
+	running->unheard = fflush(stdout) != 0 || ferror(stdout) != 0 || running->unheard;
 }
 
 /* ---- What there is ---- */
@@ -84,6 +85,7 @@ static size_t tell_left_out(struct running *running, const struct capsule_discov
 	while (*warnings != '\0') {
 		size_t len = strcspn(warnings, "\n");
 
+		running->failed = true;
 		(void)cli_say("%.*s", (int)(len < 1024 ? len : 1024), warnings);
 		warnings += len + (warnings[len] == '\n');
 	}
@@ -128,9 +130,16 @@ static int nothing_found(const struct cli *cli, size_t left_out)
 
 /* ---- Running ---- */
 
-/* Turn until `op` (taken) is complete. An interruption cancels a boot. */
-static enum capsule_status wait_for(struct session *session, struct capsule_op *op, const char *verb)
+static bool must_end(const struct running *running)
 {
+	return running->session.interrupted_by != 0 || running->unheard;
+}
+
+/* Turn until `op` (taken) is complete. What ends the program cancels a boot. */
+static enum capsule_status wait_for(struct running *running, struct capsule_op *op, const char *verb)
+{
+	struct session *session = &running->session;
+	bool ending = must_end(running);
 	enum capsule_status status;
 
 	cli_progress_begin(&session->progress, verb, "capsules", 1);
@@ -138,11 +147,14 @@ static enum capsule_status wait_for(struct session *session, struct capsule_op *
 		const char *stage = capsule_op_stage(op);
 
 		session->progress.what = stage != NULL ? stage : "capsules";
-		(void)cli_session_step(session, session->interrupted_by == 0 ? op : NULL);
+		(void)cli_session_step(session, session->interrupted_by == 0 && !ending ? op : NULL);
+		if (running->unheard && !ending)
+			capsule_op_cancel(op);
+		ending = must_end(running);
 	}
 	cli_progress_end(&session->progress);
 	status = capsule_error_status(capsule_op_error(op));
-	if (status != CAPSULE_OK && session->interrupted_by == 0)
+	if (status != CAPSULE_OK && !must_end(running))
 		(void)cli_say_error(capsule_op_error(op));
 	capsule_op_free(op);
 	return status;
@@ -157,13 +169,13 @@ static int run(struct running *running, struct capsule_discovery *discovery)
 	if (capsule_boot(session->runtime, discovery, NULL, NULL, &op, session->error) != CAPSULE_OK)
 		return cli_say_error(session->error);
 	/* The signal may come right behind the last one's line, before the boot itself is complete. */
-	if (wait_for(session, op, "loading") != CAPSULE_OK && running->ready < running->good)
+	if (wait_for(running, op, "loading") != CAPSULE_OK && running->ready < running->good)
 		running->failed = true;
-	while (session->interrupted_by == 0)
+	while (!must_end(running))
 		(void)cli_session_step(session, NULL);
 	if (capsule_shutdown(session->runtime, NULL, NULL, &op, session->error) != CAPSULE_OK)
 		return cli_say_error(session->error);
-	if (wait_for(session, op, "unloading") != CAPSULE_OK)
+	if (wait_for(running, op, "unloading") != CAPSULE_OK)
 		running->failed = true;
 	return running->failed ? 1 : 0;
 }
