@@ -16,7 +16,7 @@ extern "C" {
  *  in the state "failed", with its reason, and the rest goes on; so does one whose manifest is another one by now than the
  *  discovery saw. A capsule that is loaded already is left as it is; one that is known and has failed is loaded anew, and its
  *  handle is gone. The operation succeeds when all were tried; its result is the JSON of capsule_states_json(); its stage tells
- *  the capsule being loaded. Cancelled, or freed before its end, it unloads again what it has loaded. Errors: CAPSULE_ESTATE (a
+ *  the capsule being loaded, for a person, and which one it waits for. Cancelled, or freed before its end, it unloads again what it has loaded. Errors: CAPSULE_ESTATE (a
  *  boot or a shutdown is under way), CAPSULE_EINVAL, CAPSULE_ENOMEM, CAPSULE_ELIMIT (as capsule_order_new()). */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_boot(struct capsule_runtime *runtime,
 	struct capsule_discovery *discovery, capsule_done_fn done, void *user, struct capsule_op **op,

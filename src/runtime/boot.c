@@ -2,11 +2,13 @@
 /* Loading a whole set, one capsule after the other in the order of what they require, and shutting it down. A boot keeps no pointer to
  * a capsule that others can reach: between two steps somebody may unload it. */
 #include "base/cleanup.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "manifest/order.h"
 #include "runtime/discover.h"
 #include "runtime/takedown.h"
 
+#include <stdio.h>
 #include <strings.h>
 
 struct boot {
@@ -22,10 +24,13 @@ struct boot {
 	struct capsule *capsule; /* being loaded, or replaced */
 	struct op step;          /* loading it, unloading what it replaces, or waiting for a provider */
 	const char *provider;    /* the one that is waited for */
+	char stage[2 * LIMIT_NAME + 32];
 };
 
 static void boot_free(struct boot *boot)
 {
+	if (boot->handle != NULL)
+		boot->handle->call.op.stage = NULL;
 	op_fini(&boot->step);
 	order_fini(&boot->order);
 	free(boot->manifests);
@@ -244,6 +249,9 @@ static void go_on(struct boot *boot)
 
 		handle->call.op.stage = item->manifest->package.name;
 		if (provider != NULL) {
+			(void)snprintf(boot->stage, sizeof boot->stage, "%s, which waits for %s",
+				item->manifest->package.name, boot->provider);
+			handle->call.op.stage = boot->stage;
 			composite_wait_ready(
 				provider->composite, &boot->step, boot->runtime->ready_ms, provider_ready, boot);
 			return;

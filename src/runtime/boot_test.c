@@ -264,7 +264,7 @@ static void a_run_loop_is_ready_before_those_who_require_it_are_loaded(void **st
 		assert_true(capsule_runtime_turn(fixture->runtime, -1));
 	/* It rests, and nobody goes on; the day that is waited for at most is not over. */
 	fixture_settle(fixture);
-	assert_string_equal(capsule_op_stage(op), "a");
+	assert_string_equal(capsule_op_stage(op), "a, which waits for loop");
 	assert_int_equal(capsule_op_wait(op, fixture->err), CAPSULE_OK);
 	assert_string_equal(told.text, "loop loading, loop ready, a loading, a ready, b loading, b ready");
 	capsule_op_free(op);
