@@ -250,13 +250,8 @@ def test_tools_beside_a_global_called_run_can_be_called(loads):  # abi:17
         (['(global (export "run") i32 (i32.const 0))'], "tools"),
     ],
 )
-def test_what_makes_a_run_loop(kind, parts, expected):  # rt:197, whose garbage is refused before it is asked
+def test_what_makes_a_run_loop(kind, parts, expected):
     assert kind(*parts) == expected
-
-
-def test_garbage_is_no_module(run, make_capsule):  # rt:197
-    result = run("inspect", make_capsule(TOOL, b"\x00garbage"))
-    assert result.status == 1 and "guest.wat" in result.stderr
 
 
 def test_without_exports_there_is_nothing_to_call(kind):  # abi:18

@@ -46,7 +46,7 @@ static void test_a_run_loop_runs_until_it_is_unloaded(void **state) /* abi:15 */
 	assert_int_equal(fixture->logged.len, 0);
 }
 
-static void test_a_run_loop_takes_no_calls(void **state) /* abi:43 */
+static void test_a_run_loop_takes_no_calls(void **state) /* abi:43 rt:207 */
 {
 	struct engine_fixture *fixture = *state;
 	HOLD(guest_drop) struct guest *guest = capsule_new(fixture, RUN("", PARK), "");
@@ -328,7 +328,7 @@ static void test_a_failure_is_told_and_so_is_the_last_call(void **state)
 	assert_int_equal(plain->engine->ops->calls(plain->engine), 0);
 }
 
-static void test_tools_are_those_of_the_manifest(void **state)
+static void test_tools_are_those_of_the_manifest(void **state) /* rt:207 */
 {
 	static const char lines[] =
 		"[[tool]]\nname = \"t\"\ndescription = \"\\\"d\\\"\"\n[[tool]]\nname = \"u\"\ndescription = \"\"\n";
