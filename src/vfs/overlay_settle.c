@@ -79,8 +79,8 @@ static enum capsule_status settle_entry(struct overlay *overlay, struct overlay_
 }
 
 /* Look at what is in the folder `path` of upper: files that the index does not know are removed, folders go to the end
- * of `todo`. */
-static int sweep_folder(const struct overlay *overlay, const char *path, struct buffer *todo)
+ * of `folders`. */
+static int sweep_folder(const struct overlay *overlay, const char *path, struct buffer *folders)
 {
 	HOLD(buffer_fini) struct buffer names = { 0 }, each = { 0 };
 
@@ -98,36 +98,36 @@ static int sweep_folder(const struct overlay *overlay, const char *path, struct 
 			return -1;
 		entry = overlay_index_find(&overlay->index, buffer_span(&each));
 		if (S_ISDIR(info.st_mode))
-			(void)buffer_append(todo, text, each.len + 1);
+			(void)buffer_append(folders, text, each.len + 1);
 		else if ((entry == NULL || entry->kind != OVERLAY_FILE) && tree_unlink(&overlay->upper, text) != 0)
 			return -1;
 	}
-	return todo->failed ? -1 : 0;
+	return folders->failed ? -1 : 0;
 }
 
 /* Remove what the index does not know. */
 static enum capsule_status sweep(const struct overlay *overlay, struct capsule_error *err)
 {
-	HOLD(buffer_fini) struct buffer todo = { 0 }, path = { 0 };
+	HOLD(buffer_fini) struct buffer folders = { 0 }, path = { 0 };
 
-	(void)buffer_append_byte(&todo, '\0'); /* the folder itself */
-	for (size_t at = 0; at < todo.len; at += path.len + 1) {
-		buffer_clear(&path); /* a copy, since `todo` grows */
-		(void)buffer_append_text(&path, (char *)todo.data + at);
-		if (buffer_text(&path) == NULL || sweep_folder(overlay, buffer_text(&path), &todo) != 0)
+	(void)buffer_append_byte(&folders, '\0'); /* the folder itself */
+	for (size_t at = 0; at < folders.len; at += path.len + 1) {
+		buffer_clear(&path); /* a copy, since `folders` grows */
+		(void)buffer_append_text(&path, (char *)folders.data + at);
+		if (buffer_text(&path) == NULL || sweep_folder(overlay, buffer_text(&path), &folders) != 0)
 			return overlay_failed(overlay, "upper", err);
 	}
-	/* Folders stand in `todo` before what is in them. */
-	for (size_t end = todo.len - 1; end > 0;) {
+	/* Folders stand in `folders` before what is in them. */
+	for (size_t end = folders.len - 1; end > 0;) {
 		size_t start = end;
 		const struct overlay_entry *entry;
 
-		while (start > 0 && todo.data[start - 1] != '\0')
+		while (start > 0 && folders.data[start - 1] != '\0')
 			start--;
-		entry = overlay_index_find(&overlay->index, span_of(todo.data + start, end - start));
+		entry = overlay_index_find(&overlay->index, span_of(folders.data + start, end - start));
 		if (entry == NULL || entry->kind != OVERLAY_FOLDER)
 			(void)tree_unlink(
-				&overlay->upper, (char *)todo.data + start); /* fails where something is in it */
+				&overlay->upper, (char *)folders.data + start); /* fails where something is in it */
 		end = start - 1;
 	}
 	return CAPSULE_OK;
