@@ -3,20 +3,9 @@
  * texts; and the seal that is made of what was read, behind the same bytes, is read the same and is sound until one byte
  * changes. */
 #include "engine/wasm/artefact.h"
+#include "fuzz/target.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define CHECK(condition)                                                                                               \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			(void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);           \
-			abort();                                                                                       \
-		}                                                                                                      \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_texts(const struct artefact_seal *seal)
 {

@@ -6,22 +6,10 @@
 #include "base/text.h"
 #include "manifest/order_oracle.h"
 #include "manifest/order_testing.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-#define CHECK(condition)                                                                                               \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			(void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);           \
-			abort();                                                                                       \
-		}                                                                                                      \
-	} while (0)
+#include "fuzz/target.h"
 
 #define MANIFESTS_MAX 12
 #define ENTRIES_MAX 96
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct span take_line(struct span *rest)
 {

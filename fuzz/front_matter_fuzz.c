@@ -7,19 +7,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/text.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-#define CHECK(condition)                                                                                               \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			(void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);           \
-			abort();                                                                                       \
-		}                                                                                                      \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz/target.h"
 
 static void check_inside(struct span file, struct span part)
 {

@@ -5,22 +5,11 @@
 #include "base/text.h"
 #include "gate/gate.h"
 #include "gate/gate_oracle.h"
-
-#include <stdlib.h>
-
-#define CHECK(condition)                                                                                               \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			(void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);           \
-			abort();                                                                                       \
-		}                                                                                                      \
-	} while (0)
+#include "fuzz/target.h"
 
 #define TOP "/no-such-folder"
 #define ENTRIES_MAX 32
 #define LINE_MAX 1000
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct gate_roots roots = { .workspace = TOP "/w", .global = TOP "/w/h/s", .forbidden = TOP "/w/h" };
 

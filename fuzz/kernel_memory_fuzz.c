@@ -4,17 +4,8 @@
 #include "engine/wasm/kernel_memory.h"
 
 #include "base/limits.h"
-#include <stdio.h>
-#include <stdlib.h>
+#include "fuzz/target.h"
 #include <sys/mman.h>
-
-#define CHECK(condition)                                                                                               \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			(void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);           \
-			abort();                                                                                       \
-		}                                                                                                      \
-	} while (0)
 
 #define PAGES_FIRST 16
 #define PAGES_MAX 64
@@ -36,8 +27,6 @@ struct input {
 	const uint8_t *data;
 	size_t size;
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A number of `bytes` bytes; what is missing at the end of the input is zero. */
 static uint64_t number(struct input *input, size_t bytes)

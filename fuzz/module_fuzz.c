@@ -5,21 +5,9 @@
 
 #include "base/limits.h"
 #include "base/text.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-#define CHECK(condition)                                                                                               \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			(void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);           \
-			abort();                                                                                       \
-		}                                                                                                      \
-	} while (0)
+#include "fuzz/target.h"
 
 #define INPUT_MAX (32 * KIB) /* compiling takes too long for larger ones */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Made once, kept to the end of the process. */
 static struct wasm_runtime *the_runtime(void)

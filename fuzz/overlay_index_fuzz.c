@@ -3,23 +3,12 @@
  * overlay is opened or refused; what is opened can be looked at, is the same when it is opened again, and is empty after
  * a rollback; the folder below stays as it is, and nothing is made or removed outside of the overlay. */
 #include "vfs/overlay.h"
+#include "fuzz/target.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#define CHECK(condition)                                                                                               \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			(void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);           \
-			abort();                                                                                       \
-		}                                                                                                      \
-	} while (0)
-
 #define ROOT "/" /* as the first line of the files in the corpus has it */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Made at the first input, removed at the end: `lower`, `overlay`, and in both the files that the corpus names. */
 static char dir[64];

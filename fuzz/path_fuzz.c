@@ -5,23 +5,12 @@
 #include "base/text.h"
 #include "loop/loop.h"
 #include "vfs/vfs.h"
+#include "fuzz/target.h"
 
 #include <errno.h>
 #include <ftw.h>
 #include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-
-#define CHECK(condition)                                                                                               \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			(void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);           \
-			abort();                                                                                       \
-		}                                                                                                      \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char base[] = "/tmp/path-fuzz-XXXXXX";
 static const char *root; /* canonical */

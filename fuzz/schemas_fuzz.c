@@ -8,23 +8,11 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "manifest/manifest.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-#define CHECK(condition)                                                                                               \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			(void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);           \
-			abort();                                                                                       \
-		}                                                                                                      \
-	} while (0)
+#include "fuzz/target.h"
 
 #define MANIFEST "[package]\nname = \"x\"\nversion = \"1.0.0\"\n"
 
 static const struct json_limits limits = { .bytes_max = LIMIT_PAYLOAD };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_error(const struct capsule_error *err, enum capsule_status status)
 {

@@ -3,22 +3,12 @@
  * surrogate pairs, numbers beyond doubles) and refuses (deep nesting); every getter on every value gives something, and
  * failures are clean text. */
 #include "../sdk/c/include/capsule_guest/json_read.h"
+#include "fuzz/target.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <yyjson.h>
 
-#define CHECK(condition)                                                                                               \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			(void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);           \
-			abort();                                                                                       \
-		}                                                                                                      \
-	} while (0)
 #define ROOM (16u << 20)
 #define VALUES_MAX 500 /* looked at in one input; each failure reads the text again */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int values_left;
 

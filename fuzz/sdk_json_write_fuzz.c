@@ -3,22 +3,12 @@
  * itself, or a failure and nothing. */
 #include "../sdk/c/include/capsule_guest/json_read.h"
 #include "../sdk/c/include/capsule_guest/json_write.h"
+#include "fuzz/target.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <yyjson.h>
 
-#define CHECK(condition)                                                                                               \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			(void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);           \
-			abort();                                                                                       \
-		}                                                                                                      \
-	} while (0)
 #define ROOM (16u << 20)
 #define DEPTH_CHECKED 120 /* beyond it JSON text that is put in may exceed what readers take */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The next few bytes of the input: the low half of the byte before says how many. */
 static struct guest_bytes next_bytes(struct guest_bytes *input, uint8_t operation)

@@ -2,23 +2,11 @@
 /* Bytes as a requirement, a line feed and a version. The three functions agree on what can be read, and a reason is given for
  * what cannot: text with an end, within its room. */
 #include "base/text.h"
+#include "fuzz/target.h"
 
 #include <capsule_deps.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #define REASON_MAX 48
-
-#define CHECK(condition)                                                                                               \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			(void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);           \
-			abort();                                                                                       \
-		}                                                                                                      \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_reason(int good, const char reason[REASON_MAX])
 {
