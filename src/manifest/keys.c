@@ -8,6 +8,9 @@
 
 #define INFORMATION "nothing; information for people"
 #define CHECKED_ONLY "nothing yet; only its form is checked"
+#define LOAD_ORDER "load order"
+#define STATIC_ENGINE "static engine"
+#define UPLINKS "registry of uplinks"
 #define HOST_FUNCTIONS "host functions"
 
 #define ID .type = KEY_ID
