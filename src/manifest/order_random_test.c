@@ -128,7 +128,9 @@ static struct manifest *crowd_add(struct crowd *crowd, const char *name)
 {
 	struct manifest *manifest = testing_manifest(name);
 
-	crowd->manifests = testing_memory(realloc(crowd->manifests, (crowd->count + 1) * sizeof *crowd->manifests));
+	if ((crowd->count & (crowd->count - 1)) == 0) /* a power of two: it is full */
+		crowd->manifests = testing_memory(realloc(
+			crowd->manifests, (crowd->count == 0 ? 1 : 2 * crowd->count) * sizeof *crowd->manifests));
 	crowd->manifests[crowd->count++] = manifest;
 	return manifest;
 }

@@ -18,8 +18,12 @@ static inline void *testing_memory(void *block)
 
 static inline void testing_list_add(struct string_list *list, struct span text)
 {
-	list->items = testing_memory(realloc(list->items, (list->count + 1) * sizeof *list->items));
-	list->places = testing_memory(realloc(list->places, (list->count + 1) * sizeof *list->places));
+	if ((list->count & (list->count - 1)) == 0) { /* a power of two: it is full */
+		size_t room = list->count == 0 ? 1 : 2 * list->count;
+
+		list->items = testing_memory(realloc(list->items, room * sizeof *list->items));
+		list->places = testing_memory(realloc(list->places, room * sizeof *list->places));
+	}
 	list->items[list->count] = testing_memory(text_copy(text));
 	list->places[list->count] = (struct place){ .line = (uint32_t)list->count + 1, .column = 1, .length = 1 };
 	list->count++;
