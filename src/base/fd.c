@@ -26,3 +26,16 @@ int fd_open_beneath(const char *dir, const char *path, int flags)
 	}
 	return (int)fd;
 }
+
+int fd_write_all(int fd, struct span bytes)
+{
+	while (bytes.len > 0) {
+		ssize_t written = write(fd, bytes.data, bytes.len);
+
+		if (written < 0 && errno != EINTR)
+			return -1;
+		if (written > 0)
+			bytes = span_of(bytes.data + written, bytes.len - (size_t)written);
+	}
+	return 0;
+}

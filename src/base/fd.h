@@ -3,8 +3,13 @@
 #ifndef BASE_FD_H
 #define BASE_FD_H
 
+#include "base/span.h"
+
 /** Open `path` beneath the folder `dir` with `flags` and O_CLOEXEC (openat2): a path that leaves the folder - absolute, by `..`
  *  or through a link - fails with EXDEV. Returns the descriptor, or -1 with errno set. Threads: any. */
 int fd_open_beneath(const char *dir, const char *path, int flags);
+
+/** Write all of `bytes` at the descriptor's position. Returns 0, or -1 with errno set. Threads: any. */
+int fd_write_all(int fd, struct span bytes);
 
 #endif

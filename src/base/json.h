@@ -32,6 +32,9 @@ yyjson_val *json_last(const yyjson_val *object, const char *key);
  *  everything else as it is. `text` must be UTF-8. */
 bool json_append_string(struct buffer *out, struct span text);
 
+/** The same of text that need not be UTF-8, as paths are: each maximal invalid part becomes one U+FFFD. */
+bool json_append_lossy(struct buffer *out, struct span text);
+
 /** Append the compact JSON of `value`, which comes from json_parse(). Returns false as buffer_append() does, and marks the
  *  buffer failed when a value made otherwise is deeper than LIMIT_JSON_DEPTH. */
 bool json_append_value(struct buffer *out, const yyjson_val *value);

@@ -2,7 +2,10 @@
 /* Writing JSON straight into a buffer. Strings and byte arrays are on the path of every call of a guest, so they are
  * written a word at a time; escapes are those of the reference, byte for byte. */
 #include "base/json.h"
+
+#include "base/cleanup.h"
 #include "base/limits.h"
+#include "base/text.h"
 
 #define WORD sizeof(uint64_t)
 #define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
@@ -112,6 +115,19 @@ bool json_append_string(struct buffer *out, struct span text)
 	}
 	out->len += plain + 1;
 	return append_escaped(out, span_of(text.data + plain, text.len - plain)) && buffer_append_byte(out, '"');
+}
+
+bool json_append_lossy(struct buffer *out, struct span text)
+{
+	HOLD(buffer_fini) struct buffer repaired = { 0 };
+
+	if (text_is_utf8(text))
+		return json_append_string(out, text);
+	if (text_append_lossy(&repaired, text))
+		return json_append_string(out, buffer_span(&repaired));
+	out->failed = true;
+	out->starved = out->starved || repaired.starved;
+	return false;
 }
 
 static bool append_integer(struct buffer *out, uint64_t magnitude, bool negative)

@@ -4,6 +4,7 @@
 
 #include "base/blake3.h"
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/text.h"
 #include "base/uuid.h"
 #include "consent/trust_receipt.h"
@@ -161,20 +162,6 @@ enum capsule_status trust_check(
 
 /* ---- Writing ---- */
 
-static bool write_all(int fd, struct span bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t wrote = write(fd, bytes.data, bytes.len);
-
-		if (wrote < 0 && errno == EINTR)
-			continue;
-		if (wrote < 0)
-			return false;
-		bytes = span_of(bytes.data + wrote, bytes.len - (size_t)wrote);
-	}
-	return true;
-}
-
 /* A file of `bytes` under a name that nobody can guess takes the place of `name`. */
 static enum capsule_status replace(
 	int folder, const char *home, const char *name, struct span bytes, struct capsule_error *err)
@@ -190,7 +177,7 @@ static enum capsule_status replace(
 	fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return error_os(err, errno, "a receipt can't be written in %.512s/" FOLDER, home);
-	if (fchmod(fd, 0600) == 0 && write_all(fd, bytes) && fsync(fd) == 0 &&
+	if (fchmod(fd, 0600) == 0 && fd_write_all(fd, bytes) == 0 && fsync(fd) == 0 &&
 		renameat(folder, temporary, folder, name) == 0 && fsync(folder) == 0)
 		return CAPSULE_OK;
 	status = error_os(err, errno, "the receipt %.512s/" FOLDER "/%s can't be written", home, name);

@@ -57,14 +57,6 @@ const char *capsule_approval_text(struct capsule_approval *approval, bool colour
 
 /* ---- For programs ---- */
 
-/* Paths need not be UTF-8, JSON must be. */
-static bool append_string(struct buffer *out, struct span text)
-{
-	HOLD(buffer_fini) struct buffer repaired = { 0 };
-
-	return text_append_lossy(&repaired, text) && json_append_string(out, buffer_span(&repaired));
-}
-
 /* Each line of `changes` as a string. */
 static void append_lines(struct buffer *out, const char *changes)
 {
@@ -72,7 +64,7 @@ static void append_lines(struct buffer *out, const char *changes)
 		size_t len = strcspn(at, "\n");
 
 		(void)buffer_append_text(out, at != changes ? "," : "");
-		(void)append_string(out, span_of(at, len));
+		(void)json_append_lossy(out, span_of(at, len));
 		at += len + (at[len] == '\n');
 	}
 }
@@ -83,8 +75,8 @@ const char *capsule_approval_json(struct capsule_approval *approval)
 	struct buffer *out = &approval->text;
 
 	buffer_clear(out);
-	(void)(buffer_append_text(out, "{\"id\":") && append_string(out, span_text(subject->id)) &&
-		buffer_append_text(out, ",\"dir\":") && append_string(out, span_text(subject->dir)));
+	(void)(buffer_append_text(out, "{\"id\":") && json_append_lossy(out, span_text(subject->id)) &&
+		buffer_append_text(out, ",\"dir\":") && json_append_lossy(out, span_text(subject->dir)));
 	(void)buffer_printf(out, ",\"approved\":%s,\"changes\":[", approval->changes == NULL ? "true" : "false");
 	append_lines(out, approval->changes);
 	(void)buffer_append_text(out, "],\"files\":[");
@@ -92,7 +84,7 @@ const char *capsule_approval_json(struct capsule_approval *approval)
 		const struct trust_file *file = &subject->files[i];
 
 		(void)(buffer_append_text(out, i > 0 ? ",{\"name\":" : "{\"name\":") &&
-			append_string(out, span_text(file->name)));
+			json_append_lossy(out, span_text(file->name)));
 		if (file->blake3[0] != '\0')
 			(void)buffer_printf(out, ",\"blake3\":\"%s\"}", file->blake3);
 		else
@@ -100,7 +92,8 @@ const char *capsule_approval_json(struct capsule_approval *approval)
 	}
 	(void)buffer_append_text(out, "],\"rights\":[");
 	for (size_t i = 0; i < subject->right_count; i++)
-		(void)(buffer_append_text(out, i > 0 ? "," : "") && append_string(out, span_text(subject->rights[i])));
+		(void)(buffer_append_text(out, i > 0 ? "," : "") &&
+			json_append_lossy(out, span_text(subject->rights[i])));
 	(void)buffer_append_text(out, "]}");
 	return buffer_text(out);
 }

@@ -146,39 +146,26 @@ bool order_append_text(const struct capsule_order *order, bool colour, struct bu
 	return !out->failed;
 }
 
-/* Paths need not be UTF-8. */
-static void append_json_text(struct buffer *out, const char *text)
-{
-	HOLD(buffer_fini) struct buffer whole = { 0 };
-
-	if (text_is_utf8(span_text(text)))
-		(void)json_append_string(out, span_text(text));
-	else if (text_append_lossy(&whole, span_text(text)))
-		(void)json_append_string(out, buffer_span(&whole));
-	else
-		out->failed = true;
-}
-
 static void append_json_capsule(const struct capsule_order *order, size_t capsule, struct buffer *out)
 {
 	(void)buffer_printf(out, "{\"id\":\"%s\",\"dir\":", id_of(order, capsule));
-	append_json_text(out, dir_of(order, capsule));
+	(void)json_append_lossy(out, span_text(dir_of(order, capsule)));
 	(void)buffer_append_text(out, ",\"after\":[");
 	for (size_t i = order->first_edge[capsule]; i < order->first_edge[capsule + 1]; i++) {
 		const struct order_edge *edge = &order->order.edges[i];
 
 		(void)buffer_printf(out, "%s{\"id\":\"%s\",\"requires\":", i > order->first_edge[capsule] ? "," : "",
 			id_of(order, edge->provider));
-		append_json_text(out, required(order, capsule, edge->requirement));
+		(void)json_append_lossy(out, span_text(required(order, capsule, edge->requirement)));
 		(void)buffer_append_text(out, ",\"provides\":");
-		append_json_text(out, provided(order, edge));
+		(void)json_append_lossy(out, span_text(provided(order, edge)));
 		(void)buffer_append_byte(out, '}');
 	}
 	(void)buffer_append_text(out, "],\"unmet\":[");
 	for (size_t i = order->first_unmet[capsule]; i < order->first_unmet[capsule + 1]; i++) {
 		if (i > order->first_unmet[capsule])
 			(void)buffer_append_byte(out, ',');
-		append_json_text(out, required(order, capsule, order->order.unmet[i].requirement));
+		(void)json_append_lossy(out, span_text(required(order, capsule, order->order.unmet[i].requirement)));
 	}
 	(void)buffer_append_text(out, "]}");
 }

@@ -3,6 +3,7 @@
 #include "runtime/schemas.h"
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/text.h"
 #include "base/uuid.h"
 
@@ -95,24 +96,11 @@ static bool is_still(const struct place *place)
 		now.st_ctim.tv_nsec == was->st_ctim.tv_nsec;
 }
 
-static int write_all(int fd, struct span bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t put = write(fd, bytes.data, bytes.len);
-
-		if (put < 0 && errno != EINTR)
-			return -1;
-		if (put > 0)
-			bytes = span_of(bytes.data + put, bytes.len - (size_t)put);
-	}
-	return 0;
-}
-
 static int fill(int fd, const struct place *place, struct span after)
 {
 	struct stat made;
 
-	if (write_all(fd, after) != 0 || fstat(fd, &made) != 0)
+	if (fd_write_all(fd, after) != 0 || fstat(fd, &made) != 0)
 		return -1;
 	if (made.st_uid != place->was.st_uid || made.st_gid != place->was.st_gid)
 		(void)!fchown(fd, place->was.st_uid, place->was.st_gid); /* only root can give files away */

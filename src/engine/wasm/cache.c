@@ -2,6 +2,7 @@
 #include "engine/wasm/cache.h"
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/limits.h"
 #include "base/uuid.h"
 #include "capsule_deps.h"
@@ -188,20 +189,6 @@ wasmtime_module_t *cache_load(
 	return NULL;
 }
 
-static bool write_all(int fd, struct span bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t written = write(fd, bytes.data, bytes.len);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return false;
-		bytes = span_of(bytes.data + written, bytes.len - (size_t)written);
-	}
-	return true;
-}
-
 /* A new file with a name of its own that nobody reads. */
 static int open_draft(int dir, char name[48], struct capsule_error *err)
 {
@@ -233,8 +220,8 @@ int cache_put(const struct cache *cache, struct span code, const struct artefact
 	}
 	artefact_seal_make(seal, code, sealed);
 	cache_name(seal->key, name);
-	if (!write_all(fd, code) || !write_all(fd, span_of(sealed, sizeof sealed)) || fchmod(fd, 0400) != 0 ||
-		renameat(dir, draft, dir, name) != 0) {
+	if (fd_write_all(fd, code) != 0 || fd_write_all(fd, span_of(sealed, sizeof sealed)) != 0 ||
+		fchmod(fd, 0400) != 0 || renameat(dir, draft, dir, name) != 0) {
 		(void)error_os(err, errno, "the cache folder %.512s can't take %zu bytes", cache->dir, code.len);
 		(void)unlinkat(dir, draft, 0);
 		return -1;
