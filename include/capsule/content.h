@@ -12,6 +12,7 @@
 extern "C" {
 #endif
 
+struct capsule;
 struct capsule_content;
 
 enum capsule_content_kind { CAPSULE_CONTEXT, CAPSULE_SKILL, CAPSULE_COMMAND };
@@ -41,6 +42,11 @@ CAPSULE_API void capsule_content_item(const struct capsule_content *content, enu
  *  when out of memory. */
 CAPSULE_API const char *capsule_content_json(
 	struct capsule_content *content, enum capsule_content_kind kind, bool with_text);
+
+/** What the capsule `capsule` serves, as capsule_content_json(): the bytes that were read, and held against its approval, when it was loaded,
+ *  whatever the files hold now. "[]" for a bare module and for one that is not loaded. Borrowed until the next call for this capsule; NULL
+ *  when out of memory. Threads: the runtime's. */
+CAPSULE_API const char *capsule_content_served(struct capsule *capsule, enum capsule_content_kind kind, bool with_text);
 
 #ifdef __cplusplus
 }

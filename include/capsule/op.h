@@ -31,7 +31,7 @@ CAPSULE_API void capsule_op_cancel(struct capsule_op *op);
 CAPSULE_API bool capsule_op_done(const struct capsule_op *op);
 
 /** What a load or an inspection is at right now, for a progress line: "reading", "compiling" ...; NULL when there is nothing to
- *  tell. A static string. */
+ *  tell. Borrowed until the next turn. */
 CAPSULE_API const char *capsule_op_stage(const struct capsule_op *op);
 
 /** Turn the runtime until `op` is complete: for simple programs without a loop of their own. Returns the operation's status

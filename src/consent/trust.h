@@ -34,6 +34,10 @@ MUST_CHECK enum capsule_status trust_subject_make(struct trust_subject *out, con
 	const struct manifest *manifest, const struct policy *policy, struct capsule_error *err);
 void trust_subject_fini(struct trust_subject *subject);
 
+/** Append the rights of `policy` as a subject has them, each behind a line break. Errors: CAPSULE_ELIMIT, CAPSULE_ENOMEM. */
+MUST_CHECK enum capsule_status trust_append_rights(
+	const struct policy *policy, struct buffer *out, struct capsule_error *err);
+
 /** The file of `subject` named `name`, borrowed; NULL when there is none. */
 const struct trust_file *trust_subject_file(const struct trust_subject *subject, const char *name);
 

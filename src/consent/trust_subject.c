@@ -255,6 +255,18 @@ static enum capsule_status make_rights(struct maker *maker, const struct policy 
 	return CAPSULE_OK;
 }
 
+enum capsule_status trust_append_rights(const struct policy *policy, struct buffer *out, struct capsule_error *err)
+{
+	struct trust_subject subject = { 0 };
+	struct maker maker = { .subject = &subject, .err = err };
+	enum capsule_status status = make_rights(&maker, policy);
+
+	for (size_t i = 0; i < subject.right_count && status == CAPSULE_OK; i++)
+		(void)(buffer_append_byte(out, '\n') && buffer_append_text(out, subject.rights[i]));
+	trust_subject_fini(&subject);
+	return status == CAPSULE_OK ? buffer_check(out, err) : status;
+}
+
 enum capsule_status trust_subject_make(struct trust_subject *out, const char *dir, const struct manifest *manifest,
 	const struct policy *policy, struct capsule_error *err)
 {

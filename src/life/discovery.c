@@ -48,6 +48,7 @@ static void discovered_fini(struct discovered *found)
 	diagnostics_fini(&found->diagnostics);
 	buffer_fini(&found->source);
 	free(found->approved);
+	free(found->rights);
 	free(found->problem);
 }
 

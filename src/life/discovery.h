@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Which capsules there are: the folders with a Capsule.toml one level below each root, and a root that has one itself (a root that a
  * person named is then that capsule and nothing else). Roots are looked through in their order, folders by name; names that begin
- * with '.' or end with ".bak" are skipped, links are followed. Each manifest is read and parsed once and carried from here on. */
+ * with '.' or end with ".bak" are skipped, links are followed. Each manifest is read and parsed once; what is loaded later must have the hash that is noted here. */
 #ifndef LIFE_DISCOVERY_H
 #define LIFE_DISCOVERY_H
 
@@ -34,6 +34,7 @@ struct discovered {
 	uint8_t hash[32];          /* BLAKE3 of the manifest's bytes, those that were parsed */
 	char module_blake3[65];    /* what the module must hash to, from the receipt; "" when nobody approved it */
 	char *approved; /* its files as they were approved: 64 digits, a blank and the name a line; NULL when nobody did */
+	char *rights; /* as they were approved, in the words of trust_append_rights(); NULL when nobody did */
 	struct diagnostics diagnostics;
 	struct buffer source; /* of a broken manifest, for messages that quote it; else empty */
 	char *problem;        /* in words; NULL when good */

@@ -60,6 +60,18 @@ static enum capsule_status find_folder(char **out, const char *path, struct caps
 	return CAPSULE_OK;
 }
 
+enum capsule_status approval_check_parsed(
+	const struct trust_subject *subject, const uint8_t parsed[BLAKE3_SIZE], struct capsule_error *err)
+{
+	const struct trust_file *file = trust_subject_file(subject, TRUST_MANIFEST);
+	char hex[BLAKE3_HEX];
+
+	blake3_hex(parsed, hex);
+	return file != NULL && strcmp(file->blake3, hex) == 0
+		? CAPSULE_OK
+		: error_set(err, CAPSULE_EIO, TRUST_MANIFEST " is being written");
+}
+
 static enum capsule_status fill(struct capsule_approval *approval, const char *path, const char *workspace,
 	const char *home, struct capsule_error *err)
 {
@@ -87,6 +99,8 @@ static enum capsule_status fill(struct capsule_approval *approval, const char *p
 	if (status == CAPSULE_OK)
 		status = trust_subject_make(
 			&approval->subject, dir, approval->policy->manifest, &approval->policy->policy, err);
+	if (status == CAPSULE_OK)
+		status = approval_check_parsed(&approval->subject, approval->policy->hash, err);
 	if (status == CAPSULE_OK)
 		status = trust_check(&approval->changes, approval->home, &approval->subject, err);
 	return status;

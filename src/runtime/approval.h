@@ -20,6 +20,11 @@ struct capsule_approval {
  *  when it lies elsewhere or memory runs out. */
 char *approval_workspace_around(const char *dir);
 
+/** What was parsed, with the hash `parsed`, must be what was hashed for the receipt: somebody may write the file meanwhile. Errors:
+ *  CAPSULE_EIO. */
+MUST_CHECK enum capsule_status approval_check_parsed(
+	const struct trust_subject *subject, const uint8_t parsed[BLAKE3_SIZE], struct capsule_error *err);
+
 /* As places_resolve() gives them; NULL for what there is not. Borrowed. */
 struct approval_places {
 	const char *home, *workspace, *global;

@@ -91,29 +91,32 @@ static void append_summary(struct buffer *out, const char *changes)
 		(void)buffer_printf(out, "; and %zu more", more);
 }
 
-/* What was parsed must be what was hashed: somebody may write the file meanwhile. */
-static bool is_parsed(const struct trust_subject *subject, const struct discovered *found)
-{
-	const struct trust_file *file = trust_subject_file(subject, TRUST_MANIFEST);
-	char hex[BLAKE3_HEX];
-
-	blake3_hex(found->hash, hex);
-	return file != NULL && strcmp(file->blake3, hex) == 0;
-}
-
 /* The files as they were approved, for the engines to hold what they read against. */
 static enum capsule_status note_files(
 	const struct trust_subject *subject, struct discovered *found, struct capsule_error *err)
 {
 	HOLD(buffer_fini) struct buffer text = { 0 };
 
+	/* A name with a line break could stand for two lines. What has one is approved for nobody. */
 	for (size_t i = 0; i < subject->file_count; i++)
-		if (subject->files[i].blake3[0] != '\0')
+		if (subject->files[i].blake3[0] != '\0' && strchr(subject->files[i].name, '\n') == NULL)
 			(void)buffer_printf(&text, "%s %s\n", subject->files[i].blake3, subject->files[i].name);
 	found->approved = buffer_steal(&text);
 	return found->approved != NULL
 		? CAPSULE_OK
 		: error_set(err, CAPSULE_ENOMEM, "no memory for the hashes of what was approved");
+}
+
+static enum capsule_status note_rights(const struct policy *policy, struct discovered *found, struct capsule_error *err)
+{
+	HOLD(buffer_fini) struct buffer text = { 0 };
+	enum capsule_status status = trust_append_rights(policy, &text, err);
+
+	if (status != CAPSULE_OK)
+		return status;
+	found->rights = buffer_steal(&text);
+	return found->rights != NULL ? CAPSULE_OK
+				     : error_set(err, CAPSULE_ENOMEM, "no memory for the rights that were approved");
 }
 
 static enum capsule_status look(const struct approval_places *places, struct discovered *found, char **changes,
@@ -131,9 +134,11 @@ static enum capsule_status look(const struct approval_places *places, struct dis
 	status = policy_make(&policy, found->manifest, &roots, err);
 	if (status == CAPSULE_OK)
 		status = trust_subject_make(subject, found->dir, found->manifest, &policy, err);
+	if (status == CAPSULE_OK)
+		status = note_rights(&policy, found, err);
 	policy_fini(&policy);
-	if (status == CAPSULE_OK && !is_parsed(subject, found))
-		return error_set(err, CAPSULE_EIO, TRUST_MANIFEST " is being written");
+	if (status == CAPSULE_OK)
+		status = approval_check_parsed(subject, found->hash, err);
 	if (status == CAPSULE_OK)
 		status = trust_check(changes, places->home, subject, err);
 	if (status == CAPSULE_OK && *changes == NULL)

@@ -149,6 +149,27 @@ static void a_receipt_without_the_module_lets_nothing_run(void **state)
 	assert_waits(look(fixture), "guest.wasm is new");
 }
 
+/* A name that looks like two lines of the list must not stand for a file of its own. */
+static void a_name_with_a_line_break_approves_nothing(void **state)
+{
+	static const char name[] = "x\n0000000000000000000000000000000000000000000000000000000000000000 evil.md";
+	struct fixture *fixture = *state;
+	const struct discovered *found;
+	char text[1024];
+
+	write_text(fixture, name, "a file of that name");
+	(void)snprintf(text, sizeof text,
+		"%s[[mcp_server]]\nid = \"s\"\ntype = \"stdio\"\ncommand = \"true\"\nargs = [\"x\\n%s\"]\n", manifest,
+		name + 2);
+	write_text(fixture, "Capsule.toml", text);
+	approve(fixture);
+	found = look(fixture);
+	assert_int_equal(found->state, DISCOVERY_GOOD);
+	assert_non_null(strstr(found->approved, " guest.wasm\n"));
+	assert_null(strstr(found->approved, "evil.md"));
+	assert_string_equal(found->rights, "");
+}
+
 static void a_changed_module_waits_and_says_so(void **state)
 {
 	struct fixture *fixture = *state;
@@ -274,6 +295,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_capsule_of_a_workspace_waits_until_it_is_approved),
 		TEST(a_receipt_without_the_module_lets_nothing_run),
+		TEST(a_name_with_a_line_break_approves_nothing),
 		TEST(a_changed_module_waits_and_says_so),
 		TEST(a_right_that_appears_around_it_waits),
 		TEST(another_workspace_is_named_in_the_command),

@@ -139,6 +139,17 @@ static void not_loaded(struct boot *boot, struct capsule *capsule, struct capsul
 		capsule_leave(capsule); /* no memory to keep even that */
 }
 
+/* The state that is kept under an id belongs to who was installed or named. What a workspace brings along has state of its own folder,
+ * so that it reads and changes nobody else's by taking a name. */
+static void name_state(struct capsule *capsule)
+{
+	uint8_t hash[BLAKE3_SIZE];
+
+	blake3_bytes(span_text(capsule->dir), hash);
+	capsule->state_name[0] = '@'; /* no id has one */
+	blake3_hex(hash, capsule->state_name + 1);
+}
+
 /* What was approved are bytes, not names: the engines refuse any other ones. */
 static enum capsule_status pin_files(struct capsule *capsule, const struct discovered *item, struct capsule_error *err)
 {
@@ -146,9 +157,13 @@ static enum capsule_status pin_files(struct capsule *capsule, const struct disco
 	char *hash;
 
 	free(capsule->approved);
+	free(capsule->rights);
 	capsule->approved = item->approved == NULL ? NULL : text_copy(span_text(item->approved));
-	if (capsule->approved == NULL && item->approved != NULL)
-		return error_set(err, CAPSULE_ENOMEM, "no memory for the hashes of what was approved");
+	capsule->rights = item->rights == NULL ? NULL : text_copy(span_text(item->rights));
+	if ((capsule->approved == NULL && item->approved != NULL) || (capsule->rights == NULL && item->rights != NULL))
+		return error_set(err, CAPSULE_ENOMEM, "no memory for what was approved");
+	if (item->origin == DISCOVERY_WORKSPACE)
+		name_state(capsule);
 
 	if (item->module_blake3[0] == '\0' || capsule->manifest->components.count == 0)
 		return CAPSULE_OK;
@@ -336,9 +351,11 @@ static enum capsule_status check_idle(const struct capsule_runtime *runtime, str
 {
 	if (runtime->boot != NULL)
 		return error_set(err, CAPSULE_ESTATE, "a boot is under way: wait for its end, or cancel it");
-	if (runtime->takedown != NULL)
-		return error_set(err, CAPSULE_ESTATE, "the runtime is being shut down: boot when that is complete");
-	return CAPSULE_OK;
+	if (runtime->takedown == NULL)
+		return CAPSULE_OK;
+	return error_set(err, CAPSULE_ESTATE,
+		takedown_of_all(runtime) ? "the runtime is being shut down: boot when that is complete"
+					 : "what the cancelled boot loaded is still being unloaded: boot after some turns");
 }
 
 enum capsule_status capsule_boot(struct capsule_runtime *runtime, struct capsule_discovery *discovery,

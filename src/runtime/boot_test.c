@@ -4,6 +4,7 @@
 
 #include "runtime/discover.h"
 #include <capsule/boot.h>
+#include <capsule/content.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -231,6 +232,106 @@ static void files_are_those_that_were_approved(void **state)
 	shut_down(fixture);
 }
 
+static void what_failed_before_it_was_registered_is_known_once(void **state)
+{
+	struct fixture *fixture = *state;
+	struct capsule_discovery discovery;
+	struct capsule_op *op = NULL;
+
+	make_set(fixture);
+	make(fixture, "a", "", NULL);
+	discover(fixture, &discovery);
+	fixture_write(fixture, "set/a/Capsule.toml", "[package]\nname = \"a\"\nversion = \"6.6.6\"\n");
+	assert_int_equal(capsule_boot(fixture->runtime, &discovery, NULL, NULL, &op, fixture->err), CAPSULE_OK);
+	assert_int_equal(capsule_op_wait(op, fixture->err), CAPSULE_OK);
+	capsule_op_free(op);
+	discovery_fini(&discovery.found);
+	assert_non_null(capsule_find(fixture->runtime, "a"));
+	assert_int_equal(capsule_health(capsule_find(fixture->runtime, "a"), fixture->err), CAPSULE_FAILED);
+	assert_null(strstr(boot(fixture), "failed"));
+	assert_int_equal(capsule_health(capsule_find(fixture->runtime, "a"), NULL), CAPSULE_READY);
+	shut_down(fixture);
+}
+
+static void a_shutdown_ends_when_a_load_came_to_nothing(void **state)
+{
+	struct fixture *fixture = *state;
+	struct capsule_op *load = NULL, *down = NULL;
+
+	assert_int_equal(capsule_load(fixture->runtime, "/nonexistent", NULL, NULL, &load, fixture->err), CAPSULE_OK);
+	assert_int_equal(capsule_shutdown(fixture->runtime, NULL, NULL, &down, fixture->err), CAPSULE_OK);
+	fixture_settle(fixture);
+	assert_true(capsule_op_done(load));
+	assert_true(capsule_op_done(down));
+	capsule_op_free(load);
+	capsule_op_free(down);
+}
+
+/* Boot the set as if it came with a workspace and had been approved with these rights; NULL: nothing is held against it. */
+static void boot_of_workspace(struct fixture *fixture, const char *rights)
+{
+	struct capsule_discovery discovery;
+	struct capsule_op *op = NULL;
+
+	discover(fixture, &discovery);
+	discovery.found.items[0].origin = DISCOVERY_WORKSPACE;
+	discovery.found.items[0].rights = rights == NULL ? NULL : strdup(rights);
+	assert_int_equal(capsule_boot(fixture->runtime, &discovery, NULL, NULL, &op, fixture->err), CAPSULE_OK);
+	assert_int_equal(capsule_op_wait(op, fixture->err), CAPSULE_OK);
+	capsule_op_free(op);
+	discovery_fini(&discovery.found);
+}
+
+static void rights_are_those_that_were_approved(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_set(fixture);
+	make(fixture, "a", "[capabilities]\nnet = [\"example.com\"]\n", fixture_guest);
+	boot_of_workspace(fixture, "\nnet example.org");
+	assert_contains(capsule_states_json(fixture->runtime), "it may do something else than was approved");
+	boot_of_workspace(fixture, "\nnet example.com");
+	assert_contains(capsule_states_json(fixture->runtime), "\"state\":\"ready\"");
+	shut_down(fixture);
+}
+
+static void state_of_a_workspace_is_its_own(void **state)
+{
+	struct fixture *fixture = *state;
+	struct capsule *capsule;
+
+	make_set(fixture);
+	make(fixture, "a",
+		"[[tool]]\nname = \"keep\"\ndescription = \"\"\n[[tool]]\nname = \"get\"\ndescription = \"\"\n",
+		fixture_guest);
+	capsule = fixture_load(fixture, fixture_path(fixture, "set/a"));
+	assert_string_equal(fixture_call(fixture, capsule, "keep", "{}"), "Hello!");
+	fixture_unload(fixture, capsule);
+	boot_of_workspace(fixture, NULL);
+	capsule = capsule_find(fixture->runtime, "a");
+	assert_string_equal(fixture_call(fixture, capsule, "get", "{}"), "");
+	assert_string_equal(fixture_call(fixture, capsule, "keep", "{}"), "Hello!");
+	shut_down(fixture);
+	boot_of_workspace(fixture, NULL); /* and it is kept */
+	assert_string_equal(fixture_call(fixture, capsule_find(fixture->runtime, "a"), "get", "{}"), "Hello!");
+	shut_down(fixture);
+}
+
+static void what_is_served_was_read_at_load(void **state)
+{
+	struct fixture *fixture = *state;
+	struct capsule *capsule;
+
+	make_set(fixture);
+	make(fixture, "a", "[[context_file]]\nname = \"c\"\nfile = \"c.md\"\n", NULL);
+	fixture_write(fixture, "set/a/c.md", "before");
+	capsule = fixture_load(fixture, fixture_path(fixture, "set/a"));
+	fixture_write(fixture, "set/a/c.md", "after");
+	assert_contains(capsule_content_served(capsule, CAPSULE_CONTEXT, true), "\"text\":\"before\"");
+	assert_string_equal(capsule_content_served(capsule, CAPSULE_SKILL, true), "[]");
+	fixture_unload(fixture, capsule);
+}
+
 static void members_of_a_cycle_are_loaded_without_waiting_for_each_other(void **state)
 {
 	struct fixture *fixture = *state;
@@ -412,6 +513,11 @@ int main(void)
 		TEST(a_manifest_that_changed_meanwhile_is_not_loaded),
 		TEST(a_module_is_the_one_that_was_approved),
 		TEST(files_are_those_that_were_approved),
+		TEST(what_failed_before_it_was_registered_is_known_once),
+		TEST(a_shutdown_ends_when_a_load_came_to_nothing),
+		TEST(rights_are_those_that_were_approved),
+		TEST(state_of_a_workspace_is_its_own),
+		TEST(what_is_served_was_read_at_load),
 		TEST(members_of_a_cycle_are_loaded_without_waiting_for_each_other),
 		TEST(a_run_loop_is_ready_before_those_who_require_it_are_loaded),
 		TEST(one_that_never_gets_ready_holds_nobody_up_for_long),

@@ -89,3 +89,13 @@ const char *capsule_content_json(struct capsule_content *content, enum capsule_c
 	content_append_json(&content->content, (enum content_kind)kind, with_text, &content->json);
 	return buffer_text(&content->json);
 }
+
+const char *capsule_content_served(struct capsule *capsule, enum capsule_content_kind kind, bool with_text)
+{
+	static const struct content nothing = { 0 };
+	const struct content *content = capsule->content == NULL ? NULL : static_engine_content(capsule->content);
+
+	buffer_clear(&capsule->served);
+	content_append_json(content != NULL ? content : &nothing, (enum content_kind)kind, with_text, &capsule->served);
+	return buffer_text(&capsule->served);
+}

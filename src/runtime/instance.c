@@ -66,6 +66,8 @@ static void capsule_free(struct capsule *capsule)
 	manifest_free(capsule->manifest);
 	free(capsule->tools_json);
 	free(capsule->approved);
+	free(capsule->rights);
+	buffer_fini(&capsule->served);
 	free(capsule->dir);
 	free(capsule->id);
 	free(capsule);
@@ -84,15 +86,18 @@ static void composite_gone(void *user)
 
 void capsule_leave(struct capsule *capsule)
 {
+	struct capsule_runtime *runtime = capsule->runtime;
+
 	list_remove(&capsule->link);
 	if (capsule->composite == NULL) {
 		capsule_free(capsule);
+		takedown_capsule_gone(runtime); /* it may be the last one that a shutdown waits for */
 		return;
 	}
 	/* A load that was given up takes some turns to go; nobody has to wait for that before the next one. */
 	if (capsule->tools_json == NULL)
 		unregister(capsule);
-	capsule->runtime->leaving++;
+	runtime->leaving++;
 	composite_release(capsule->composite);
 }
 
@@ -210,7 +215,11 @@ static enum capsule_status add_static(struct capsule *capsule, const struct engi
 	struct engine *engine;
 	enum capsule_status status = static_engine_new(&engine, env, err);
 
-	return status == CAPSULE_OK ? composite_add(capsule->composite, engine, err) : status;
+	if (status == CAPSULE_OK)
+		status = composite_add(capsule->composite, engine, err);
+	if (status == CAPSULE_OK)
+		capsule->content = engine;
+	return status;
 }
 
 static void warn_of_servers(const struct capsule *capsule)
@@ -233,8 +242,12 @@ enum capsule_status capsule_make_engines(struct capsule *capsule, const char *fi
 		status = enter(capsule, err);
 	if (status == CAPSULE_OK)
 		status = services_open(&capsule->services, capsule->runtime, capsule->id, capsule->manifest, err);
+	if (status == CAPSULE_OK && capsule->rights != NULL)
+		status = services_check_rights(&capsule->services, capsule->rights, err);
 	if (status != CAPSULE_OK)
 		return status;
+	if (capsule->state_name[0] != '\0')
+		capsule->services.state_name = capsule->state_name;
 	env = make_env(capsule);
 	if (capsule->manifest == NULL)
 		return add_wasm(capsule, &env, file, err);

@@ -3,6 +3,7 @@
 #ifndef RUNTIME_INTERNAL_H
 #define RUNTIME_INTERNAL_H
 
+#include "base/blake3.h"
 #include "base/map.h"
 #include "composite/composite.h"
 #include "engine/wasm/wasm.h"
@@ -59,13 +60,17 @@ struct capsule {
 	struct capsule_runtime *runtime;
 	struct list_node link;
 	char *id, *dir;
-	char *approved;              /* of a discovered one with a receipt: hashes of its files; else NULL */
-	struct manifest *manifest;   /* NULL: a bare module, or one that did not get so far */
-	struct map settings;         /* of a bare module: name -> char * */
-	struct composite *composite; /* one reference; NULL until it is made */
-	struct engine *wasm;         /* among its engines; NULL without a component */
-	struct services services;    /* what it is lent */
-	char *tools_json;            /* NULL until it was ready */
+	char *approved;                  /* of a discovered one with a receipt: hashes of its files; else NULL */
+	char *rights;                    /* likewise what it may do, in the words of the receipt */
+	char state_name[BLAKE3_HEX + 1]; /* what its key-value state is kept under when that is not its id; else "" */
+	struct manifest *manifest;       /* NULL: a bare module, or one that did not get so far */
+	struct map settings;             /* of a bare module: name -> char * */
+	struct composite *composite;     /* one reference; NULL until it is made */
+	struct engine *wasm;             /* among its engines; NULL without a component */
+	struct engine *content;          /* likewise the static one; NULL for a bare module */
+	struct buffer served;            /* last answer of capsule_content_served() */
+	struct services services;        /* what it is lent */
+	char *tools_json;                /* NULL until it was ready */
 	size_t tool_count;
 	uint32_t boot;   /* number of the boot that made it, 0 for none */
 	bool registered; /* in runtime->registry */

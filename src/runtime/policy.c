@@ -53,6 +53,7 @@ enum capsule_status capsule_policy_new(struct capsule_policy **out, const char *
 {
 	HOLD(policy_drop) struct capsule_policy *policy = NULL;
 	HOLD(diagnostics_fini) struct diagnostics found = { 0 };
+	HOLD(buffer_fini) struct buffer source = { 0 };
 	struct capsule_policy_options defaults = { .size = sizeof defaults };
 	struct capsule_error failure;
 	enum capsule_status status;
@@ -68,7 +69,8 @@ enum capsule_status capsule_policy_new(struct capsule_policy **out, const char *
 	policy = calloc(1, sizeof *policy);
 	if (policy == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for a policy");
-	status = manifest_load(&policy->manifest, path, NULL, &found, &failure);
+	status = manifest_load(&policy->manifest, path, &source, &found, &failure);
+	blake3_bytes(buffer_span(&source), policy->hash);
 	if (status == CAPSULE_OK)
 		status = policy_fill(policy, options != NULL ? options : &defaults, &failure);
 	if (status != CAPSULE_OK)
@@ -147,10 +149,7 @@ const char *capsule_policy_text(struct capsule_policy *policy, bool colour)
 
 static bool append_member(struct buffer *out, const char *key, const char *text)
 {
-	HOLD(buffer_fini) struct buffer repaired = { 0 };
-
-	return buffer_printf(out, "\"%s\":", key) && text_append_lossy(&repaired, span_text(text)) &&
-		json_append_string(out, buffer_span(&repaired));
+	return buffer_printf(out, "\"%s\":", key) && json_append_lossy(out, span_text(text));
 }
 
 static void append_json_list(struct buffer *out, const char *key, const struct string_list *list)

@@ -24,7 +24,7 @@ static enum capsule_status lend_kv(void *user, struct kv_scope **scope, struct c
 		/* A file's name may be longer than a capsule's id; nobody else is in the store of a bare module. */
 		if (status == CAPSULE_OK)
 			status = kv_scope_new(&services->kv, bare ? services->own_store : store, runtime->principal,
-				bare ? "module" : services->id, err);
+				bare ? "module" : services->state_name, err);
 	}
 	*scope = services->kv;
 	return status;
@@ -72,6 +72,7 @@ enum capsule_status services_open(struct services *services, struct capsule_runt
 
 	services->runtime = runtime;
 	services->id = id;
+	services->state_name = id;
 	services->manifest = manifest;
 	list_init(&services->commits);
 	if (manifest == NULL)

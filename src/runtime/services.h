@@ -15,6 +15,7 @@ struct open_overlay;
 struct services {
 	struct capsule_runtime *runtime; /* NULL: not opened */
 	const char *id;                  /* borrowed */
+	const char *state_name;          /* what its key-value state is kept under: the id, or another one. Borrowed */
 	const struct manifest *manifest; /* borrowed; NULL: a bare module */
 	struct uuid session;             /* of the last load; all zero before */
 	struct gate *gate;               /* NULL for a bare module */
@@ -32,6 +33,11 @@ struct services {
  *  now. services_close() in any case. Errors: CAPSULE_ENOMEM, CAPSULE_EINVAL. */
 MUST_CHECK enum capsule_status services_open(struct services *services, struct capsule_runtime *runtime, const char *id,
 	const struct manifest *manifest, struct capsule_error *err);
+
+/** Whether what the gate allows is what was approved: links, the workspace and the global folder may have changed since. `rights` as
+ *  trust_append_rights() words them. Errors: CAPSULE_EMANIFEST, CAPSULE_ENOMEM. */
+MUST_CHECK enum capsule_status services_check_rights(
+	const struct services *services, const char *rights, struct capsule_error *err);
 
 /** Give everything back; calls that wait for a commit end. Harmless when it was not opened. */
 void services_close(struct services *services);

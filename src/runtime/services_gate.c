@@ -3,6 +3,7 @@
 #include "runtime/internal.h"
 
 #include "base/cleanup.h"
+#include "consent/trust.h"
 
 /* What the embedder takes away from a capsule. */
 struct embedder_gate {
@@ -60,12 +61,36 @@ static enum capsule_status narrow(struct services *services, struct capsule_erro
 	return CAPSULE_OK;
 }
 
+static struct gate_roots roots_of(const struct services *services)
+{
+	return (struct gate_roots){ .workspace = services->workspace_path,
+		.global = services->global_path,
+		.forbidden = services->runtime->home.path };
+}
+
+enum capsule_status services_check_rights(
+	const struct services *services, const char *rights, struct capsule_error *err)
+{
+	HOLD(buffer_fini) struct buffer now = { 0 };
+	const struct gate_roots roots = roots_of(services);
+	struct policy policy = { 0 };
+	enum capsule_status status = policy_make(&policy, services->manifest, &roots, err);
+
+	if (status == CAPSULE_OK)
+		status = trust_append_rights(&policy, &now, err);
+	policy_fini(&policy);
+	if (status != CAPSULE_OK)
+		return status;
+	if (span_is(buffer_span(&now), rights))
+		return CAPSULE_OK;
+	return error_set(err, CAPSULE_EMANIFEST,
+		"it may do something else than was approved, because a link or a folder changed: approve it again");
+}
+
 enum capsule_status services_make_gate(struct services *services, struct capsule_error *err)
 {
 	const struct capsule_runtime *runtime = services->runtime;
-	const struct gate_roots roots = {
-		.workspace = services->workspace_path, .global = services->global_path, .forbidden = runtime->home.path
-	};
+	const struct gate_roots roots = roots_of(services);
 	enum capsule_status status = gate_new_manifest(
 		&services->gate, services->manifest, &roots, GATE_FOR_COMPONENT, err);
 

@@ -9,7 +9,7 @@ static void append_text(struct buffer *out, const char *key, const char *text)
 {
 	buffer_printf(out, ",\"%s\":", key);
 	if (text != NULL)
-		json_append_string(out, span_text(text));
+		json_append_lossy(out, span_text(text));
 	else
 		buffer_append_text(out, "null");
 }
@@ -26,7 +26,7 @@ static void append_state(const struct capsule *capsule, struct buffer *out)
 	const char *engine;
 
 	buffer_append_text(out, "{\"id\":");
-	json_append_string(out, span_text(capsule->id));
+	json_append_lossy(out, span_text(capsule->id)); /* of a bare module: a file's name */
 	append_text(out, "version", version_of(capsule));
 	append_text(out, "dir", capsule->dir);
 	append_text(out, "state", composite_state_name(state));
@@ -62,17 +62,28 @@ const char *capsule_states_json(struct capsule_runtime *runtime)
 	return buffer_text(&runtime->states);
 }
 
+/* One that is neither coming nor going. */
+static bool is_settled(const struct capsule *capsule)
+{
+	enum composite_state state = composite_state(capsule->composite, NULL);
+
+	return !capsule->loading && !capsule->unloading && (state == COMPOSITE_READY || state == COMPOSITE_FAILED);
+}
+
 struct capsule *capsule_find(const struct capsule_runtime *runtime, const char *id)
 {
 	struct capsule *capsule = registry_find(&runtime->registry, id);
-	enum composite_state state;
 
-	if (capsule == NULL)
-		return NULL;
-	state = composite_state(capsule->composite, NULL);
-	return !capsule->loading && !capsule->unloading && (state == COMPOSITE_READY || state == COMPOSITE_FAILED)
-		? capsule
-		: NULL;
+	if (capsule != NULL)
+		return is_settled(capsule) ? capsule : NULL;
+	/* One that failed before it could be registered is known all the same. There are few of those. */
+	LIST_EACH (node, &runtime->capsules) {
+		capsule = LIST_ENTRY(node, struct capsule, link);
+		if (!capsule->bare && capsule->composite != NULL && capsule->id != NULL &&
+			strcmp(capsule->id, id) == 0 && is_settled(capsule))
+			return capsule;
+	}
+	return NULL;
 }
 
 void capsule_watch_states(struct capsule_runtime *runtime, capsule_state_fn changed, void *user)
