@@ -97,7 +97,7 @@ static void build_table(struct order_search *search, const struct order_class *c
 {
 	const struct order_form *items = search->provides.items;
 
-	for (size_t at = class->first; at < class->first + class->count; at++) {
+	for (size_t at = class->first; at < class->first + class->count && search->steps <= LIMIT_ORDER_STEPS; at++) {
 		const uint64_t *marks = marks_of(search, &items[at]);
 		size_t *slot, *last;
 
@@ -164,7 +164,7 @@ static void prepare_classes(struct order_search *search, struct order_class *cla
 {
 	size_t *slots = search->slots;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && search->steps <= LIMIT_ORDER_STEPS; i++) {
 		struct order_class *class = &classes[i];
 
 		fix(search, class, &wanted->pattern);
@@ -183,6 +183,7 @@ static void prepare_classes(struct order_search *search, struct order_class *cla
 /* Match the requirements from `from` up to `to`, which have the same wildcards, with the classes of their group. */
 static void match_alike(struct order_search *search, size_t from, size_t to, struct order_class *classes, size_t count)
 {
+	search->current = &search->requires.items[from]; /* making ready may be given up, too */
 	prepare_classes(search, classes, count, &search->requires.items[from], to - from);
 	for (; from < to && search->steps <= LIMIT_ORDER_STEPS; from++) {
 		const struct order_form *wanted = &search->requires.items[from];

@@ -254,6 +254,30 @@ static void too_many_edges_are_refused_with_who_brings_most(void **state)
 	order_fini(&order);
 }
 
+/* One text of many segments, given often: making ready to compare costs the most, and is given up as well. */
+static void making_ready_is_given_up_too(void **state)
+{
+	HOLD(crowd_fini) struct crowd crowd = { 0 };
+	HOLD(buffer_fini) struct buffer text = { 0 };
+	struct capsule_error err = { 0 };
+	struct manifest *consumer = crowd_add(&crowd, "consumer");
+
+	(void)state;
+	(void)buffer_append_text(&text, "topic:a");
+	for (size_t i = 0; i < 32000; i++)
+		(void)buffer_append_text(&text, ".a");
+	for (size_t i = 0; i < 4; i++)
+		testing_list_add(&consumer->requires, buffer_span(&text));
+	for (size_t i = 0; i < 80; i++) {
+		struct manifest *provider = crowd_add(&crowd, "provider");
+
+		for (size_t j = 0; j < 15; j++)
+			testing_list_add(&provider->provides, buffer_span(&text));
+	}
+	assert_int_equal(order_manifests(&(struct order){ 0 }, crowd.manifests, crowd.count, &err), CAPSULE_ELIMIT);
+	assert_non_null(strstr(err.text, "of capsule 'consumer'"));
+}
+
 static void a_long_chain_and_a_long_cycle_need_no_stack(void **state)
 {
 	HOLD(crowd_fini) struct crowd crowd = { 0 };
@@ -287,6 +311,7 @@ int main(void)
 		cmocka_unit_test(a_provider_that_matches_often_is_one_edge_each),
 		cmocka_unit_test(patterns_full_of_wildcards_are_compared_or_refused),
 		cmocka_unit_test(too_many_edges_are_refused_with_who_brings_most),
+		cmocka_unit_test(making_ready_is_given_up_too),
 		cmocka_unit_test(a_long_chain_and_a_long_cycle_need_no_stack),
 	};
 
