@@ -40,6 +40,7 @@ static void a_grant_with_arguments_does_not_match(void **state)
 	ASSERT_DENIED(&fixture, GATE_PROCESS, "npx", GATE_NOT_DECLARED);
 	ASSERT_DENIED(&fixture, GATE_PROCESS, "", GATE_MALFORMED);
 	ASSERT_DENIED(&fixture, GATE_PROCESS, " x", GATE_ARGUMENTS);
+	ASSERT_DENIED(&fixture, GATE_PROCESS, "cat /etc/passwd", GATE_ARGUMENTS);
 }
 
 /* rt:155 */

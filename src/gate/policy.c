@@ -8,8 +8,6 @@
 #include "gate/policy_danger.h"
 #include "gate/question.h"
 
-#define ROWS_MAX 262144 /* as many as a manifest of LIMIT_MANIFEST_BYTES can't hold */
-
 struct maker {
 	struct policy *policy;
 	struct entry_roots roots;
@@ -46,7 +44,7 @@ static bool make_room(struct maker *maker)
 
 	if (policy->count < maker->capacity)
 		return true;
-	if (capacity > ROWS_MAX || (rows = reallocarray(policy->rows, capacity, sizeof *rows)) == NULL)
+	if ((rows = reallocarray(policy->rows, capacity, sizeof *rows)) == NULL)
 		return false;
 	policy->rows = rows;
 	maker->capacity = capacity;
@@ -66,8 +64,9 @@ static enum capsule_status add(
 		return no_memory(maker->err);
 	}
 	danger = policy_danger(&row, &maker->roots);
-	row.note = why != NULL ? POLICY_UNUSED : danger != NULL ? POLICY_DANGEROUS : POLICY_PLAIN;
-	if (row.note != POLICY_PLAIN && (row.why = text_copy(span_text(why != NULL ? why : danger))) == NULL) {
+	/* What grants something dangerous is that, however odd it is otherwise. */
+	row.note = danger != NULL ? POLICY_DANGEROUS : why != NULL ? POLICY_UNUSED : POLICY_PLAIN;
+	if (row.note != POLICY_PLAIN && (row.why = text_copy(span_text(danger != NULL ? danger : why))) == NULL) {
 		row_fini(&row);
 		return no_memory(maker->err);
 	}
@@ -113,7 +112,17 @@ static enum capsule_status add_host(struct maker *maker, struct policy_row row, 
 	return add(maker, row, entry, text, meaning.why);
 }
 
-static const char *topic_why(enum gate_operation operation, const char *entry)
+/* Whether a `*` stands inside a segment, where it means itself. */
+static bool half_wildcard(struct span pattern)
+{
+	for (size_t i = 0; i < pattern.len; i++)
+		if (pattern.data[i] == '*' &&
+			((i > 0 && pattern.data[i - 1] != '.') || (i + 1 < pattern.len && pattern.data[i + 1] != '.')))
+			return true;
+	return false;
+}
+
+static const char *topic_limits(const char *entry)
 {
 	struct span pattern = span_text(entry);
 
@@ -123,12 +132,14 @@ static const char *topic_why(enum gate_operation operation, const char *entry)
 		return "topics have at most 8 segments";
 	if (pattern.len > QUESTION_TOPIC_BYTES)
 		return "topics have at most 256 bytes";
-	for (size_t i = 0; i < pattern.len; i++)
-		if (pattern.data[i] == '*' &&
-			((i > 0 && pattern.data[i - 1] != '.') || (i + 1 < pattern.len && pattern.data[i + 1] != '.')))
-			return operation == GATE_PUBLISH ? "`*` is a wildcard only as a whole segment"
-							 : "`*` is a wildcard only as a whole segment, the last one";
 	return NULL;
+}
+
+static const char *topic_why(const char *entry)
+{
+	const char *why = topic_limits(entry);
+
+	return why == NULL && half_wildcard(span_text(entry)) ? "`*` is a wildcard only as a whole segment" : why;
 }
 
 /* The other operations: the entry is its own target, unless it can never match. */
@@ -147,7 +158,7 @@ static const char *plain_why(enum gate_operation operation, const char *entry)
 		return identity_level(span_text(entry)) == 0 ? "the words are resolve, link and admin, in lower case"
 							     : NULL;
 	default:
-		return topic_why(operation, entry);
+		return topic_why(entry);
 	}
 }
 
@@ -182,7 +193,9 @@ static enum capsule_status add_plain(struct maker *maker, struct policy_row row,
 	HOLD(buffer_fini) struct buffer words = { 0 };
 	const char *why = plain_why(row.operation, entry);
 	const char *meaning = "nothing";
-	bool wildcard_part = why != NULL && strncmp(why, "`*`", 3) == 0; /* still a topic of that very name */
+	/* Still a topic of that very name, when nothing else is wrong with it. */
+	bool wildcard_part = why != NULL && (row.operation == GATE_PUBLISH || row.operation == GATE_SUBSCRIBE) &&
+		topic_limits(entry) == NULL;
 
 	if (why == NULL || wildcard_part) {
 		row.target = text_copy(span_text(entry));
@@ -264,7 +277,7 @@ static enum capsule_status add_capabilities(
 		status = add_list(maker, declared, lists[i], by_component);
 	if (status == CAPSULE_OK && declared->allow_prompt_injection)
 		status = add_flag(maker, "allow_prompt_injection", "other capsules may let it add text to prompts",
-			declared->place, by_component);
+			declared->allow_prompt_injection_place, by_component);
 	return status;
 }
 

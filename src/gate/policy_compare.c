@@ -91,6 +91,8 @@ static bool covered(struct index *index, const struct policy_row *row)
 		if (row->operation == GATE_HTTP && entry_set_find(&index->hosts[own], wanted) != NULL)
 			return true;
 	}
+	if (row->operation == GATE_READ || row->operation == GATE_WRITE)
+		return false; /* all of these are in the sets */
 	for (size_t i = 0; i < index->policy->count; i++) {
 		const struct policy_row *other = &index->policy->rows[i];
 

@@ -72,7 +72,8 @@ static const struct danger programs[] = {
 };
 
 /* Below these lies what a system or its users are kept safe by. */
-static const char *const system_folders[] = { "/etc", "/root", "/proc", "/sys", "/dev", "/boot", "/run", "/var/run" };
+static const char *const system_folders[] = { "/etc", "/root", "/proc", "/sys", "/dev", "/boot", "/run", "/var/run",
+	"/usr", "/bin", "/sbin", "/lib", "/lib64" };
 static const char *const key_folders[] = { ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".netrc", ".pki",
 	".password-store", ".git-credentials", ".mozilla", ".config" };
 
@@ -87,6 +88,16 @@ static struct span program_name(const char *entry)
 			(name.data[name.len - 1] >= '0' && name.data[name.len - 1] <= '9')))
 		name.len--;
 	return name;
+}
+
+/* An entry covers what is below it: one without a dot is a whole top-level domain, or a name of the local network. */
+static const char *host_danger(const char *host)
+{
+	if (strcmp(host, "*") == 0)
+		return "it may send anything to any host";
+	if (strchr(host, '.') == NULL && host[0] != '[' && strcmp(host, "localhost") != 0)
+		return "it may send anything to every host whose name ends in this one";
+	return NULL;
 }
 
 static const char *program_danger(const char *entry)
@@ -167,7 +178,7 @@ const char *policy_danger(const struct policy_row *row, const struct entry_roots
 	case GATE_WRITE:
 		return path_danger(row, roots);
 	case GATE_HTTP:
-		return strcmp(row->target, "*") == 0 ? "it may send anything to any host" : NULL;
+		return host_danger(row->target);
 	case GATE_PROCESS:
 		return program_danger(row->entry);
 	case GATE_IDENTITY:

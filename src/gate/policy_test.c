@@ -58,6 +58,9 @@ static void dangerous_entries_are_marked_with_the_reason(void **state)
 		const char *line, *why;
 	} cases[] = {
 		{ "fs_read = [\"/\"]", "whole disk" },
+		{ "fs_write = [\"/usr/local\"]", "" },
+		{ "net = [\"com\"]", "every host whose name ends in this one" },
+		{ "ipc_publish = [\"astrid.*.x*\"]", "topics of the runtime itself" }, /* and only oddly written */
 		{ "fs_write = [\"/\"]", "whole disk" },
 		{ "fs_read = [\"/home/user\"]", "home of the runtime" },
 		{ "fs_read = [\"/home/user/.astrid\"]", "home of the runtime" },

@@ -15,8 +15,8 @@ bool command_has_arguments(struct span command)
 	bool blank = false;
 
 	for (size_t i = 0; i < command.len; i++) {
-		if (command.data[i] == '/')
-			return false;
+		if (command.data[i] == '/') /* before any blank it makes the whole a path, which may have some */
+			return blank;
 		blank = blank || command.data[i] == ' ' || (command.data[i] >= '\t' && command.data[i] <= '\r');
 	}
 	return blank;

@@ -145,18 +145,6 @@ struct manifest {
 	MANIFEST_ARRAY(manifest_topic, topics);
 };
 
-/* The lists of [capabilities] by their keys, so that whoever walks them does so in one way. */
-#define MANIFEST_CAPABILITY_LISTS(ROW)                                                                                 \
-	ROW(net)                                                                                                       \
-	ROW(kv)                                                                                                        \
-	ROW(fs_read)                                                                                                   \
-	ROW(fs_write)                                                                                                  \
-	ROW(host_process)                                                                                              \
-	ROW(net_bind)                                                                                                  \
-	ROW(ipc_publish)                                                                                               \
-	ROW(ipc_subscribe)                                                                                             \
-	ROW(identity)
-
 /** Parse `text` (borrowed). `path` is copied and only used in messages. Every problem goes to `diagnostics` (borrowed, may
  *  already hold some); the manifest is made only when none of them is an error. Free with manifest_free().
  *  Errors: CAPSULE_EMANIFEST with one of them as message (path:line:column: text), CAPSULE_ENOMEM. That one is the first in the

@@ -125,7 +125,7 @@ static void check_star(const struct grant *grant)
 {
 	size_t len = strcspn(grant->text, "*");
 
-	while (len > 1 && grant->text[len - 1] != '/')
+	while (len > 0 && grant->text[len - 1] != '/')
 		len--;
 	if (len > 1 && grant->text[len - 2] != '/' && grant->text[len - 1] == '/')
 		len--;
@@ -232,9 +232,9 @@ static void check_program(const struct grant *grant)
 	if (warn_empty(grant))
 		return;
 	name = name != NULL ? name + 1 : grant->text;
-	if (strchr(grant->text, ' ') != NULL)
+	if (strpbrk(grant->text, " \t") != NULL && strcspn(grant->text, " \t") < strcspn(grant->text, "/"))
 		warn_write(grant, "grants nothing: a program is named without its arguments",
-			span_of(grant->text, strcspn(grant->text, " ")));
+			span_of(grant->text, strcspn(grant->text, " \t")));
 	else if (!bundled && AMONG(name, strlen(name), interpreters))
 		warn(grant, "runs any code that it is given, and so lets the capsule do anything that you can",
 			"name the program that does the work, or deliver it with the capsule as `./name`");

@@ -70,6 +70,8 @@ static void paths_that_do_not_say_what_they_seem_to(void **state)
 	assert_warned("fs_read = [\"/ws/**/x\"]", 12, "is no pattern", "write `/ws`");
 	assert_warned("fs_read = [\"workspace://*\"]", 12, "is no pattern", "write `workspace://`");
 	assert_warned("fs_read = [\"workspace://a/*.md\"]", 12, "is no pattern", "write `workspace://a`");
+	assert_warned("fs_read = [\"notes*.md\"]", 12, "is no pattern",
+		"write `*` for the whole workspace, or name a folder: all below it is included");
 	assert_warned("fs_read = [\"**\"]", 12, "is no pattern",
 		"write `*` for the whole workspace, or name a folder: all below it is included");
 	assert_warned("fs_read = [\"workspace:///etc\"]", 12, "has no meaning",
