@@ -10,6 +10,7 @@ import pathlib
 import pty
 import select
 import shutil
+import signal
 import subprocess
 import time
 
@@ -22,6 +23,8 @@ COMMANDS = [
     "call", "exec", "tools", "list", "run", "context", "skills", "commands", "check", "explain", "diff", "order", "approve",
     "inspect", "schemas", "new", "sdk", "fs", "cache", "completion", "help", "version",
 ]
+# A shell that starts the tests in the background has them ignore SIGINT, and so would every program that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 TIMEOUT_S = 120  # of one program; sanitizers are slow
 
 MANIFEST = """\
