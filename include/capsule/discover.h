@@ -79,7 +79,8 @@ CAPSULE_API const char *capsule_order_dot(struct capsule_order *order);
 
 struct capsule_approval;
 
-/** Work out what approving the capsule folder `path` means, for the home and workspace of `options` (may be NULL). Free with capsule_approval_free().
+/** Work out what approving the capsule folder `path` means, for the home and workspace of `options` (may be NULL). Without
+ *  a workspace that is the folder around .astrid/capsules if `path` lies in one. Free with capsule_approval_free().
  *  Errors: as capsule_policy_new(), CAPSULE_EIO. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_approval_new(struct capsule_approval **out, const char *path,
 	const struct capsule_discover_options *options, struct capsule_error *err);

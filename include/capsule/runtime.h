@@ -5,7 +5,7 @@
  * inside that engine ends the process.
  *
  * A runtime, its capsules and its operations belong to one thread: the one that made it, until another one takes it over with
- * capsule_runtime_adopt(). What is called on any other thread, or from inside the log, audit or gate function, changes nothing:
+ * capsule_runtime_adopt(). What is called on any other thread, or from inside the log, audit, gate or state function, changes nothing:
  * functions with a status answer CAPSULE_ESTATE, capsule_runtime_turn() answers false, the others just return. Functions that
  * only tell something do not look, and must not be called there. Only capsule_runtime_post() may be called from anywhere. After
  * fork() the child must leave the runtimes of its parent alone, not even free them. */

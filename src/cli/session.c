@@ -95,7 +95,6 @@ int cli_session_open(struct session *session, const struct cli *cli)
 	struct capsule_runtime_options options = {
 		.size = sizeof options,
 		.memory_store = asked->memory_store,
-		.workspace = asked->workspace,
 		.log = log_record,
 		.log_user = session,
 		.audit = audit_nothing,
