@@ -102,6 +102,11 @@ def test_every_entry_is_told_with_its_note(explain):
     assert result.stdout.endswith("\n1 dangerous, 2 unused\n")
 
 
+def test_an_uplink_is_said_to_be_no_more_than_it_is(explain):
+    entry = json.loads(explain("uplink = true\n", "--json").stdout)["capabilities"][0]
+    assert (entry["key"], entry["meaning"]) == ("uplink", "it connects people or services")
+
+
 def test_json_of_a_policy(explain):
     policy = json.loads(explain('net = ["*"]\nfs_read = ["src"]\n', "--json").stdout)
     assert (policy["id"], policy["version"], policy["manifest"]) == ("demo", "1.0.0", str(explain.file))

@@ -266,9 +266,7 @@ static enum capsule_status add_capabilities(
 	enum capsule_status status = CAPSULE_OK;
 
 	if (declared->uplink)
-		status = add_flag(maker, "uplink",
-			"it connects people or services: loaded first, no time limit for a call", declared->place,
-			by_component);
+		status = add_flag(maker, "uplink", "it connects people or services", declared->place, by_component);
 	if (status == CAPSULE_OK)
 		status = add_list(maker, declared, GATE_HTTP, by_component);
 	if (status == CAPSULE_OK)

@@ -150,7 +150,7 @@ static void check_dependencies(const struct manifest *manifest, struct diagnosti
 	if (manifest->capabilities.uplink && manifest->requires.count > 0)
 		diagnostics_add(found, SEVERITY_ERROR, PLACE_ARGS(manifest->requires.places[0]),
 			"remove `requires`, or `uplink = true` from [capabilities]",
-			"`requires` is not allowed on uplink capsules: they are loaded before all others");
+			"`requires` is not allowed on uplink capsules, which connect people or services");
 }
 
 /* Whether `hash` is 64 hexadecimal digits. */
