@@ -61,6 +61,18 @@ def test_json_has_everything(run, desk):
     assert commands[1]["text"] is None and commands[1]["file"] is None
 
 
+def test_json_of_one_is_its_object(run, desk):
+    for command, name in (("context", "rules"), ("skills", "notes"), ("commands", "deploy"), ("commands", "/ping")):
+        result = run(command, desk, name, "--json")
+        assert (result.status, result.stderr) == (0, "")
+        one = json.loads(result.stdout)
+        assert one["name"].strip("/") == name.strip("/")
+        assert one in json.loads(run(command, desk, "--json").stdout)
+    assert json.loads(run("context", desk, "rules", "--json").stdout)["text"] == "Be kind.\n"
+    result = run("skills", desk, "note", "--json")
+    assert (result.status, result.stdout) == (1, "") and "did you mean 'notes'?" in result.stderr
+
+
 def test_a_name_that_is_not_there(run, desk):
     result = run("skills", desk, "note")
     assert result.status == 1 and "no skill 'note'; did you mean 'notes'?" in result.stderr

@@ -43,9 +43,25 @@ static bool is_called(const char *name, const char *wanted)
 	return strcmp(name, wanted) == 0 || (name[0] == '/' && strcmp(name + 1, wanted) == 0);
 }
 
-static int print_one(
-	const struct output *out, const struct capsule_content *content, const struct kind *kind, const char *name)
+static int print_item(const struct cli *cli, struct capsule_content *content, const struct kind *kind, size_t index)
 {
+	struct capsule_content_item item;
+
+	if (cli->options.json) {
+		const char *json = capsule_content_json(content, kind->kind, true);
+
+		return json != NULL ? cli_json_print_item(&cli->out, json, index) : cli_say_memory();
+	}
+	capsule_content_item(content, kind->kind, index, &item);
+	if (item.text == NULL)
+		return cli_say("the %s %s has no file", kind->one, CLI_SHORT(item.name));
+	cli_print_answer(&cli->out, item.text, item.len, true);
+	return 0;
+}
+
+static int print_one(const struct cli *cli, struct capsule_content *content, const struct kind *kind)
+{
+	const char *name = cli->operands[1];
 	struct nearest nearest = cli_nearest_start(name);
 	size_t count = capsule_content_count(content, kind->kind);
 	struct capsule_content_item item;
@@ -53,12 +69,8 @@ static int print_one(
 	for (size_t i = 0; i < count; i++) {
 		capsule_content_item(content, kind->kind, i, &item);
 		cli_nearest_offer(&nearest, item.name);
-		if (!is_called(item.name, name))
-			continue;
-		if (item.text == NULL)
-			return cli_say("the %s %s has no file", kind->one, CLI_SHORT(item.name));
-		cli_print_answer(out, item.text, item.len, true);
-		return 0;
+		if (is_called(item.name, name))
+			return print_item(cli, content, kind, i);
 	}
 	return cli_say("no %s '%s'%s", kind->one, CLI_SHORT(name), CLI_MEANT(&nearest, ""));
 }
@@ -71,7 +83,7 @@ static int serve(struct cli *cli, const struct kind *kind)
 	if (capsule_content_new(&content, cli->operands[0], cli->error) != CAPSULE_OK)
 		return cli_say_error(cli->error);
 	if (cli->operand_count == 2) {
-		status = print_one(&cli->out, content, kind, cli->operands[1]);
+		status = print_one(cli, content, kind);
 	} else if (cli->options.json) {
 		const char *json = capsule_content_json(content, kind->kind, true);
 

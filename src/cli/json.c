@@ -38,6 +38,17 @@ int cli_json_print_text(const struct output *out, const char *text)
 	return print(out, written, len);
 }
 
+int cli_json_print_item(const struct output *out, const char *text, size_t index)
+{
+	yyjson_doc *doc = cli_json_read(text, strlen(text));
+	const yyjson_val *item = yyjson_arr_get(yyjson_doc_get_root(doc), index);
+	size_t len = 0;
+	char *written = item != NULL ? yyjson_val_write_opts(item, flags(out), NULL, &len, NULL) : NULL;
+
+	yyjson_doc_free(doc);
+	return print(out, written, len);
+}
+
 yyjson_doc *cli_json_read(const char *text, size_t len)
 {
 	return yyjson_read(text, len, YYJSON_READ_NUMBER_AS_RAW);

@@ -12,6 +12,9 @@ int cli_json_print(const struct output *out, const yyjson_mut_doc *doc);
 /** Print what the library wrote as JSON text. Returns as above. */
 int cli_json_print_text(const struct output *out, const char *text);
 
+/** Print the item at `index` of the array in such a text. Returns as above. */
+int cli_json_print_item(const struct output *out, const char *text, size_t index);
+
 /** Read JSON with its numbers kept as they are written. NULL when it is none. Free it with yyjson_doc_free(). */
 yyjson_doc *cli_json_read(const char *text, size_t len);
 
