@@ -3,7 +3,6 @@
 #include "cli/json.h"
 #include "cli/policy.h"
 #include "cli/text.h"
-#include <stdlib.h>
 #include <string.h>
 
 static int explain_all(struct cli *cli, struct capsule_policy *policy)
@@ -19,36 +18,6 @@ static int explain_all(struct cli *cli, struct capsule_policy *policy)
 	return 0;
 }
 
-/* `text` with each byte that is no UTF-8 replaced, owned; paths may have such. */
-static char *repaired(const char *text)
-{
-	size_t len = strlen(text), end = 0;
-	char *out = malloc(3 * len + 1);
-
-	for (size_t at = 0; out != NULL && at < len;) {
-		uint32_t code;
-		size_t step = cli_utf8_next(text + at, len - at, &code);
-
-		memcpy(out + end, code == CLI_BAD_CODE ? "\xEF\xBF\xBD" : text + at, code == CLI_BAD_CODE ? 3 : step);
-		end += code == CLI_BAD_CODE ? 3 : step;
-		at += step;
-	}
-	if (out != NULL)
-		out[end] = '\0';
-	return out;
-}
-
-static bool add_text(yyjson_mut_doc *doc, const char *key, const char *text)
-{
-	yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
-	char *clean = text != NULL ? repaired(text) : NULL;
-	bool added = text == NULL ? yyjson_mut_obj_add_null(doc, root, key)
-				  : clean != NULL && yyjson_mut_obj_add_strcpy(doc, root, key, clean);
-
-	free(clean);
-	return added;
-}
-
 static int print_json(const struct output *out, const struct capsule_decision *decision)
 {
 	yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
@@ -57,10 +26,13 @@ static int print_json(const struct output *out, const struct capsule_decision *d
 
 	yyjson_mut_doc_set_root(doc, root);
 	if (root != NULL && yyjson_mut_obj_add_bool(doc, root, "allowed", decision->allowed) &&
-		add_text(doc, "reason", decision->reason) && add_text(doc, "fix", decision->fix) &&
-		add_text(doc, "key", decision->key) && add_text(doc, "rule", decision->rule) &&
-		add_text(doc, "file", decision->file) && yyjson_mut_obj_add_uint(doc, root, "line", decision->line) &&
-		add_text(doc, "operand", decision->operand))
+		cli_json_add_text(doc, root, "reason", decision->reason) &&
+		cli_json_add_text(doc, root, "fix", decision->fix) &&
+		cli_json_add_text(doc, root, "key", decision->key) &&
+		cli_json_add_text(doc, root, "rule", decision->rule) &&
+		cli_json_add_text(doc, root, "file", decision->file) &&
+		yyjson_mut_obj_add_uint(doc, root, "line", decision->line) &&
+		cli_json_add_text(doc, root, "operand", decision->operand))
 		status = cli_json_print(out, doc);
 	else
 		status = cli_say_memory();
