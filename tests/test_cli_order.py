@@ -118,7 +118,13 @@ def test_a_folder_that_does_not_exist_fails(run, make):
 
 def test_no_capsules(run, tmp_path):
     (tmp_path / "empty").mkdir()
-    assert run("order", tmp_path / "empty").stdout == "no capsules\n"
+    result = run("order", tmp_path / "empty")
+    assert (result.status, result.stdout, result.stderr) == (0, f"no capsules in:\n  {tmp_path}/empty\n", "")
+
+
+def test_none_that_is_good(run, make_capsule):
+    result = run("order", make_capsule("[package]\nname = 3\n", name="broken"))
+    assert (result.status, result.stdout) == (1, "no capsules\n") and "left out: " in result.stderr
 
 
 def test_colours_only_when_asked(run, make):

@@ -133,6 +133,20 @@ def test_nothing_found_tells_where_it_looked(run, tmp_path, home):
     result = run("run", "--workspace", tmp_path / "set")
     assert result.status == 1
     assert f"{tmp_path}/set/.astrid/capsules" in result.stderr and f"{home}/capsules" in result.stderr
+    assert result.stderr.splitlines() == [
+        "capsule: no capsules found in:",
+        f"  {tmp_path}/set/.astrid/capsules",
+        f"  {home}/capsules",
+        "capsule: name folders with capsules: capsule run DIR...",
+    ]
+    result = run("run", tmp_path / "set", tmp_path / "none")
+    assert result.status == 1
+    assert result.stderr.splitlines() == [
+        f"capsule: {tmp_path}/none: there is no such folder",
+        "capsule: no capsules found in:",
+        f"  {tmp_path}/set",
+        f"  {tmp_path}/none",
+    ]
 
 
 def test_what_a_workspace_brings_needs_approval(run, start, make, tmp_path):

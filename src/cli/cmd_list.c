@@ -1,27 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* capsule list: which capsules there are, and why some of them are not used. */
 #include "cli/command.h"
+#include "cli/found.h"
 #include "cli/json.h"
 #include "cli/path.h"
 #include "cli/table.h"
-#include <capsule/discover.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Problems of whole folders, on standard error. Returns 1 when there are any. */
-static int tell_warnings(const struct capsule_discovery *discovery)
-{
-	const char *warnings = capsule_discovery_warnings(discovery);
-	int status = 0;
-
-	while (*warnings != '\0') {
-		size_t len = strcspn(warnings, "\n");
-
-		status = cli_say("%.*s", (int)len, warnings);
-		warnings += len + (warnings[len] == '\n');
-	}
-	return status;
-}
 
 static enum style state_style(const char *state)
 {
@@ -43,18 +28,6 @@ static bool add_found(struct table *table, const struct capsule_found *found)
 	return cli_table_add(table, cells) && (found->problem == NULL || cli_table_note(table, found->problem));
 }
 
-static void tell_places(const struct capsule_discovery *discovery)
-{
-	const char *place;
-
-	(void)puts("no capsules in:");
-	for (size_t i = 0; (place = capsule_discovery_searched(discovery, i)) != NULL; i++) {
-		(void)fputs("  ", stdout);
-		cli_print_styled(stdout, false, STYLE_PLAIN, place);
-		(void)fputc('\n', stdout);
-	}
-}
-
 static int print_table(const struct output *out, const struct capsule_discovery *discovery)
 {
 	static const struct table_cell titles[TABLE_COLUMNS] = { { "ID", STYLE_HEADING }, { "VERSION", STYLE_HEADING },
@@ -72,7 +45,7 @@ static int print_table(const struct output *out, const struct capsule_discovery 
 	if (added && count > 0)
 		cli_table_print(out, &table, 0);
 	else if (added)
-		tell_places(discovery);
+		cli_found_tell_places(stdout, "no capsules in:", discovery);
 	cli_table_fini(&table);
 	return added ? 0 : cli_say_memory();
 }
@@ -137,7 +110,7 @@ int cmd_list(struct cli *cli)
 	if (status == 0 && capsule_discover(&discovery, &options, cli->error) != CAPSULE_OK)
 		status = cli_say_error(cli->error);
 	if (status == 0) {
-		told = tell_warnings(discovery);
+		told = cli_say_lines(capsule_discovery_warnings(discovery)); /* of whole folders */
 		status = cli->options.json ? print_json(&cli->out, discovery) : print_table(&cli->out, discovery);
 		if (status == 0 && (told != 0 || any_broken(discovery)))
 			status = 1;

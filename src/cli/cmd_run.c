@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* capsule run: find capsules, load them in order, tell their states, keep them running until a signal comes. */
 #include "cli/command.h"
+#include "cli/found.h"
 #include "cli/json.h"
-#include "cli/path.h"
 #include "cli/session.h"
-#include "cli/text.h"
 #include <capsule/boot.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,56 +75,25 @@ static void tell_state(void *user, const struct capsule_state_change *change)
 
 /* ---- What there is ---- */
 
-/* On standard error: problems of whole folders, and what is not loaded. Returns how many capsules are good. */
-static size_t tell_left_out(struct running *running, const struct capsule_discovery *discovery)
+static size_t count_good(const struct capsule_discovery *discovery)
 {
-	const char *warnings = capsule_discovery_warnings(discovery);
 	size_t good = 0;
 
-	while (*warnings != '\0') {
-		size_t len = strcspn(warnings, "\n");
-
-		running->failed = true;
-		(void)cli_say("%.*s", (int)(len < 1024 ? len : 1024), warnings);
-		warnings += len + (warnings[len] == '\n');
-	}
 	for (size_t i = 0; i < capsule_discovery_count(discovery); i++) {
 		struct capsule_found found;
 
 		capsule_discovery_item(discovery, i, &found);
-		if (strcmp(found.state, "good") == 0) {
-			good++;
-			continue;
-		}
-		running->failed = running->failed || strcmp(found.state, "broken") == 0;
-		(void)cli_say("left out: '%s': %s", CLI_SHORT(found.dir),
-			found.problem != NULL ? found.problem : found.state);
+		good += strcmp(found.state, "good") == 0;
 	}
 	return good;
 }
 
-static int nothing_found(const struct cli *cli, size_t left_out)
+static int nothing_found(const struct cli *cli, const struct capsule_discovery *discovery)
 {
-	const char *workspace = cli->options.workspace != NULL ? cli->options.workspace : ".";
-	const char *home = cli->options.home, *user = getenv("HOME");
-
-	if (left_out > 0)
+	if (capsule_discovery_count(discovery) > 0)
 		return cli_say("no capsule can be loaded");
-	if (cli->operand_count > 0) {
-		(void)cli_say("no capsules found in:");
-		for (size_t i = 0; i < cli->operand_count; i++)
-			(void)cli_say("  %s", CLI_SHORT(cli->operands[i]));
-		return 1;
-	}
-	if (home == NULL)
-		home = getenv("ASTRID_HOME");
-	(void)cli_say("no capsules found in:");
-	(void)cli_say("  %s/.astrid/capsules", CLI_SHORT(workspace));
-	if (home != NULL)
-		(void)cli_say("  %s/capsules", CLI_SHORT(home));
-	else if (user != NULL)
-		(void)cli_say("  %s/.astrid/capsules", CLI_SHORT(user));
-	return cli_say("name folders with capsules: capsule run DIR...");
+	cli_found_tell_places(stderr, "capsule: no capsules found in:", discovery);
+	return cli->operand_count > 0 ? 1 : cli_say("name folders with capsules: capsule run DIR...");
 }
 
 /* ---- Running ---- */
@@ -201,9 +169,9 @@ int cmd_run(struct cli *cli)
 	if (status == 0)
 		status = find(cli, &running.session, &discovery);
 	if (status == 0) {
-		running.good = tell_left_out(&running, discovery);
-		status = running.good > 0 ? run(&running, discovery)
-					  : nothing_found(cli, capsule_discovery_count(discovery));
+		running.failed = cli_found_tell_left_out(discovery) != 0;
+		running.good = count_good(discovery);
+		status = running.good > 0 ? run(&running, discovery) : nothing_found(cli, discovery);
 	}
 	cli_session_close(&running.session);
 	capsule_discovery_free(discovery);

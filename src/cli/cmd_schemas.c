@@ -57,16 +57,11 @@ static int print_table(const struct output *out, const struct capsule_schemas *s
 /* A line each, on standard error: they are about what was written and no part of the result. */
 static int print_notes(struct capsule_schemas *schemas)
 {
-	const char *line = capsule_schemas_notes(schemas);
+	const char *lines = capsule_schemas_notes(schemas);
 
-	if (line == NULL)
+	if (lines == NULL)
 		return cli_say_memory();
-	while (*line != '\0') {
-		size_t len = strcspn(line, "\n");
-
-		(void)cli_say("%.*s", (int)len, line);
-		line += len + (line[len] == '\n');
-	}
+	(void)cli_say_lines(lines);
 	return 0;
 }
 

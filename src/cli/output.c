@@ -73,6 +73,19 @@ int cli_say(const char *format, ...)
 	return 1;
 }
 
+int cli_say_lines(const char *lines)
+{
+	int status = 0;
+
+	while (*lines != '\0') {
+		size_t len = strcspn(lines, "\n");
+
+		status = cli_say("%.*s", (int)len, lines);
+		lines += len + (lines[len] == '\n');
+	}
+	return status;
+}
+
 int cli_say_error(const struct capsule_error *error)
 {
 	const char *text = capsule_error_text(error);

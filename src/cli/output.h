@@ -28,6 +28,9 @@ int cli_output_finish(int status);
 /** Say `format` (and a newline) on standard error, after "capsule: "; unprintable characters are replaced. Returns 1. */
 int cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** Say each line of `lines`. Returns 0 when there is none, else 1. */
+int cli_say_lines(const char *lines);
+
 /** Say why the library failed; returns the exit status for it. */
 int cli_say_error(const struct capsule_error *error);
 
