@@ -110,10 +110,10 @@ def test_of_one_id_the_first_is_taken(run, make):
     assert str(second) in result.stderr
 
 
-def test_a_folder_that_does_not_exist_fails(run, make):
-    result = run("order", make("a"), "no-such-folder")
-    assert (result.status, result.stdout) == (1, "")
-    assert "no-such-folder" in result.stderr
+def test_a_folder_that_does_not_exist_is_told_and_the_others_are_ordered(run, make):
+    result = run("order", "no-such-folder", make("a"), "--json")
+    assert (result.status, ids(result)) == (1, ["a"])
+    assert result.stderr == "capsule: no-such-folder: there is no such folder\n"
 
 
 def test_no_capsules(run, tmp_path):

@@ -3,24 +3,6 @@
 #include "cli/command.h"
 #include "cli/found.h"
 #include "cli/json.h"
-#include "cli/text.h"
-#include <errno.h>
-#include <string.h>
-#include <sys/stat.h>
-
-/* Roots that do not exist are nothing to the library, since it is not always a person who names them. Here it is. */
-static int check_roots(const struct cli *cli)
-{
-	int status = 0;
-
-	for (size_t i = 0; i < cli->operand_count; i++) {
-		struct stat info;
-
-		if (stat(cli->operands[i], &info) != 0)
-			status = cli_say("'%s': %s", CLI_SHORT(cli->operands[i]), strerror(errno));
-	}
-	return status;
-}
 
 static int print(const struct cli *cli, const struct capsule_discovery *discovery, struct capsule_order *order)
 {
@@ -70,8 +52,6 @@ int cmd_order(struct cli *cli)
 		(void)cli_say("--dot and --json can't be had at once; see 'capsule order --help'");
 		return 2;
 	}
-	if (check_roots(cli) != 0)
-		return 1;
 	if (capsule_discover(&discovery, &options, cli->error) != CAPSULE_OK)
 		return cli_say_error(cli->error);
 	status = show(cli, discovery);
