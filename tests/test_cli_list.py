@@ -101,6 +101,13 @@ def test_a_duplicate_tells_of_which_folder(run, make, tmp_path):
     assert str(first) in lines[3] and str(second) in lines[3]
 
 
+def test_a_folder_that_is_named_twice_is_told_to_be(listed, make, tmp_path):
+    folder = make("set/a")
+    items, status = listed(folder, tmp_path / "set")
+    assert status == 0 and [(item["state"], item["dir"]) for item in items] == [("good", str(folder)), ("duplicate", str(folder))]
+    assert items[1]["problem"] == "it was found before: it is named twice"
+
+
 def test_a_broken_manifest_tells_the_place_and_how_many_more(run, listed, make, tmp_path):
     make("set/a")
     one = make("set/one", text='[package]\nname = "one"\nversion = 1\n')

@@ -287,6 +287,10 @@ static enum capsule_status call_duplicate(struct discovery *out, size_t index, s
 
 	found->state = DISCOVERY_DUPLICATE;
 	found->other = first;
+	if (strcmp(found->dir, out->items[first].dir) == 0) {
+		found->problem = text_copy(span_text("it was found before: it is named twice"));
+		return found->problem != NULL ? CAPSULE_OK : no_memory(err);
+	}
 	if (asprintf(&found->problem,
 		    "the id `%s` is taken by %s, which comes first, so %s is not used: remove or rename one",
 		    found->manifest->package.name, out->items[first].dir, found->dir) < 0) {

@@ -217,6 +217,22 @@ static void two_folders_of_one_root_with_one_id_are_told_apart_by_name(void **st
 	assert_int_equal(item(fixture, 2)->other, 0);
 }
 
+static void a_folder_that_is_named_twice_is_told_to_be(void **state)
+{
+	struct fixture *fixture = *state;
+
+	folder_capsule(&fixture->folder, "root/a", "same", "");
+	folder_capsule(&fixture->folder, "root/b", "same", "");
+	assert_int_equal(find_in(fixture, "root/a", DISCOVERY_NAMED, "root", DISCOVERY_NAMED), CAPSULE_OK);
+	assert_found(fixture, 3, 0);
+	assert_item(fixture, 0, "root/a", DISCOVERY_GOOD);
+	assert_item(fixture, 1, "root/a", DISCOVERY_DUPLICATE);
+	assert_int_equal(item(fixture, 1)->other, 0);
+	assert_string_equal(item(fixture, 1)->problem, "it was found before: it is named twice");
+	assert_item(fixture, 2, "root/b", DISCOVERY_DUPLICATE);
+	assert_non_null(strstr(item(fixture, 2)->problem, "is taken by"));
+}
+
 static void what_nobody_approved_hides_nothing(void **state)
 {
 	struct fixture *fixture = *state;
@@ -483,6 +499,7 @@ int main(void)
 		TEST(links_are_followed_and_those_that_lead_nowhere_ignored),
 		TEST(the_workspace_comes_before_the_home),
 		TEST(two_folders_of_one_root_with_one_id_are_told_apart_by_name),
+		TEST(a_folder_that_is_named_twice_is_told_to_be),
 		TEST(what_nobody_approved_hides_nothing),
 		TEST(a_broken_one_hides_nothing),
 		TEST(a_root_that_is_a_file_is_a_warning),
