@@ -64,10 +64,17 @@ def test_the_overview_tells_environment_files_and_exit_statuses(run):
     page = render(MAN / "capsule.1")
     sections = re.findall(r"^([A-Z ]+)$", page, re.MULTILINE)
     assert sections == ["NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "ENVIRONMENT", "FILES", "EXIT STATUS"]
-    for name in ["ASTRID_HOME", "CAPSULE_SHARE_DIR", "NO_COLOR", "Capsule.toml", "cache/capsules"]:
+    places = ["~/.astrid/%s/" % name for name in ("capsules", "overlays", "trust", "shared", "cache/capsules")]
+    for name in ["ASTRID_HOME", "CAPSULE_SHARE_DIR", "NO_COLOR", "Capsule.toml", *places]:
         assert name in page
     for command in commands_of(run):
         assert "capsule-%s(1)" % command in page
+
+
+def test_exit_statuses_are_those_of_the_commands():
+    page = words(render(MAN / "capsule.1").split("EXIT STATUS")[1])
+    assert "approve that it is not approved" in page
+    assert "'capsule run' ends with 0 or 1 then" in page.replace("\u2019", "'").replace("\u2018", "'")
 
 
 def test_the_date_can_be_set_so_that_builds_can_be_repeated(tmp_path):

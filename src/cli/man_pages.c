@@ -17,8 +17,8 @@ struct fact {
 
 static const struct fact environment[] = {
 	{ "ASTRID_HOME",
-		"The home, an absolute path: where state and compiled modules are kept. Not set: ~/.astrid. The option "
-		"--home comes first." },
+		"The home, an absolute path: where state, overlays, receipts and compiled modules are kept. "
+		"Not set: ~/.astrid. The option --home comes first." },
 	{ "CAPSULE_SHARE_DIR", "The folder that holds sdk/, the SDKs, in place of the installed one." },
 	{ "NO_COLOR", "Set and not empty: no colours unless --color always asks for them." },
 	{ "TERM", "\"dumb\": no colours and no progress line." },
@@ -26,7 +26,11 @@ static const struct fact environment[] = {
 
 static const struct fact files[] = {
 	{ "Capsule.toml", "The manifest of a capsule, in its folder." },
+	{ "~/.astrid/capsules/", "Installed capsules." },
 	{ "~/.astrid/capsule.db", "The key-value state of capsules." },
+	{ "~/.astrid/overlays/", "What capsules wrote and nobody committed; 'capsule fs'." },
+	{ "~/.astrid/trust/", "Receipts of 'capsule approve'." },
+	{ "~/.astrid/shared/", "What global:// means." },
 	{ "~/.astrid/cache/capsules/", "Compiled modules; 'capsule cache' lists and removes them." },
 	{ "PREFIX/share/capsule/sdk/", "The SDKs, a folder for each language; 'capsule sdk' tells where." },
 };
@@ -35,8 +39,10 @@ static const struct fact statuses[] = {
 	{ "0", "It is done." },
 	{ "1", "It failed; standard error says why." },
 	{ "2", "It was asked for in a wrong way; standard error says what is right." },
-	{ "3", "The answer is no: explain tells that it is denied, diff that more is allowed than before." },
-	{ "130, 143, 129", "It was interrupted: by Ctrl-C, SIGTERM, SIGHUP." },
+	{ "3",
+		"The answer is no: explain tells that it is denied, diff that more is allowed than before, approve that "
+		"it is not approved." },
+	{ "130, 143, 129", "It was interrupted: by Ctrl-C, SIGTERM, SIGHUP. 'capsule run' ends with 0 or 1 then." },
 	{ "141", "Whoever read its output went away." },
 };
 
