@@ -99,6 +99,8 @@ MISTAKES = [
     (["call", "dir", "tool", "--compile-mib", "63"], ["'63' is not a whole number from 64 to 1,048,576"]),
     (["cache", "clean"], ["'clean' is not one of list|clear|verify", "did you mean 'clear'?", "capsule help cache"]),
     (["cache", "clear", "--remove"], ["--remove goes with 'verify'"]),
+    (["call", "dir", "tool", "--overlay", "./notes=off"], ["--overlay: './notes' is no id of a capsule", "a-z, 0-9 and '-'"]),
+    (["run", "dir", "--overlay", "Notes=auto"], ["--overlay: 'Notes' is no id of a capsule"]),
     (["exec", "file", "export", "--config", "=value"], ["'=value' is not of the form KEY=VALUE"]),
 ]
 

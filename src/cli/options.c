@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/operands.h"
 #include "cli/text.h"
+#include <capsule/check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,11 @@ static int add_choice(const struct option_row *row, struct options *options, cha
 	*choice = (struct choice){ 0 };
 	if (equals != NULL) {
 		*equals = '\0';
+		if (!capsule_id_valid(value)) {
+			(void)cli_say("--%s: '%s' is no id of a capsule, which is 1 to 128 of a-z, 0-9 and '-'",
+				row->name, CLI_SHORT(value));
+			return EXIT_USAGE;
+		}
 		choice->name = value;
 		value = equals + 1;
 	}
