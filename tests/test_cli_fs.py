@@ -3,6 +3,7 @@
 
 import json
 import resource
+import shlex
 import subprocess
 
 import pytest
@@ -98,6 +99,19 @@ def test_a_conflict_is_explained_and_left(fs, written, workspace, home):
     (workspace / "old.txt").write_bytes(open(place + "/old.txt", "rb").read())
     assert fs("commit").status == 0
     assert (workspace / "old.txt").read_text() == "newer"
+
+
+def test_the_advice_for_a_conflict_is_a_command_that_works(run, written, workspace, home):
+    elsewhere = home.rename(home.parent / "it's home")
+    (workspace / "old.txt").write_text("the user's")
+    said = run("fs", "commit", "scribe", cwd=workspace, env={"ASTRID_HOME": str(elsewhere)})
+    assert "capsule fs rollback scribe PATH. To take" in said.stderr
+    said = run("fs", "commit", "scribe", "--workspace", workspace, "--home", elsewhere)
+    assert said.status == 1
+    command = shlex.split(said.stderr.split("To keep what the workspace has: capsule ")[1].split(". To take")[0])
+    assert command == ["fs", "rollback", "scribe", "PATH", "--workspace", str(workspace), "--home", str(elsewhere)]
+    said = run(*[word.replace("PATH", "old.txt") for word in command])
+    assert (said.status, said.stdout) == (0, "dropped old.txt\n1 change dropped\n")
 
 
 def test_what_can_not_be_written_fails_and_stays(fs, write, workspace):

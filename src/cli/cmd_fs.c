@@ -3,7 +3,6 @@
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/path.h"
-#include "cli/text.h"
 #include <capsule/check.h>
 #include <capsule/files.h>
 #include <stdlib.h>
@@ -86,19 +85,36 @@ static const char *plural(size_t count, const char *one, const char *many)
 	return count == 1 ? one : many;
 }
 
+/* ` --name value` for the command that is advised, owned; "" when the option was not given, NULL after having said why. */
+static char *option_again(const char *name, const char *value)
+{
+	char *word = value != NULL ? cli_path_word(value) : NULL, *option;
+
+	if (value == NULL)
+		return cli_path_printf("%s", "");
+	option = word != NULL ? cli_path_printf(" --%s %s", name, word) : NULL;
+	free(word);
+	return option;
+}
+
 /* What can be done about conflicts. */
 static void explain_conflicts(const struct cli *cli, size_t count, const struct capsule_overlay *overlay)
 {
-	const char *capsule = cli->operands[1];
+	char *capsule = cli_path_word(cli->operands[1]);
+	char *workspace = option_again("workspace", cli->options.workspace);
+	char *home = option_again("home", cli->options.home);
 
 	(void)fflush(stdout);
-	(void)cli_say(
-		"%s %s: the workspace changed in the same place since the capsule wrote there, so it is left as it is. "
-		"To keep what the "
-		"workspace has: capsule fs rollback %s PATH. To take the capsule's: copy it from "
-		"%s/upper, then commit again",
-		CLI_NUMBER(count), plural(count, "conflict", "conflicts"), CLI_SHORT(capsule),
-		capsule_overlay_dir(overlay));
+	if (capsule != NULL && workspace != NULL && home != NULL)
+		(void)cli_say(
+			"%s %s: the workspace changed in the same place since the capsule wrote there, so it is left as "
+			"it is. To keep what the workspace has: capsule fs rollback %s PATH%s%s. To take the "
+			"capsule's: copy it from %s/upper, then commit again",
+			CLI_NUMBER(count), plural(count, "conflict", "conflicts"), capsule, workspace, home,
+			capsule_overlay_dir(overlay));
+	free(capsule);
+	free(workspace);
+	free(home);
 }
 
 static int print_diff(const struct cli *cli, yyjson_val *answer, const struct capsule_overlay *overlay)

@@ -40,3 +40,26 @@ int cli_path_absolute(const char *path, char **absolute)
 	free(folder);
 	return *absolute != NULL ? 0 : 1;
 }
+
+char *cli_path_word(const char *path)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@%:,";
+	size_t len = strlen(path);
+	char *word = malloc(4 * len + sizeof "''"), *end = word;
+
+	if (word == NULL) {
+		(void)cli_say_memory();
+		return NULL;
+	}
+	if (len > 0 && strspn(path, plain) == len)
+		return memcpy(word, path, len + 1);
+	*end++ = '\'';
+	for (; *path != '\0'; path++) {
+		if (*path == '\'')
+			end = stpcpy(end, "'\\''");
+		else
+			*end++ = *path;
+	}
+	(void)stpcpy(end, "'");
+	return word;
+}

@@ -10,4 +10,7 @@ int cli_path_absolute(const char *path, char **absolute);
 /** `format` with its arguments, owned; NULL after having said that memory ran out. */
 char *cli_path_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** `path` as one word of a shell, owned; NULL after having said that memory ran out. */
+char *cli_path_word(const char *path);
+
 #endif
