@@ -354,8 +354,9 @@ static enum capsule_status check_idle(const struct capsule_runtime *runtime, str
 	if (runtime->takedown == NULL)
 		return CAPSULE_OK;
 	return error_set(err, CAPSULE_ESTATE,
-		takedown_of_all(runtime) ? "the runtime is being shut down: boot when that is complete"
-					 : "what the cancelled boot loaded is still being unloaded: boot after some turns");
+		takedown_of_all(runtime)
+			? "the runtime is being shut down: boot when that is complete"
+			: "what the cancelled boot loaded is still being unloaded: boot after some turns");
 }
 
 enum capsule_status capsule_boot(struct capsule_runtime *runtime, struct capsule_discovery *discovery,

@@ -332,6 +332,31 @@ static void what_is_served_was_read_at_load(void **state)
 	fixture_unload(fixture, capsule);
 }
 
+/* capsule_log_fn: the last warning. */
+static void note_warning(void *user, enum capsule_log_level level, const char *capsule, const char *message, size_t len)
+{
+	if (level == CAPSULE_LOG_WARN)
+		(void)snprintf(user, 256, "%s: %.*s", capsule == NULL ? "" : capsule, (int)len, message);
+}
+
+static void servers_that_are_not_started_are_told(void **state)
+{
+	struct fixture *fixture = *state;
+	char warning[256] = "";
+
+	fixture_restart(fixture,
+		(struct capsule_runtime_options){ .memory_store = true, .log = note_warning, .log_user = warning });
+	make_set(fixture);
+	make(fixture, "a",
+		"[[mcp_server]]\nid = \"x\"\ntype = \"stdio\"\ncommand = \"true\"\n"
+		"[[mcp_server]]\nid = \"y\"\ntype = \"sse\"\ncommand = \"true\"\n"
+		"[capabilities]\nhost_process = [\"true\"]\n",
+		NULL);
+	(void)boot(fixture);
+	assert_string_equal(warning, "a: its MCP servers (2) are not started: this version starts none");
+	shut_down(fixture);
+}
+
 static void members_of_a_cycle_are_loaded_without_waiting_for_each_other(void **state)
 {
 	struct fixture *fixture = *state;
@@ -518,6 +543,7 @@ int main(void)
 		TEST(rights_are_those_that_were_approved),
 		TEST(state_of_a_workspace_is_its_own),
 		TEST(what_is_served_was_read_at_load),
+		TEST(servers_that_are_not_started_are_told),
 		TEST(members_of_a_cycle_are_loaded_without_waiting_for_each_other),
 		TEST(a_run_loop_is_ready_before_those_who_require_it_are_loaded),
 		TEST(one_that_never_gets_ready_holds_nobody_up_for_long),

@@ -258,20 +258,6 @@ static void without_an_audit_refusals_are_warnings(void **state)
 	assert_int_equal(witness.audits, 0);
 }
 
-static void servers_that_are_not_started_are_told(void **state)
-{
-	struct fixture *fixture = *state;
-	struct witness witness = { 0 };
-
-	restart(fixture, &witness, (struct capsule_runtime_options){ .memory_store = true });
-	(void)load(fixture, "served",
-		"[[mcp_server]]\nid = \"a\"\ntype = \"stdio\"\ncommand = \"true\"\n"
-		"[[mcp_server]]\nid = \"b\"\ntype = \"sse\"\ncommand = \"true\"\n"
-		"[capabilities]\nhost_process = [\"true\"]\n");
-	assert_string_equal(witness.warned, "served: its MCP servers (2) are not started: this version starts none");
-	assert_int_equal(witness.level, CAPSULE_LOG_WARN);
-}
-
 /* Overlays. */
 
 static void writes_are_kept_committed_or_made_at_once(void **state)
@@ -593,7 +579,6 @@ int main(void)
 		CASE(the_embedder_can_not_add),
 		CASE(a_refusal_is_audited_in_exact_words),
 		CASE(without_an_audit_refusals_are_warnings),
-		CASE(servers_that_are_not_started_are_told),
 		CASE(writes_are_kept_committed_or_made_at_once),
 		CASE(after_a_call_that_fails_nothing_is_committed),
 		CASE(a_capsule_can_be_treated_otherwise),
