@@ -275,6 +275,21 @@ static int compare_steps(const void *a, const void *b)
 	return (*one)->kind == OVERLAY_DELETED ? -order : order;
 }
 
+/* Put what the journal refers to on the disk: after a power cut it would be finished with less. */
+static int sync_changes(const struct overlay *overlay, const struct overlay_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		HOLD(fd_drop) int fd = -1;
+
+		if (list->items[i]->kind != OVERLAY_FILE)
+			continue;
+		fd = tree_openat(&overlay->upper, list->items[i]->path, O_RDONLY, 0);
+		if (fd >= 0 && fsync(fd) != 0) /* what can't be opened is told when it is copied */
+			return -1;
+	}
+	return fsync(overlay->index.fd);
+}
+
 /* Say which changes are about to be made, on the disk. */
 static enum capsule_status write_journal(
 	const struct overlay *overlay, const struct overlay_list *list, struct capsule_error *err)
@@ -282,6 +297,8 @@ static enum capsule_status write_journal(
 	HOLD(buffer_fini) struct buffer text = { .limit = LIMIT_OVERLAY_INDEX };
 	HOLD(fd_drop) int fd = -1;
 
+	if (sync_changes(overlay, list) != 0)
+		return overlay_failed(overlay, "upper", err);
 	(void)buffer_append_byte(&text, '[');
 	for (size_t i = 0; i < list->count; i++) {
 		(void)buffer_append_text(&text, i > 0 ? "," : "");
@@ -299,8 +316,9 @@ static enum capsule_status write_journal(
 
 static enum capsule_status end_journal(const struct overlay *overlay, struct capsule_error *err)
 {
-	return unlinkat(overlay->dir_fd, JOURNAL, 0) == 0 || errno == ENOENT ? CAPSULE_OK
-									     : overlay_failed(overlay, JOURNAL, err);
+	if (unlinkat(overlay->dir_fd, JOURNAL, 0) != 0)
+		return errno == ENOENT ? CAPSULE_OK : overlay_failed(overlay, JOURNAL, err);
+	return fsync(overlay->dir_fd) == 0 ? CAPSULE_OK : overlay_failed(overlay, JOURNAL, err);
 }
 
 static void commit_list(struct overlay *overlay, struct overlay_list *list, struct answer *answer)

@@ -31,16 +31,20 @@ int renameat(int from, const char *old, int to, const char *new)
 	return (int)syscall(SYS_renameat2, from, old, to, new, 0);
 }
 
-static void (*at_sync)(void); /* called once, when something is put on the disk */
+static void (*at_copy)(void);    /* called once, when a copy in the folder below is put on the disk */
+static struct buffer sync_order; /* the names of what is put on the disk, a space behind each */
 
 int fsync(int fd)
 {
-	void (*call)(void) = at_sync;
+	char where[4096] = "";
 
 	step();
-	at_sync = NULL;
-	if (call != NULL)
-		call();
+	if (readlink(path_of("/proc/self/fd/%d", fd), where, sizeof where - 1) > 0)
+		(void)buffer_printf(&sync_order, "%s ", strrchr(where, '/') + 1);
+	if (at_copy != NULL && strstr(where, ".capsule-commit-") != NULL) {
+		at_copy();
+		at_copy = NULL;
+	}
 	return (int)syscall(SYS_fsync, fd);
 }
 
@@ -283,16 +287,6 @@ static void meddle(void)
 	below_put(meddled, "a", "user's");
 }
 
-static void meddle_later(void)
-{
-	at_sync = meddle; /* the journal was the first, its folder the second */
-}
-
-static void meddle_later_still(void)
-{
-	at_sync = meddle_later;
-}
-
 static void a_change_while_a_file_is_copied_is_a_conflict(void **state)
 {
 	struct fixture *f = *state;
@@ -300,11 +294,33 @@ static void a_change_while_a_file_is_copied_is_a_conflict(void **state)
 	below_put_old(f, "a", "old");
 	put(f, "a", "capsule's");
 	meddled = f;
-	at_sync = meddle_later_still;
+	at_copy = meddle;
 	assert_string_equal(commit_all(f), "{\"committed\":[],\"conflicts\":[\"a\"],\"failed\":[]}");
-	assert_null(at_sync);
+	assert_null(at_copy);
 	assert_string_equal(below_get(f, "a"), "user's");
 	assert_string_equal(get(f, "a"), "capsule's");
+}
+
+/* After a power cut there is what was put on the disk. The journal comes after what it refers to, and goes before
+ * anything else is written. */
+static void a_commit_puts_on_the_disk_what_its_journal_refers_to(void **state)
+{
+	struct fixture *f = *state;
+	const char *order, *rest;
+
+	below_put_old(f, "gone", "old");
+	put(f, "a", "capsule's");
+	put(f, "d/b", "capsule's");
+	drop(f, "gone");
+	buffer_clear(&sync_order);
+	(void)commit_all(f);
+	order = buffer_text(&sync_order);
+	rest = strstr(order, "a b index commit.new overlay ");
+	assert_ptr_equal(rest, order);
+	rest = strstr(order + strlen("a b index commit.new overlay "), "overlay ");
+	assert_non_null(rest);
+	assert_string_equal(rest, "overlay ");
+	buffer_fini(&sync_order);
 }
 
 /* Changes that are cut. */
@@ -499,6 +515,7 @@ int main(void)
 		cmocka_unit_test(without_a_journal_nothing_is_changed),
 		cmocka_unit_test(a_finished_commit_overwrites_nothing_either),
 		TEST(a_change_while_a_file_is_copied_is_a_conflict),
+		TEST(a_commit_puts_on_the_disk_what_its_journal_refers_to),
 		cmocka_unit_test(a_change_that_is_cut_is_done_or_not),
 		cmocka_unit_test(a_rollback_that_is_cut_leaves_whole_changes),
 		TEST(a_killed_writer_loses_nothing_it_acknowledged),
