@@ -13,9 +13,11 @@
 #define NAME "index"
 #define NAME_NEW "index.new"
 #define LINES_SLACK 4096 /* lines that the file may have over twice the entries before it is written anew */
+#define LENGTHY (LIMIT_OVERLAY_INDEX / 4 * 3) /* bytes that it may have before that */
+#define REST_OF_LINE 256                      /* what a line has beside the path */
 
-static_assert(LIMIT_OVERLAY_INDEX >= 6ull * LIMIT_OVERLAY_NAMES,
-	"an index of long names, all of them escaped, can be read again");
+static_assert(LENGTHY >= 6ull * LIMIT_OVERLAY_NAMES + (uint64_t)REST_OF_LINE * LIMIT_OVERLAY_ENTRIES,
+	"an index of long names, all of them escaped, is shorter than that when it was written anew");
 
 void overlay_index_close(struct overlay_index *index)
 {
@@ -92,7 +94,8 @@ static enum capsule_status append(struct overlay_index *index, struct capsule_er
 
 	if (status != CAPSULE_OK)
 		return error_in(err, "the overlay's index");
-	if (index->lines > 2 * index->entries.count + LINES_SLACK)
+	if (index->lines > 2 * index->entries.count + LINES_SLACK ||
+		(uint64_t)index->len + index->line.len > index->lengthy)
 		status = overlay_index_rewrite(index, err);
 	if (status == CAPSULE_OK)
 		status = mend(index, err);
@@ -279,7 +282,12 @@ enum capsule_status overlay_index_open(struct overlay_index *index, const char *
 	enum capsule_status status;
 
 	*index = (struct overlay_index){
-		.lock = PTHREAD_MUTEX_INITIALIZER, .dir = dir, .root = root, .dir_fd = dir_fd, .fd = -1
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.dir = dir,
+		.root = root,
+		.dir_fd = dir_fd,
+		.fd = -1,
+		.lengthy = LENGTHY,
 	};
 	index->fd = openat(dir_fd, NAME, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	*fresh = index->fd < 0 && errno == ENOENT;

@@ -50,6 +50,7 @@ struct overlay_index {
 	int dir_fd;           /* borrowed */
 	int fd;               /* the file, appended to; -1 */
 	int64_t len;          /* of its whole lines */
+	uint64_t lengthy;     /* bytes over which it is written anew before a line is appended */
 	size_t lines;         /* of them, the first one apart */
 	bool torn;            /* an append failed: what is behind `len` has to go first */
 	struct buffer line;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The files of an overlay: damaged ones, those of others, full disks, the lock. */
 #include "vfs/overlay_fixture.h"
+#include "vfs/overlay_internal.h"
 
 #include "base/cleanup.h"
 
@@ -284,6 +285,27 @@ static void the_index_does_not_grow_for_ever(void **state)
 	assert_in_range(info.st_size, 1, 1000);
 }
 
+/* Few lines can be long as well. */
+static void an_index_of_long_lines_does_not_grow_for_ever(void **state)
+{
+	struct fixture *f = *state;
+	struct stat info;
+	char name[201];
+
+	memset(name, '\x01', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	put(f, "kept", "x");
+	f->overlay->index.lengthy = 8192;
+	for (int i = 0; i < 100; i++) {
+		put(f, name, "1");
+		drop(f, name);
+		assert_int_equal(stat(file_of(f, "index"), &info), 0);
+		assert_in_range(info.st_size, 1, 8192);
+	}
+	fixture_reopen(f);
+	assert_string_equal(dirty(f), "kept:added");
+}
+
 static void what_the_index_does_not_know_is_removed(void **state)
 {
 	struct fixture *f = *state;
@@ -318,6 +340,7 @@ int main(void)
 		TEST(one_process_has_it_at_a_time),
 		TEST(a_line_that_has_no_room_is_taken_back),
 		TEST(the_index_does_not_grow_for_ever),
+		TEST(an_index_of_long_lines_does_not_grow_for_ever),
 		TEST(what_the_index_does_not_know_is_removed),
 	};
 
