@@ -325,8 +325,12 @@ static void commit_list(struct overlay *overlay, struct overlay_list *list, stru
 {
 	if (list->count > 0)
 		qsort(list->items, list->count, sizeof(struct overlay_entry *), compare_steps);
-	for (size_t i = 0; i < list->count; i++)
-		commit_and_note(overlay, list->items[i], answer);
+	for (size_t i = 0; i < list->count; i++) {
+		bool again = i + 1 < list->count && list->items[i + 1] == list->items[i];
+
+		if (!again) /* a journal may name a path twice; the entry is gone after the first time */
+			commit_and_note(overlay, list->items[i], answer);
+	}
 }
 
 enum capsule_status overlay_commit(struct overlay *overlay, struct vfs_work *work, struct capsule_error *err)

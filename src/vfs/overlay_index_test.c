@@ -181,6 +181,24 @@ static void a_journal_that_leads_elsewhere_is_refused(void **state)
 	assert_string_equal(below_get(f, "kept"), "x");
 }
 
+static void a_journal_may_name_a_path_twice(void **state)
+{
+	static const char journal[] = "[\"a\",\"d/b\",\"a\",\"gone\",\"d/b\",\"a\",\"gone\"]";
+	struct fixture *f = *state;
+
+	below_put_old(f, "gone", "old");
+	put(f, "a", "1");
+	put(f, "d/b", "2");
+	drop(f, "gone");
+	fixture_close(f);
+	write_file(file_of(f, "commit"), "w", journal, sizeof journal - 1);
+	fixture_open(f);
+	assert_string_equal(below_get(f, "a"), "1");
+	assert_string_equal(below_get(f, "d/b"), "2");
+	assert_false(below_there(f, "gone"));
+	assert_string_equal(dirty(f), "d:folder");
+}
+
 static void nothing_is_made_to_look(void **state)
 {
 	struct fixture *f = *state;
@@ -336,6 +354,7 @@ int main(void)
 		TEST(a_torn_last_line_is_dropped),
 		TEST(an_overlay_belongs_to_one_folder),
 		TEST(a_journal_that_leads_elsewhere_is_refused),
+		TEST(a_journal_may_name_a_path_twice),
 		TEST(nothing_is_made_to_look),
 		TEST(one_process_has_it_at_a_time),
 		TEST(a_line_that_has_no_room_is_taken_back),
