@@ -78,6 +78,23 @@ size_t overlay_count(struct overlay *overlay)
 	return count;
 }
 
+bool overlay_touched(struct overlay *overlay)
+{
+	bool touched;
+
+	pthread_mutex_lock(&overlay->index.lock);
+	touched = overlay->touched;
+	pthread_mutex_unlock(&overlay->index.lock);
+	return touched;
+}
+
+static void set_touched(struct overlay *overlay, bool touched)
+{
+	pthread_mutex_lock(&overlay->index.lock);
+	overlay->touched = touched;
+	pthread_mutex_unlock(&overlay->index.lock);
+}
+
 /* Whether the first `len` bytes of `relative` name a folder below. */
 static bool is_folder_below(const struct overlay *overlay, const char *relative, size_t len)
 {
@@ -247,6 +264,7 @@ enum capsule_status overlay_open(struct overlay **out, const struct tree *lower,
 		status = overlay_recover(overlay, err);
 	if (status != CAPSULE_OK)
 		return status;
+	set_touched(overlay, overlay_count(overlay) > 0);
 	*out = GIVE(overlay);
 	return CAPSULE_OK;
 }
@@ -265,6 +283,11 @@ void overlay_close(struct overlay *overlay)
 	free(overlay);
 }
 
+static bool changes(enum vfs_verb verb)
+{
+	return verb == VFS_WRITE || verb == VFS_MKDIR || verb == VFS_UNLINK;
+}
+
 enum capsule_status overlay_run(struct overlay *overlay, struct vfs_work *work, struct capsule_error *err)
 {
 	static overlay_verb *const verbs[] = {
@@ -280,7 +303,14 @@ enum capsule_status overlay_run(struct overlay *overlay, struct vfs_work *work, 
 		[VFS_DIFF] = overlay_diff,
 	};
 
+	enum capsule_status status;
+
 	work->exists = work->linked = false;
 	work->stat = (struct vfs_stat){ 0 };
-	return verbs[work->verb](overlay, work, err);
+	status = verbs[work->verb](overlay, work, err);
+	if (status == CAPSULE_OK && changes(work->verb))
+		set_touched(overlay, true);
+	else if (status == CAPSULE_OK && work->verb == VFS_COMMIT && work->relative[0] == '\0')
+		set_touched(overlay, false);
+	return status;
 }

@@ -7,8 +7,8 @@
  *   commit   while a commit is under way: the paths that it is about; what is found here at the next opening is finished
  *   upper/   files and folders as the capsule wrote them; nothing else is ever in it
  *
- * Functions that work block; one at a time for each overlay. Threads: any. overlay_shadows() and overlay_count() never
- * block and may be called while another thread is in overlay_run(). */
+ * Functions that work block; one at a time for each overlay. Threads: any. overlay_shadows(), overlay_count() and
+ * overlay_touched() never block and may be called while another thread is in overlay_run(). */
 #ifndef VFS_OVERLAY_H
 #define VFS_OVERLAY_H
 
@@ -39,5 +39,8 @@ enum overlay_shadow overlay_shadows(struct overlay *overlay, const char *relativ
 
 /** How many entries it has. */
 size_t overlay_count(struct overlay *overlay);
+
+/** Whether something was changed in it, or it had entries when it was opened, and no commit of everything came after. */
+bool overlay_touched(struct overlay *overlay);
 
 #endif

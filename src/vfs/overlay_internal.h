@@ -14,6 +14,7 @@ struct overlay {
 	struct overlay_index index;
 	struct vfs_limits limits;
 	uint64_t bytes; /* of the files in upper */
+	bool touched;   /* see overlay_touched(); under index.lock */
 	char *dir, *root;
 	int dir_fd, lock_fd;
 };

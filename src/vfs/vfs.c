@@ -262,5 +262,5 @@ const char *vfs_root(const struct vfs *vfs)
 
 bool vfs_dirty(const struct vfs *vfs)
 {
-	return vfs->overlay != NULL && overlay_count(vfs->overlay) > 0;
+	return vfs->overlay != NULL && overlay_touched(vfs->overlay) && overlay_count(vfs->overlay) > 0;
 }

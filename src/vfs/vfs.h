@@ -100,7 +100,8 @@ void vfs_close(struct vfs *vfs);
 /** The canonical path of the folder. Borrowed. */
 const char *vfs_root(const struct vfs *vfs);
 
-/** Whether it has an overlay that holds changes. */
+/** Whether it has an overlay that holds changes, some of them made since everything was committed last. A conflict that
+ *  such a commit has left there does not count. */
 bool vfs_dirty(const struct vfs *vfs);
 
 /** `request` as a path below the folder: leading slashes stripped, "." and ".." applied to the text. Errors:

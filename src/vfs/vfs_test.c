@@ -341,6 +341,48 @@ static void an_overlay_takes_the_same_paths(void **state)
 	assert_false(vfs_dirty(place->vfs));
 }
 
+static void open_overlay(struct place *place)
+{
+	vfs_close(place->vfs);
+	place->vfs = NULL;
+	assert_int_equal(
+		vfs_open_overlay(&place->vfs, place->loop, place->root, in(place, "kept"), NULL, NULL), CAPSULE_OK);
+}
+
+/* A conflict is for somebody to end: trying again without a new change would end the same. */
+static void what_a_commit_left_is_not_dirty(void **state)
+{
+	struct place *place = *state;
+
+	put(place, "root/a", "old");
+	open_overlay(place);
+	expect_done(place, VFS_WRITE, "a", span_text("capsule's"));
+	put(place, "root/a", "somebody else's");
+	assert_true(vfs_dirty(place->vfs));
+	expect_done(place, VFS_COMMIT, "", NOTHING);
+	expect_read(place, "a", "capsule's");
+	expect_file(place, "root/a", "somebody else's");
+	assert_false(vfs_dirty(place->vfs));
+	expect_failure(place, VFS_UNLINK, "none", CAPSULE_ENOTFOUND, "Not found: none");
+	assert_false(vfs_dirty(place->vfs));
+	expect_done(place, VFS_WRITE, "b", span_text("1"));
+	expect_done(place, VFS_WRITE, "c", span_text("1"));
+	expect_done(place, VFS_COMMIT, "b", NOTHING);
+	assert_true(vfs_dirty(place->vfs));
+	expect_done(place, VFS_COMMIT, "", NOTHING);
+	assert_false(vfs_dirty(place->vfs));
+	expect_done(place, VFS_MKDIR, "d", NOTHING);
+	assert_true(vfs_dirty(place->vfs));
+	expect_done(place, VFS_COMMIT, "", NOTHING);
+	expect_done(place, VFS_UNLINK, "b", NOTHING);
+	assert_true(vfs_dirty(place->vfs));
+	expect_done(place, VFS_COMMIT, "", NOTHING);
+	open_overlay(place); /* the conflict may have been ended in between */
+	assert_true(vfs_dirty(place->vfs));
+	expect_done(place, VFS_ROLLBACK, "", NOTHING);
+	assert_false(vfs_dirty(place->vfs));
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, place_direct, place_free)
 
 int main(void)
@@ -362,6 +404,7 @@ int main(void)
 		ROW(a_path_of_another_folder_is_refused),
 		ROW(folders_are_opened_by_their_canonical_path),
 		ROW(an_overlay_takes_the_same_paths),
+		ROW(what_a_commit_left_is_not_dirty),
 	};
 
 	return cmocka_run_group_tests_name("vfs", tests, NULL, NULL);
