@@ -123,30 +123,41 @@ static int look_below(const struct overlay *overlay, const char *relative, size_
 	return -1;
 }
 
-int overlay_look(const struct overlay *overlay, const char *relative, struct overlay_look *out)
+int overlay_look_index(
+	const struct overlay *overlay, const char *relative, struct overlay_look *out, struct overlay_way *way)
 {
 	struct span path = span_text(relative);
-	struct overlay_way way;
+	struct overlay_way found;
 
 	*out = (struct overlay_look){ .entry = NULL };
 	if (path.len >= LIMIT_PATH) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	way = overlay_way(overlay, path);
+	found = overlay_way(overlay, path);
+	if (way != NULL)
+		*way = found;
 	out->entry = overlay_index_find(&overlay->index, path);
-	if (way.deleted > 0 || way.file > 0 || (out->entry != NULL && out->entry->kind == OVERLAY_DELETED)) {
-		errno = way.file > 0 ? ENOTDIR : ENOENT;
+	if (found.deleted > 0 || found.file > 0 || (out->entry != NULL && out->entry->kind == OVERLAY_DELETED)) {
+		errno = found.file > 0 ? ENOTDIR : ENOENT;
 		return -1;
 	}
-	if (out->entry != NULL) {
-		out->own = true;
+	out->own = out->entry != NULL;
+	return 0;
+}
+
+int overlay_look(const struct overlay *overlay, const char *relative, struct overlay_look *out)
+{
+	struct overlay_way way;
+
+	if (overlay_look_index(overlay, relative, out, &way) != 0)
+		return -1;
+	if (out->own)
 		return tree_stat(&overlay->upper, relative, &out->stat);
-	}
 	if (look_below(overlay, relative, way.own, out) == 0)
 		return 0;
 	/* A folder that was below when a file of the overlay was made in it. */
-	if ((errno == ENOENT || errno == ENOTDIR) && path.len > 0) {
+	if ((errno == ENOENT || errno == ENOTDIR) && relative[0] != '\0') {
 		int code = errno;
 
 		if (tree_stat(&overlay->upper, relative, &out->stat) == 0)

@@ -40,6 +40,11 @@ struct overlay_look {
  *  `out->entry` is set in any case. */
 int overlay_look(const struct overlay *overlay, const char *relative, struct overlay_look *out);
 
+/** The part of overlay_look() that the index tells, without a system call: `entry` and `own`. Returns 0, or -1 where the
+ *  index says that there is nothing: ENOENT, ENOTDIR, ENAMETOOLONG. `*way` (may be NULL) is the way to it. */
+int overlay_look_index(
+	const struct overlay *overlay, const char *relative, struct overlay_look *out, struct overlay_way *way);
+
 /** Put the outcome of `work` that errno tells of into `err`. */
 enum capsule_status overlay_fail(struct vfs_work *work, struct capsule_error *err);
 

@@ -41,22 +41,31 @@ enum capsule_status overlay_stat(struct overlay *overlay, struct vfs_work *work,
 	return CAPSULE_OK;
 }
 
+/* Reading failed with errno, and only the index was asked before: what a whole look says goes first. */
+static enum capsule_status unreadable(const struct overlay *overlay, struct vfs_work *work, struct capsule_error *err)
+{
+	struct overlay_look look;
+	int code = errno;
+
+	if (overlay_look(overlay, work->relative, &look) == 0)
+		errno = code;
+	return overlay_fail(work, err);
+}
+
 enum capsule_status overlay_read(struct overlay *overlay, struct vfs_work *work, struct capsule_error *err)
 {
 	uint64_t limit = work->limit != 0 ? work->limit : LIMIT_PAYLOAD, size = 0;
 	struct overlay_look look;
 	int done;
 
-	if (overlay_look(overlay, work->relative, &look) != 0)
+	if (overlay_look_index(overlay, work->relative, &look, NULL) != 0)
 		return overlay_fail(work, err);
 	done = tree_read(look.own ? &overlay->upper : overlay->lower, work->relative, limit, work->result, &size);
 	if (done != 0 && errno == EFBIG)
 		return error_set(err, CAPSULE_ELIMIT,
 			"File too large to read into memory (%" PRIu64 " bytes > %" PRIu64 " bytes): %.512s", size,
 			limit, work->relative);
-	if (done != 0)
-		return overlay_fail(work, err);
-	return CAPSULE_OK;
+	return done == 0 ? CAPSULE_OK : unreadable(overlay, work, err);
 }
 
 /* Names in one block, each with a zero behind it, by their places. */

@@ -14,6 +14,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #define EAGAIN_TRIES 16  /* the kernel answers EAGAIN when a folder was moved while it looked */
 #define CREATE_TRIES 16  /* a name that comes and goes while it is to be created */
@@ -167,14 +168,14 @@ static int check_kind(mode_t mode, int flags)
 	return S_ISDIR(mode) ? EISDIR : S_ISLNK(mode) ? ELOOP : ENOTSUP;
 }
 
-static int open_name(int dir, const char *name, int flags, unsigned mode)
+/* `*seen` is what was opened. */
+static int open_name(int dir, const char *name, int flags, unsigned mode, struct stat *seen)
 {
 	HOLD(fd_drop) int fd = -1;
-	struct stat seen;
 	int wrong = 0;
 
-	if (fstatat(dir, name, &seen, AT_SYMLINK_NOFOLLOW) == 0)
-		wrong = check_kind(seen.st_mode, flags);
+	if (fstatat(dir, name, seen, AT_SYMLINK_NOFOLLOW) == 0)
+		wrong = check_kind(seen->st_mode, flags);
 	else if (errno != ENOENT || (flags & O_CREAT) == 0)
 		return -1;
 	if (wrong != 0)
@@ -182,13 +183,14 @@ static int open_name(int dir, const char *name, int flags, unsigned mode)
 	fd = openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, mode);
 	if (fd < 0) /* ENXIO: it became a FIFO that nobody reads, or a socket */
 		return errno == ENXIO ? failed(ENOTSUP) : -1;
-	wrong = fstat(fd, &seen) == 0 ? check_kind(seen.st_mode, flags) : errno;
+	wrong = fstat(fd, seen) == 0 ? check_kind(seen->st_mode, flags) : errno;
 	return wrong == 0 ? fd_give(&fd) : failed(wrong);
 }
 
 int tree_openat(const struct tree *tree, const char *relative, int flags, unsigned mode)
 {
 	HOLD(fd_drop) int dir = -1;
+	struct stat seen;
 	const char *name;
 
 	if (relative[0] == '\0') {
@@ -197,7 +199,7 @@ int tree_openat(const struct tree *tree, const char *relative, int flags, unsign
 		return openat(tree->fd, ".", flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, mode);
 	}
 	dir = tree_parent(tree, relative, &name);
-	return dir < 0 ? -1 : open_name(dir, name, flags, mode);
+	return dir < 0 ? -1 : open_name(dir, name, flags, mode, &seen);
 }
 
 int tree_stat(const struct tree *tree, const char *relative, struct stat *out)
@@ -290,55 +292,53 @@ int tree_list(const struct tree *tree, const char *relative, struct buffer *name
 
 /* Bytes. */
 
-/* Append up to `want` bytes, as many as one read() gives. Returns how many, 0 at the end, or -1. */
+/* Append what one read gives when it is asked for `want` bytes and a few more: a file ends where less comes. Most often
+ * nothing comes behind `want`, and `out` needs no room for it. Returns how many bytes, 0 at the end, or -1. */
 static ssize_t read_some(int fd, size_t want, struct buffer *out)
 {
+	uint8_t behind[PROBE_BYTES];
+	struct iovec parts[2];
 	ssize_t got;
 
 	if (!buffer_reserve(out, want))
 		return failed(out->starved ? ENOMEM : EFBIG);
+	parts[0] = (struct iovec){ .iov_base = want > 0 ? out->data + out->len : behind, .iov_len = want };
+	parts[1] = (struct iovec){ .iov_base = behind, .iov_len = sizeof behind };
 	do
-		got = read(fd, out->data + out->len, want);
+		got = readv(fd, parts, 2);
 	while (got < 0 && errno == EINTR);
-	if (got > 0)
-		out->len += (size_t)got;
-	return got;
-}
-
-/* As read_some(), when everything that the file was said to have is there: most often nothing comes any more, and `out`
- * needs no room for it. */
-static ssize_t read_more(int fd, struct buffer *out)
-{
-	uint8_t probe[PROBE_BYTES];
-	ssize_t got;
-
-	do
-		got = read(fd, probe, sizeof probe);
-	while (got < 0 && errno == EINTR);
-	if (got > 0 && !buffer_append(out, probe, (size_t)got))
+	if (got <= 0)
+		return got;
+	out->len += (size_t)got < want ? (size_t)got : want;
+	if ((size_t)got > want && !buffer_append(out, behind, (size_t)got - want))
 		return failed(out->starved ? ENOMEM : EFBIG);
 	return got;
 }
 
 int tree_read(const struct tree *tree, const char *relative, uint64_t limit, struct buffer *out, uint64_t *size)
 {
-	HOLD(fd_drop) int fd = tree_openat(tree, relative, O_RDONLY, 0);
+	HOLD(fd_drop) int dir = -1, fd = -1;
 	size_t before = out->len;
-	struct stat seen;
+	struct stat seen = { 0 };
+	const char *name;
 
-	if (fd < 0 || fstat(fd, &seen) != 0)
+	if (relative[0] == '\0')
+		return failed(EISDIR);
+	dir = tree_parent(tree, relative, &name);
+	fd = dir >= 0 ? open_name(dir, name, O_RDONLY, 0, &seen) : -1;
+	if (fd < 0)
 		return -1;
 	*size = (uint64_t)seen.st_size;
 	while (*size <= limit) {
 		uint64_t have = out->len - before,
 			 left = (uint64_t)seen.st_size > have ? (uint64_t)seen.st_size - have : 0;
-		ssize_t got = left > 0 ? read_some(fd, left < BUFFER_MAX ? (size_t)left : BUFFER_MAX, out)
-				       : read_more(fd, out);
+		size_t want = left < BUFFER_MAX ? (size_t)left : BUFFER_MAX;
+		ssize_t got = read_some(fd, want, out);
 
 		if (got < 0)
 			return -1;
 		*size = out->len - before;
-		if (got == 0)
+		if (got == 0 || (have == 0 && *size == (uint64_t)seen.st_size)) /* all, with room for more */
 			return 0;
 	}
 	out->len = before;
@@ -348,13 +348,15 @@ int tree_read(const struct tree *tree, const char *relative, uint64_t limit, str
 /* The file to write to, made when it is missing. Not truncated: its bytes are kept until there is room for the new ones. */
 static int open_for_writing(int dir, const char *name, bool *created)
 {
+	struct stat seen;
+
 	for (int i = 0; i < CREATE_TRIES; i++) {
-		int fd = open_name(dir, name, O_WRONLY, 0);
+		int fd = open_name(dir, name, O_WRONLY, 0, &seen);
 
 		*created = false;
 		if (fd >= 0 || errno != ENOENT)
 			return fd;
-		fd = open_name(dir, name, O_WRONLY | O_CREAT | O_EXCL, 0666);
+		fd = open_name(dir, name, O_WRONLY | O_CREAT | O_EXCL, 0666, &seen);
 		*created = fd >= 0;
 		if (fd >= 0 || errno != EEXIST)
 			return fd;
