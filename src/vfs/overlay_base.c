@@ -45,6 +45,26 @@ static int stat_below(const struct tree *lower, const char *relative, struct sta
 	return 0;
 }
 
+static enum overlay_below below_of(const struct stat *info)
+{
+	if (info->st_ino == 0)
+		return OVERLAY_BELOW_NONE;
+	if (S_ISREG(info->st_mode))
+		return OVERLAY_BELOW_FILE;
+	return S_ISDIR(info->st_mode) ? OVERLAY_BELOW_FOLDER : OVERLAY_BELOW_OTHER;
+}
+
+int overlay_base_look(const struct tree *lower, const char *relative, struct overlay_base *base)
+{
+	struct stat info;
+
+	*base = (struct overlay_base){ .below = OVERLAY_BELOW_NONE };
+	if (stat_below(lower, relative, &info) != 0)
+		return -1;
+	base->below = below_of(&info);
+	return 0;
+}
+
 int overlay_base_take(const struct tree *lower, const char *relative, struct overlay_base *base)
 {
 	HOLD(fd_drop) int fd = -1;
@@ -64,7 +84,7 @@ int overlay_base_take(const struct tree *lower, const char *relative, struct ove
 			return -1;
 		base->below = OVERLAY_BELOW_FILE;
 	} else {
-		base->below = S_ISDIR(info.st_mode) ? OVERLAY_BELOW_FOLDER : OVERLAY_BELOW_OTHER;
+		base->below = below_of(&info);
 		base->mtime_ns = mtime_of(&info);
 	}
 	base->size = (uint64_t)info.st_size;

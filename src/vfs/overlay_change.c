@@ -115,6 +115,14 @@ static int plan_folders(const struct overlay *overlay, const char *path, size_t 
 	return 0;
 }
 
+/* Those that are to hold `path`. */
+static int plan_parents(const struct overlay *overlay, const char *path, struct folders *out)
+{
+	const char *slash = strrchr(path, '/');
+
+	return plan_folders(overlay, path, slash != NULL ? (size_t)(slash - path) : 0, out);
+}
+
 /* Back to what `entry` was before it was made: deleted, or nothing. */
 static void take_back(struct overlay *overlay, struct overlay_entry *entry)
 {
@@ -208,11 +216,12 @@ static enum capsule_status rename_into_upper(
 	return CAPSULE_OK;
 }
 
-/* What stands below a path that was looked at. A link on the way now is one in the place of a folder of the overlay's
- * own. */
-static int find_base(const struct overlay *overlay, const char *relative, struct overlay_base *base)
+/* What stands below a path that was looked at; of one that has a base already, `below` alone. A link on the way now is
+ * one in the place of a folder of the overlay's own. */
+static int find_base(
+	const struct overlay *overlay, const char *relative, const struct overlay_look *look, struct overlay_base *base)
 {
-	if (overlay_base_take(overlay->lower, relative, base) == 0)
+	if ((look->entry != NULL ? overlay_base_look : overlay_base_take)(overlay->lower, relative, base) == 0)
 		return 0;
 	*base = nothing;
 	return errno == ELOOP ? 0 : -1;
@@ -253,18 +262,16 @@ static int check_target(const struct overlay *overlay, const char *relative, str
 
 enum capsule_status overlay_write(struct overlay *overlay, struct vfs_work *work, struct capsule_error *err)
 {
-	const char *slash = strrchr(work->relative, '/');
 	struct overlay_look look = { .entry = NULL };
 	struct overlay_base base = nothing;
 	struct folders folders = { .from = 0 };
 	enum capsule_status status;
-	bool fresh;
+	bool fresh, over; /* over: a file of the overlay's own is there, so its folders are, too */
 
 	errno = check_target(overlay, work->relative, &look);
-	if (errno != 0 ||
-		plan_folders(overlay, work->relative, slash != NULL ? (size_t)(slash - work->relative) : 0, &folders) !=
-			0 ||
-		(look.entry == NULL && find_base(overlay, work->relative, &base) != 0))
+	over = look.own && S_ISREG(look.stat.st_mode);
+	if (errno != 0 || (!over && plan_parents(overlay, work->relative, &folders) != 0) ||
+		(look.entry == NULL && find_base(overlay, work->relative, &look, &base) != 0))
 		return overlay_fail(work, err);
 	fresh = look.entry == NULL;
 	status = check_room(overlay, folders.entries + fresh, folders.names + (fresh ? strlen(work->relative) : 0),
@@ -272,7 +279,7 @@ enum capsule_status overlay_write(struct overlay *overlay, struct vfs_work *work
 	if (status != CAPSULE_OK)
 		return status;
 	status = write_aside(overlay, work->data, err);
-	if (status == CAPSULE_OK)
+	if (status == CAPSULE_OK && !over)
 		status = make_folders(overlay, work->relative, &folders, err);
 	if (status == CAPSULE_OK) {
 		status = put_file(overlay, work, &look, &base, err);
@@ -352,7 +359,7 @@ enum capsule_status overlay_unlink(struct overlay *overlay, struct vfs_work *wor
 		empty = overlay_is_empty(overlay, work->relative);
 	if (empty == 0)
 		errno = ENOTEMPTY;
-	if (empty != 1 || find_base(overlay, work->relative, &base) != 0)
+	if (empty != 1 || find_base(overlay, work->relative, &look, &base) != 0)
 		return overlay_fail(work, err);
 	if (look.own && look.entry->base.below == OVERLAY_BELOW_NONE && base.below == OVERLAY_BELOW_NONE)
 		return overlay_forget(overlay, look.entry, err);

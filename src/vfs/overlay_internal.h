@@ -59,6 +59,9 @@ MUST_CHECK enum capsule_status overlay_forget(
  *  -1. */
 int overlay_base_take(const struct tree *lower, const char *relative, struct overlay_base *base);
 
+/** The same, for `below` alone: a file is not read. */
+int overlay_base_look(const struct tree *lower, const char *relative, struct overlay_base *base);
+
 enum overlay_verdict {
 	OVERLAY_SAME,    /* below stands what the change was based on */
 	OVERLAY_DONE,    /* below stands already what the change makes */
