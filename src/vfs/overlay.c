@@ -55,7 +55,9 @@ static enum overlay_shadow shadow_of(const struct overlay *overlay, const char *
 	entry = overlay_index_find(&overlay->index, path);
 	if (entry == NULL)
 		return OVERLAY_NOTHING;
-	return entry->kind == OVERLAY_DELETED ? OVERLAY_HIDDEN : OVERLAY_OWN;
+	if (entry->kind == OVERLAY_DELETED)
+		return OVERLAY_HIDDEN;
+	return entry->kind == OVERLAY_FILE ? OVERLAY_OWN_FILE : OVERLAY_OWN_FOLDER;
 }
 
 enum overlay_shadow overlay_shadows(struct overlay *overlay, const char *relative)

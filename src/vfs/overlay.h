@@ -29,9 +29,10 @@ void overlay_close(struct overlay *overlay);
 MUST_CHECK enum capsule_status overlay_run(struct overlay *overlay, struct vfs_work *work, struct capsule_error *err);
 
 enum overlay_shadow {
-	OVERLAY_NOTHING, /* the folder below decides */
-	OVERLAY_HIDDEN,  /* deleted, or below something that was */
-	OVERLAY_OWN,     /* a file or folder of the overlay's own: no link */
+	OVERLAY_NOTHING,    /* the folder below decides */
+	OVERLAY_HIDDEN,     /* deleted, or below something that was */
+	OVERLAY_OWN_FILE,   /* of the overlay's own: no link */
+	OVERLAY_OWN_FOLDER, /* as well; what is in it may be below */
 };
 
 /** What the overlay says about `relative`. Looks at the index only. */

@@ -178,7 +178,8 @@ static void mv197_a_name_in_both_is_listed_once_and_is_the_one_above(void **stat
 	assert_true(f->work.stat.is_dir);
 	assert_string_equal(names(f, "x"), "inside");
 	assert_string_equal(dirty(f), "x:folder x/inside:added y:added z:modified");
-	assert_int_equal(overlay_shadows(f->overlay, "x"), OVERLAY_OWN);
+	assert_int_equal(overlay_shadows(f->overlay, "x"), OVERLAY_OWN_FOLDER);
+	assert_int_equal(overlay_shadows(f->overlay, "z"), OVERLAY_OWN_FILE);
 	assert_int_equal(overlay_shadows(f->overlay, "q"), OVERLAY_NOTHING);
 	(void)commit_all(f);
 	assert_true(below_there(f, "x/inside"));

@@ -34,11 +34,26 @@ enum capsule_status vfs_execute(struct vfs *vfs, struct vfs_work *work, struct c
 	return status;
 }
 
-/* Whether doing it takes long, as far as can be told before. Reading tells only while it reads. */
-static bool is_bulk(const struct vfs *vfs, const struct vfs_request *request)
+/* An overlay takes the fingerprint of a file that is below before it changes it for the first time, and lists the names
+ * in a folder before it removes it. */
+static bool is_bulk_change(const struct vfs *vfs, const struct vfs_request *request)
 {
 	struct stat below;
 
+	switch (overlay_shadows(vfs->overlay, request->path.relative)) {
+	case OVERLAY_OWN_FILE:
+		return false;
+	case OVERLAY_OWN_FOLDER:
+		return request->verb == VFS_UNLINK;
+	default:
+		return tree_stat(&vfs->tree, request->path.relative, &below) == 0 &&
+			(S_ISDIR(below.st_mode) || (uint64_t)below.st_size > LIMIT_INLINE_WORK);
+	}
+}
+
+/* Whether doing it takes long, as far as can be told before. Reading tells only while it reads. */
+static bool is_bulk(const struct vfs *vfs, const struct vfs_request *request)
+{
 	switch (request->verb) {
 	case VFS_EXISTS:
 	case VFS_STAT:
@@ -54,9 +69,7 @@ static bool is_bulk(const struct vfs *vfs, const struct vfs_request *request)
 	default:
 		return true;
 	}
-	/* An overlay takes the fingerprint of a file, and the names in a folder, before it changes what is below. */
-	return vfs->overlay != NULL && tree_stat(&vfs->tree, request->path.relative, &below) == 0 &&
-		(S_ISDIR(below.st_mode) || (uint64_t)below.st_size > LIMIT_INLINE_WORK);
+	return vfs->overlay != NULL && is_bulk_change(vfs, request);
 }
 
 /* Do `request` in this thread. False when it turned out to be bulk: nothing has happened then. */

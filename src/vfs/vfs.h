@@ -87,7 +87,9 @@ MUST_CHECK enum capsule_status vfs_open_direct(
 	struct vfs **out, struct loop *loop, const char *root, bool parents, struct capsule_error *err);
 
 /** The folder `root` below the overlay that is kept in the folder `overlay` (made 0700 with its parents; locked).
- *  What a commit that was interrupted began is finished or undone first. Errors: as above, and CAPSULE_ELOCKED
+ *  What a commit that was interrupted began is finished or undone first. Blocks: its index is read (LIMIT_OVERLAY_INDEX at
+ *  most), each of its entries is looked at (LIMIT_OVERLAY_ENTRIES), and an interrupted commit copies up to all files in it
+ *  (`limits->bytes`). Errors: as above, and CAPSULE_ELOCKED
  *  naming the process that has the overlay, CAPSULE_ESTORE when its files are damaged (with the way out). */
 MUST_CHECK enum capsule_status vfs_open_overlay(struct vfs **out, struct loop *loop, const char *root,
 	const char *overlay, const struct vfs_limits *limits, struct capsule_error *err);

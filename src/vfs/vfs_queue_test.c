@@ -176,6 +176,51 @@ static void an_overlay_can_be_opened_again_at_once(void **state)
 	assert_false(is_there(place, "root/f"));
 }
 
+/* What is done for the first time takes a fingerprint of what is below; from then on there is none to take. */
+static void own_files_are_changed_at_once(void **state)
+{
+	struct place *place = *state;
+	HOLD(free_drop) char *text = calloc(1, LARGE);
+
+	assert_non_null(text);
+	memset(text, 'x', LARGE - 1);
+	put(place, "root/f", text);
+	vfs_close(place->vfs);
+	place->vfs = NULL;
+	assert_int_equal(
+		vfs_open_overlay(&place->vfs, place->loop, place->root, in(place, "kept"), NULL, NULL), CAPSULE_OK);
+	CALL(write, VFS_WRITE, "f", span_text("small"));
+	assert_int_equal(submit(place, write), VFS_WAITING);
+	wait_for(place, write);
+	assert_int_equal(submit(place, write), VFS_DONE);
+	assert_int_equal(write->request.op.error.status, CAPSULE_OK);
+	CALL(remove, VFS_UNLINK, "f", NOTHING);
+	assert_int_equal(submit(place, remove), VFS_DONE);
+	assert_int_equal(remove->request.op.error.status, CAPSULE_OK);
+	CALL(look, VFS_EXISTS, "f", NOTHING);
+	assert_int_equal(run(place, look), CAPSULE_OK);
+	assert_false(look->request.exists);
+	assert_true(is_there(place, "root/f"));
+}
+
+/* It has to be seen that it is empty. */
+static void own_folders_are_removed_on_the_pool(void **state)
+{
+	struct place *place = *state;
+
+	vfs_close(place->vfs);
+	place->vfs = NULL;
+	assert_int_equal(
+		vfs_open_overlay(&place->vfs, place->loop, place->root, in(place, "kept"), NULL, NULL), CAPSULE_OK);
+	CALL(make, VFS_MKDIR, "d", NOTHING);
+	CALL(remove, VFS_UNLINK, "d", NOTHING);
+	assert_int_equal(submit(place, make), VFS_DONE);
+	assert_int_equal(submit(place, remove), VFS_WAITING);
+	wait_for(place, remove);
+	assert_int_equal(remove->request.op.error.status, CAPSULE_OK);
+	assert_false(vfs_dirty(place->vfs));
+}
+
 /* A job changes what the overlay knows while the loop thread asks about paths. */
 static void links_are_followed_while_a_commit_runs(void **state)
 {
@@ -231,6 +276,8 @@ int main(void)
 		ROW(a_request_on_the_pool_can_be_let_go_of),
 		ROW(closing_stops_all_and_calls_nobody),
 		ROW(an_overlay_can_be_opened_again_at_once),
+		ROW(own_files_are_changed_at_once),
+		ROW(own_folders_are_removed_on_the_pool),
 		ROW(links_are_followed_while_a_commit_runs),
 	};
 
