@@ -209,13 +209,13 @@ static enum capsule_status take_target(struct follow *follow, int link, struct c
 	return CAPSULE_OK;
 }
 
-/* Whether what the capsule wrote decides about `text`, so that the folder below is not to be asked. */
-static bool is_shadowed(const struct follow *follow)
+/* What the capsule wrote about `text`. */
+static enum overlay_shadow shadow_of(const struct follow *follow)
 {
 	const char *relative = vfs_relative(follow->vfs, follow->text);
 
-	return follow->vfs->overlay != NULL && relative != NULL &&
-		overlay_shadows(follow->vfs->overlay, relative) != OVERLAY_NOTHING;
+	return follow->vfs->overlay != NULL && relative != NULL ? overlay_shadows(follow->vfs->overlay, relative)
+								: OVERLAY_NOTHING;
 }
 
 /* One name in the folder where we are. `last`: nothing comes behind it. */
@@ -223,11 +223,13 @@ static enum capsule_status go_down(struct follow *follow, struct span name, bool
 {
 	size_t before = follow->len;
 	HOLD(fd_drop) int fd = -1;
+	enum overlay_shadow shadow;
 	struct stat seen;
 
 	if (!push(follow->text, &follow->len, name))
 		return too_long(err);
-	follow->lost = follow->lost || is_shadowed(follow);
+	shadow = follow->lost ? OVERLAY_HIDDEN : shadow_of(follow);
+	follow->lost = shadow == OVERLAY_HIDDEN || shadow == OVERLAY_OWN_FILE;
 	if (follow->lost)
 		return CAPSULE_OK;
 	fd = openat(follow->dir, follow->text + before + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -235,7 +237,8 @@ static enum capsule_status go_down(struct follow *follow, struct span name, bool
 		follow->lost = true;
 		return is_answer(errno) ? CAPSULE_OK : os_error(follow, err);
 	}
-	if (S_ISLNK(seen.st_mode) && !(last && follow->itself)) {
+	/* A link in the place of an own folder is not seen; where both have the folder, there may be links in it. */
+	if (S_ISLNK(seen.st_mode) && shadow == OVERLAY_NOTHING && !(last && follow->itself)) {
 		follow->len = before;
 		follow->text[before] = '\0';
 		return take_target(follow, fd, err);

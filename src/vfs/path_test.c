@@ -358,6 +358,50 @@ static void what_the_capsule_wrote_is_no_link(void **state)
 	assert_true(is_there(place, "root/gone"));
 }
 
+static struct op *submit(struct place *place, struct vfs_request *request, enum vfs_verb verb)
+{
+	request->verb = verb;
+	assert_int_equal(vfs_submit(place->vfs, request, NULL, NULL), VFS_DONE);
+	return &request->op;
+}
+
+/* The capsule made a folder, and somebody made it below later, with a link in it. */
+static void links_in_a_folder_of_both_are_followed(void **state)
+{
+	struct place *place = *state;
+	struct capsule_error error = { 0 };
+	struct vfs_request request;
+
+	folder(place, "root/d");
+	put(place, "root/d/x", "below");
+	vfs_close(place->vfs);
+	place->vfs = NULL;
+	assert_int_equal(
+		vfs_open_overlay(&place->vfs, place->loop, place->root, in(place, "kept"), NULL, &error), CAPSULE_OK);
+	vfs_request_init(&request, place->loop);
+	assert_int_equal(set(place, "box/deep", &request.path), CAPSULE_OK);
+	assert_string_equal(submit(place, &request, VFS_MKDIR)->error.text, "");
+	assert_int_equal(set(place, "file", &request.path), CAPSULE_OK);
+	assert_string_equal(submit(place, &request, VFS_WRITE)->error.text, "");
+	folder(place, "root/box");
+	link_to(place, "root/box/l", "../d");
+	link_to(place, "root/box/deep", "../d"); /* in the place of the own folder */
+	folder(place, "root/file");              /* and of the own file */
+	link_to(place, "root/file/l", "../d");
+	link_to(place, "root/up", "file/../d");
+	expect_resolved(place, "box/l/x", "d/x");
+	expect_resolved(place, "box/deep/x", "box/deep/x");
+	expect_resolved(place, "file/l/x", "file/l/x");
+	expect_unresolved(place, "up", CAPSULE_ENOTFOUND, "Not found");
+	assert_int_equal(set(place, "box/l/x", &request.path), CAPSULE_OK);
+	(void)submit(place, &request, VFS_READ);
+	assert_true(request.linked);
+	assert_int_equal(vfs_path_resolve(place->vfs, &request.path, &error), CAPSULE_OK);
+	assert_string_equal(submit(place, &request, VFS_READ)->error.text, "");
+	assert_string_equal(buffer_text(&request.op.result), "below");
+	vfs_request_fini(&request);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, place_direct, place_free)
 
 int main(void)
@@ -377,6 +421,7 @@ int main(void)
 		ROW(what_is_not_there_stays_as_text),
 		ROW(a_link_to_a_name_that_is_not_utf8_is_refused),
 		ROW(what_the_capsule_wrote_is_no_link),
+		ROW(links_in_a_folder_of_both_are_followed),
 	};
 
 	return cmocka_run_group_tests_name("vfs_path", tests, NULL, NULL);
