@@ -162,8 +162,8 @@ int overlay_look(const struct overlay *overlay, const char *relative, struct ove
 	if ((errno == ENOENT || errno == ENOTDIR) && relative[0] != '\0') {
 		int code = errno;
 
-		if (tree_stat(&overlay->upper, relative, &out->stat) == 0)
-			return 0;
+		if (tree_stat(&overlay->upper, relative, &out->stat) == 0 && S_ISDIR(out->stat.st_mode))
+			return 0; /* a file there is one that could not be removed */
 		errno = code;
 	}
 	return -1;

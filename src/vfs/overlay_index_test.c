@@ -345,6 +345,21 @@ static void what_the_index_does_not_know_is_removed(void **state)
 	free(seen);
 }
 
+/* What could not be removed stays until the overlay is opened again. */
+static void a_file_that_the_index_does_not_know_is_not_seen(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "d/kept", "x");
+	write_file(file_of(f, "upper/d/left"), "w", "x", 1);
+	assert_false(there(f, "d/left"));
+	assert_int_equal(run_verb(f, VFS_STAT, "d/left", NULL), CAPSULE_ENOTFOUND);
+	assert_int_equal(run_verb(f, VFS_UNLINK, "d/left", NULL), CAPSULE_ENOTFOUND);
+	put(f, "d/left", "new");
+	assert_string_equal(get(f, "d/left"), "new");
+	assert_string_equal(dirty(f), "d:folder d/kept:added d/left:added");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_new, fixture_free)
@@ -361,6 +376,7 @@ int main(void)
 		TEST(the_index_does_not_grow_for_ever),
 		TEST(an_index_of_long_lines_does_not_grow_for_ever),
 		TEST(what_the_index_does_not_know_is_removed),
+		TEST(a_file_that_the_index_does_not_know_is_not_seen),
 	};
 
 	return cmocka_run_group_tests_name("overlay, its files", tests, NULL, NULL);
