@@ -98,7 +98,7 @@ static enum capsule_status set_path(struct host_call *call, struct capsule_error
 	status = services->files(services->user, tree, &call->fs->vfs, err);
 	if (status == CAPSULE_OK)
 		status = vfs_path_set(call->fs->vfs, text, &request->path, err);
-	request->path.itself = request->verb == VFS_STAT || request->verb == VFS_UNLINK;
+	request->path.itself = vfs_verb_itself(request->verb);
 	return status;
 }
 

@@ -230,6 +230,7 @@ enum capsule_status direct_run(const struct tree *tree, bool parents, struct vfs
 	case VFS_COMMIT:
 		return answer(work, "{\"committed\":[],\"conflicts\":[],\"failed\":[]}", err);
 	case VFS_ROLLBACK:
+		return answer(work, "{\"dropped\":[]}", err);
 	case VFS_DIFF:
 		return answer(work, "[]", err);
 	}

@@ -170,7 +170,7 @@ static void begin(struct vfs *vfs, struct vfs_request *request)
 {
 	request->vfs = vfs;
 	request->path.relative = vfs_relative(vfs, request->path.text);
-	request->path.itself = request->verb == VFS_STAT || request->verb == VFS_UNLINK;
+	request->path.itself = vfs_verb_itself(request->verb);
 	request->exists = false;
 	request->linked = false;
 	request->stat = (struct vfs_stat){ 0 };

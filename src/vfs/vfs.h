@@ -22,12 +22,6 @@
 
 struct vfs;
 
-enum vfs_mode {
-	VFS_MANUAL, /* an overlay, kept until it is committed or rolled back */
-	VFS_AUTO,   /* an overlay that is committed after each call that succeeds */
-	VFS_OFF,    /* no overlay: straight to the folder */
-};
-
 /* Of an overlay; 0: the default of base/limits.h. */
 struct vfs_limits {
 	uint64_t bytes;   /* of all files in it */
@@ -40,7 +34,7 @@ struct vfs_path {
 	char text[2 * LIMIT_PATH]; /* absolute: the folder's canonical path, and `relative` behind it */
 	size_t len;
 	const char *relative; /* inside `text`; "" for the folder itself */
-	bool itself; /* what stands last is meant itself, also when it is a link; vfs_submit() sets it: STAT, UNLINK */
+	bool itself; /* what stands last is meant itself, also when it is a link; vfs_submit() sets it: vfs_verb_itself() */
 };
 
 enum vfs_verb {
@@ -55,6 +49,13 @@ enum vfs_verb {
 	VFS_ROLLBACK,
 	VFS_DIFF
 };
+
+/** What `vfs_path.itself` is for the verb: whether it is about a link and not about where the link leads. */
+static inline bool vfs_verb_itself(enum vfs_verb verb)
+{
+	return verb == VFS_STAT || verb == VFS_UNLINK;
+}
+
 enum vfs_answer { VFS_DONE, VFS_WAITING };
 
 struct vfs_stat {

@@ -258,7 +258,8 @@ static void what_is_no_file_is_not_used(void **state)
 static void without_an_overlay_there_is_nothing_to_commit(void **state)
 {
 	static const enum vfs_verb verbs[] = { VFS_COMMIT, VFS_ROLLBACK, VFS_DIFF };
-	static const char *const answers[] = { "{\"committed\":[],\"conflicts\":[],\"failed\":[]}", "[]", "[]" };
+	static const char *const answers[] = { "{\"committed\":[],\"conflicts\":[],\"failed\":[]}", "{\"dropped\":[]}",
+		"[]" };
 	const struct place *place = *state;
 
 	expect_done(place, VFS_WRITE, "f", span_text("x"));
