@@ -55,10 +55,37 @@ static enum capsule_status failed(struct vfs_work *work, struct capsule_error *e
 	return vfs_errno(err, errno, work->relative);
 }
 
-static enum capsule_status refuse_root(struct capsule_error *err)
+enum capsule_status vfs_refuse_root(struct capsule_error *err)
 {
 	return error_set(err, CAPSULE_EDENIED,
 		"Permission denied: Cannot operate on capability root directly; name what is in it");
+}
+
+enum capsule_status vfs_refuse_file(struct capsule_error *err, uint64_t size, uint64_t limit, const char *path)
+{
+	return error_set(err, CAPSULE_ELIMIT,
+		"File too large to read into memory (%" PRIu64 " bytes > %" PRIu64 " bytes): %s", size, limit, path);
+}
+
+enum capsule_status vfs_refuse_names(struct capsule_error *err, const char *path)
+{
+	return error_set(err, CAPSULE_ELIMIT, "more than %d names in %s", LIMIT_DIRECTORY_ENTRIES, shown(path));
+}
+
+void vfs_found(struct vfs_work *work, const struct stat *seen)
+{
+	work->exists = true;
+	work->stat = (struct vfs_stat){
+		.is_dir = S_ISDIR(seen->st_mode),
+		.is_file = S_ISREG(seen->st_mode),
+		.size = (uint64_t)seen->st_size,
+		.mtime = seen->st_mtim.tv_sec > 0 ? (uint64_t)seen->st_mtim.tv_sec : 0,
+	};
+}
+
+int vfs_compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static enum capsule_status do_exists(const struct tree *tree, struct vfs_work *work, struct capsule_error *err)
@@ -89,19 +116,8 @@ static enum capsule_status do_stat(const struct tree *tree, struct vfs_work *wor
 
 	if (tree_stat(tree, work->relative, &seen) != 0)
 		return failed(work, err);
-	work->exists = true;
-	work->stat = (struct vfs_stat){
-		.is_dir = S_ISDIR(seen.st_mode),
-		.is_file = S_ISREG(seen.st_mode),
-		.size = (uint64_t)seen.st_size,
-		.mtime = seen.st_mtim.tv_sec > 0 ? (uint64_t)seen.st_mtim.tv_sec : 0,
-	};
+	vfs_found(work, &seen);
 	return CAPSULE_OK;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* `names` (each with a zero byte behind it) sorted by bytes, without those that are not UTF-8, appended to `out`. */
@@ -120,7 +136,7 @@ static bool append_sorted(const struct buffer *names, struct buffer *out)
 	count = 0;
 	for (size_t at = 0; at < names->len; at += strlen((const char *)names->data + at) + 1)
 		sorted[count++] = (const char *)names->data + at;
-	qsort(sorted, count, sizeof *sorted, compare_names);
+	qsort(sorted, count, sizeof *sorted, vfs_compare_names);
 	for (size_t i = 0; i < count; i++) {
 		struct span name = span_text(sorted[i]);
 
@@ -136,8 +152,7 @@ static enum capsule_status do_list(const struct tree *tree, struct vfs_work *wor
 
 	if (tree_list(tree, work->relative, &names) != 0) {
 		if (errno == EFBIG)
-			return error_set(err, CAPSULE_ELIMIT, "more than %d names in %s", LIMIT_DIRECTORY_ENTRIES,
-				shown(work->relative));
+			return vfs_refuse_names(err, work->relative);
 		return failed(work, err);
 	}
 	if (!append_sorted(&names, work->result))
@@ -153,9 +168,7 @@ static enum capsule_status do_read(const struct tree *tree, struct vfs_work *wor
 		return CAPSULE_OK;
 	if (errno != EFBIG)
 		return failed(work, err);
-	return error_set(err, CAPSULE_ELIMIT,
-		"File too large to read into memory (%" PRIu64 " bytes > %" PRIu64 " bytes): %s", size, limit,
-		work->relative);
+	return vfs_refuse_file(err, size, limit, work->relative);
 }
 
 /* Make the folder that is to hold `relative`. */
@@ -190,14 +203,14 @@ static enum capsule_status do_write(
 static enum capsule_status do_mkdir(const struct tree *tree, struct vfs_work *work, struct capsule_error *err)
 {
 	if (work->relative[0] == '\0')
-		return refuse_root(err);
+		return vfs_refuse_root(err);
 	return tree_mkdirs(tree, work->relative, NULL) == 0 ? CAPSULE_OK : failed(work, err);
 }
 
 static enum capsule_status do_unlink(const struct tree *tree, struct vfs_work *work, struct capsule_error *err)
 {
 	if (work->relative[0] == '\0')
-		return refuse_root(err);
+		return vfs_refuse_root(err);
 	return tree_unlink(tree, work->relative) == 0 ? CAPSULE_OK : failed(work, err);
 }
 

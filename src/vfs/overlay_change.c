@@ -5,6 +5,7 @@
 #include "vfs/overlay_internal.h"
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/limits.h"
 
 #include <errno.h>
@@ -22,12 +23,6 @@ static int check_path(const char *relative)
 	if (relative[0] == '\0')
 		return EISDIR;
 	return overlay_path_valid(span_text(relative)) ? 0 : strlen(relative) >= LIMIT_PATH ? ENAMETOOLONG : EINVAL;
-}
-
-static enum capsule_status refuse_root(struct capsule_error *err)
-{
-	return error_set(err, CAPSULE_EDENIED,
-		"Permission denied: Cannot operate on capability root directly; name what is in it");
 }
 
 /* Room in the overlay. `entries` with `names` bytes of paths are new, a file of `old` bytes becomes one of `bytes`. */
@@ -185,7 +180,7 @@ enum capsule_status overlay_mkdir(struct overlay *overlay, struct vfs_work *work
 
 	errno = check_path(work->relative);
 	if (errno != 0)
-		return work->relative[0] == '\0' ? refuse_root(err) : overlay_fail(work, err);
+		return work->relative[0] == '\0' ? vfs_refuse_root(err) : overlay_fail(work, err);
 	if (overlay_look(overlay, work->relative, &look) == 0) {
 		errno = EEXIST;
 		return S_ISDIR(look.stat.st_mode) ? CAPSULE_OK : overlay_fail(work, err);
@@ -202,7 +197,7 @@ static enum capsule_status write_aside(const struct overlay *overlay, struct spa
 	HOLD(fd_drop)
 	int fd = openat(overlay->dir_fd, WRITING, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
 
-	return fd >= 0 && overlay_write_all(fd, data) ? CAPSULE_OK : overlay_failed(overlay, WRITING, err);
+	return fd >= 0 && fd_write_all(fd, data) == 0 ? CAPSULE_OK : overlay_failed(overlay, WRITING, err);
 }
 
 static enum capsule_status rename_into_upper(
@@ -352,7 +347,7 @@ enum capsule_status overlay_unlink(struct overlay *overlay, struct vfs_work *wor
 
 	errno = check_path(work->relative);
 	if (errno != 0)
-		return work->relative[0] == '\0' ? refuse_root(err) : overlay_fail(work, err);
+		return work->relative[0] == '\0' ? vfs_refuse_root(err) : overlay_fail(work, err);
 	if (overlay_look(overlay, work->relative, &look) != 0 && !look.link)
 		return overlay_fail(work, err);
 	if (S_ISDIR(look.stat.st_mode))

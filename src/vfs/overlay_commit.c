@@ -10,6 +10,7 @@
 #include "vfs/overlay_internal.h"
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/limits.h"
 
@@ -91,7 +92,7 @@ static int copy_bytes(int from, int to)
 	while ((got = read(from, piece, LIMIT_INLINE_WORK)) != 0) {
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got < 0 || !overlay_write_all(to, span_of(piece, (size_t)got)))
+		if (got < 0 || fd_write_all(to, span_of(piece, (size_t)got)) != 0)
 			return -1;
 	}
 	return 0;
@@ -308,7 +309,7 @@ static enum capsule_status write_journal(
 	if (buffer_check(&text, err) != CAPSULE_OK)
 		return error_in(err, "the list of what is committed");
 	fd = openat(overlay->dir_fd, JOURNAL_NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0 || !overlay_write_all(fd, buffer_span(&text)) || fsync(fd) != 0 ||
+	if (fd < 0 || fd_write_all(fd, buffer_span(&text)) != 0 || fsync(fd) != 0 ||
 		renameat(overlay->dir_fd, JOURNAL_NEW, overlay->dir_fd, JOURNAL) != 0 || fsync(overlay->dir_fd) != 0)
 		return overlay_failed(overlay, JOURNAL_NEW, err);
 	return CAPSULE_OK;

@@ -212,20 +212,6 @@ const char *overlay_line_read(struct span text, struct overlay_line *line)
 	return wrong;
 }
 
-bool overlay_write_all(int fd, struct span bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t done = write(fd, bytes.data, bytes.len);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return false;
-		bytes = span_of(bytes.data + done, bytes.len - (size_t)done);
-	}
-	return true;
-}
-
 enum capsule_status overlay_read_all(int fd, struct buffer *out, struct capsule_error *err)
 {
 	struct stat info;

@@ -24,9 +24,6 @@ const char *overlay_line_read(struct span text, struct overlay_line *line);
 MUST_CHECK enum capsule_status overlay_head_check(
 	const char *dir, struct span text, const char *root, struct capsule_error *err);
 
-/** Write all of `bytes`. Returns false with errno set. */
-bool overlay_write_all(int fd, struct span bytes);
-
 /** Append what is in the regular file `fd` to `out`. Errors: CAPSULE_EIO (no regular file, too), CAPSULE_ELIMIT,
  *  CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status overlay_read_all(int fd, struct buffer *out, struct capsule_error *err);

@@ -2,6 +2,7 @@
 #include "vfs/overlay_index.h"
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/limits.h"
 #include "vfs/overlay_file.h"
 
@@ -101,7 +102,7 @@ static enum capsule_status append(struct overlay_index *index, struct capsule_er
 		status = mend(index, err);
 	if (status != CAPSULE_OK)
 		return status;
-	if (!overlay_write_all(index->fd, buffer_span(&index->line))) {
+	if (fd_write_all(index->fd, buffer_span(&index->line)) != 0) {
 		status = error_os(err, errno, "the overlay's index %.512s/" NAME, index->dir);
 		index->torn = true;
 		(void)mend(index, &ignored);
@@ -187,7 +188,7 @@ static enum capsule_status replace(struct overlay_index *index, struct span text
 	int fd = openat(
 		index->dir_fd, NAME_NEW, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	if (fd < 0 || !overlay_write_all(fd, text) || fsync(fd) != 0 ||
+	if (fd < 0 || fd_write_all(fd, text) != 0 || fsync(fd) != 0 ||
 		renameat(index->dir_fd, NAME_NEW, index->dir_fd, NAME) != 0)
 		return error_os(err, errno, "the overlay's index %.512s/" NAME_NEW, index->dir);
 	if (index->fd >= 0)

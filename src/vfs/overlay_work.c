@@ -7,7 +7,6 @@
 #include "base/text.h"
 
 #include <errno.h>
-#include <inttypes.h>
 
 enum capsule_status overlay_exists(struct overlay *overlay, struct vfs_work *work, struct capsule_error *err)
 {
@@ -33,11 +32,7 @@ enum capsule_status overlay_stat(struct overlay *overlay, struct vfs_work *work,
 
 	if (overlay_look(overlay, work->relative, &look) != 0 && !look.link)
 		return overlay_fail(work, err);
-	work->exists = true;
-	work->stat.is_dir = S_ISDIR(look.stat.st_mode);
-	work->stat.is_file = S_ISREG(look.stat.st_mode);
-	work->stat.size = (uint64_t)look.stat.st_size;
-	work->stat.mtime = look.stat.st_mtim.tv_sec > 0 ? (uint64_t)look.stat.st_mtim.tv_sec : 0;
+	vfs_found(work, &look.stat);
 	return CAPSULE_OK;
 }
 
@@ -62,9 +57,7 @@ enum capsule_status overlay_read(struct overlay *overlay, struct vfs_work *work,
 		return overlay_fail(work, err);
 	done = tree_read(look.own ? &overlay->upper : overlay->lower, work->relative, limit, work->result, &size);
 	if (done != 0 && errno == EFBIG)
-		return error_set(err, CAPSULE_ELIMIT,
-			"File too large to read into memory (%" PRIu64 " bytes > %" PRIu64 " bytes): %.512s", size,
-			limit, work->relative);
+		return vfs_refuse_file(err, size, limit, work->relative);
 	return done == 0 ? CAPSULE_OK : unreadable(overlay, work, err);
 }
 
@@ -73,13 +66,6 @@ struct names {
 	const char **items;
 	size_t count;
 };
-
-static int compare_names(const void *a, const void *b)
-{
-	const char *const *one = a, *const *two = b;
-
-	return strcmp(*one, *two);
-}
 
 /* Whether the name that the folder below has in `folder` was deleted. `path` is scratch. */
 static bool is_hidden(const struct overlay *overlay, const char *folder, const char *name, struct buffer *path)
@@ -115,7 +101,7 @@ static int sort_names(const struct overlay *overlay, const char *folder, const s
 	for (; at < end; at += strlen(at) + 1)
 		if (!is_hidden(overlay, folder, at, &path))
 			out->items[out->count++] = at;
-	qsort(out->items, out->count, sizeof(const char *), compare_names);
+	qsort(out->items, out->count, sizeof(const char *), vfs_compare_names);
 	for (size_t i = 0; i < out->count; i++)
 		if (kept == 0 || strcmp(out->items[kept - 1], out->items[i]) != 0)
 			out->items[kept++] = out->items[i];
@@ -168,8 +154,7 @@ enum capsule_status overlay_names(struct overlay *overlay, struct vfs_work *work
 
 	if (list_folder(overlay, work->relative, &look, &block, &names) != 0) {
 		if (errno == EFBIG)
-			return error_set(err, CAPSULE_ELIMIT, "more than %u names in %.512s", LIMIT_DIRECTORY_ENTRIES,
-				work->relative[0] != 0 ? work->relative : "/");
+			return vfs_refuse_names(err, work->relative);
 		return overlay_fail(work, err);
 	}
 	for (size_t i = 0; i < names.count; i++)

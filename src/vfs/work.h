@@ -23,4 +23,21 @@ MUST_CHECK enum capsule_status direct_run(
 /** errno as the error of a file operation on `path`: the texts that vfs_submit() documents. */
 enum capsule_status vfs_errno(struct capsule_error *err, int os_errno, const char *path);
 
+/* What working on the folder itself and on its overlay have in common. */
+
+/** That the folder itself is to be changed: CAPSULE_EDENIED. */
+enum capsule_status vfs_refuse_root(struct capsule_error *err);
+
+/** That `path`, a file of `size` bytes, has more than `limit`: CAPSULE_ELIMIT. */
+enum capsule_status vfs_refuse_file(struct capsule_error *err, uint64_t size, uint64_t limit, const char *path);
+
+/** That `path` is a folder of more than LIMIT_DIRECTORY_ENTRIES names: CAPSULE_ELIMIT. */
+enum capsule_status vfs_refuse_names(struct capsule_error *err, const char *path);
+
+/** What stands there, as whoever asked is told. */
+void vfs_found(struct vfs_work *work, const struct stat *seen);
+
+/** Compare two `const char *` by their bytes, for qsort(). */
+int vfs_compare_names(const void *a, const void *b);
+
 #endif
