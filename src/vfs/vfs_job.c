@@ -54,6 +54,7 @@ static void settle(struct vfs_job *job)
 		request->exists = job->work.exists;
 		request->linked = job->work.linked;
 		request->stat = job->work.stat;
+		job->result.limit = request->op.result.limit;
 		buffer_fini(&request->op.result);
 		request->op.result = job->result;
 		job->result = (struct buffer){ 0 };

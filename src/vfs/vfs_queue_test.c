@@ -203,6 +203,19 @@ static void own_files_are_changed_at_once(void **state)
 	assert_true(is_there(place, "root/f"));
 }
 
+static void the_limit_of_a_result_stays(void **state)
+{
+	struct place *place = *state;
+	CALL(list, VFS_LIST, "", NOTHING);
+
+	put(place, "root/f", "");
+	list->request.op.result.limit = 4096;
+	assert_int_equal(submit(place, list), VFS_WAITING);
+	wait_for(place, list);
+	assert_int_equal(list->request.op.result.len, 2);
+	assert_int_equal(list->request.op.result.limit, 4096);
+}
+
 /* It has to be seen that it is empty. */
 static void own_folders_are_removed_on_the_pool(void **state)
 {
@@ -277,6 +290,7 @@ int main(void)
 		ROW(closing_stops_all_and_calls_nobody),
 		ROW(an_overlay_can_be_opened_again_at_once),
 		ROW(own_files_are_changed_at_once),
+		ROW(the_limit_of_a_result_stays),
 		ROW(own_folders_are_removed_on_the_pool),
 		ROW(links_are_followed_while_a_commit_runs),
 	};
