@@ -186,6 +186,33 @@ static void mv197_a_name_in_both_is_listed_once_and_is_the_one_above(void **stat
 	assert_int_equal(overlay_count(f->overlay), 0);
 }
 
+/* Reading asks the index alone first; what it says when it fails is what a whole look says. */
+static void what_can_not_be_read_is_told_as_it_is_seen(void **state)
+{
+	struct fixture *f = *state;
+
+	make_dir(f, "own");
+	below_put(f, "d/x", "other");
+	assert_int_equal(
+		symlink("d", path_of("%s/own", f->lower_path)), 0); /* in the place of an own folder: not seen */
+	assert_int_equal(run_verb(f, VFS_READ, "own/x", NULL), CAPSULE_ENOTFOUND);
+	assert_false(f->work.linked);
+	assert_int_equal(symlink("d", path_of("%s/link", f->lower_path)), 0);
+	assert_int_equal(run_verb(f, VFS_READ, "link", NULL), CAPSULE_EIO);
+	assert_true(f->work.linked);
+	assert_int_equal(run_verb(f, VFS_READ, "link/x", NULL), CAPSULE_EIO);
+	assert_true(f->work.linked);
+	put(f, "file", "x");
+	assert_int_equal(run_verb(f, VFS_READ, "file/x", NULL), CAPSULE_EIO);
+	assert_non_null(strstr(f->error.text, "Not a directory"));
+	assert_int_equal(run_verb(f, VFS_READ, "own", NULL), CAPSULE_EIO);
+	assert_non_null(strstr(f->error.text, "Is a directory"));
+	assert_int_equal(run_verb(f, VFS_READ, "d", NULL), CAPSULE_EIO);
+	assert_non_null(strstr(f->error.text, "Is a directory"));
+	assert_int_equal(run_verb(f, VFS_READ, "", NULL), CAPSULE_EIO);
+	assert_non_null(strstr(f->error.text, "Is a directory"));
+}
+
 /* mv:200 */
 static void mv200_a_write_that_fails_changes_nothing(void **state)
 {
@@ -473,6 +500,7 @@ int main(void)
 		TEST(mv195_abi107_a_removed_file_is_hidden_and_removed_by_a_commit),
 		TEST(mv196_a_folder_that_is_only_below_is_listed),
 		TEST(mv197_a_name_in_both_is_listed_once_and_is_the_one_above),
+		TEST(what_can_not_be_read_is_told_as_it_is_seen),
 		TEST(mv200_a_write_that_fails_changes_nothing),
 		TEST(whoever_reads_sees_a_whole_file),
 		TEST(what_was_deleted_can_be_made_again),
