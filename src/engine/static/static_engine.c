@@ -25,7 +25,7 @@ struct static_engine {
 	struct op *op;        /* the load that waits for it */
 	struct content content;
 	enum engine_health health;
-	struct capsule_error why;
+	struct capsule_error *why; /* of a failure; NULL: none, or no memory for it */
 };
 
 static struct static_engine *static_of(const struct engine *engine)
@@ -62,7 +62,10 @@ static void finish_load(
 	op->stop = NULL;
 	if (err->status != CAPSULE_OK) {
 		self->health = ENGINE_FAILED;
-		self->why = *err;
+		if (self->why == NULL)
+			self->why = malloc(sizeof *self->why);
+		if (self->why != NULL)
+			*self->why = *err;
 		op_fail(op, err);
 		return;
 	}
@@ -168,8 +171,10 @@ static enum engine_health health(struct engine *engine, struct capsule_error *wh
 {
 	const struct static_engine *self = static_of(engine);
 
-	if (self->health == ENGINE_FAILED)
-		(void)error_copy(why, &self->why);
+	if (self->health == ENGINE_FAILED && self->why != NULL)
+		(void)error_copy(why, self->why);
+	else if (self->health == ENGINE_FAILED)
+		(void)error_set(why, CAPSULE_EMANIFEST, "what it serves can't be read");
 	return self->health;
 }
 
@@ -179,6 +184,7 @@ static void free_engine(struct engine *engine)
 
 	let_go(self);
 	content_fini(&self->content);
+	free(self->why);
 	free(self);
 }
 
