@@ -101,6 +101,7 @@ static enum capsule_status note_files(
 	for (size_t i = 0; i < subject->file_count; i++)
 		if (subject->files[i].blake3[0] != '\0' && strchr(subject->files[i].name, '\n') == NULL)
 			(void)buffer_printf(&text, "%s %s\n", subject->files[i].blake3, subject->files[i].name);
+	free(found->approved);
 	found->approved = buffer_steal(&text);
 	return found->approved != NULL
 		? CAPSULE_OK
@@ -114,6 +115,7 @@ static enum capsule_status note_rights(const struct policy *policy, struct disco
 
 	if (status != CAPSULE_OK)
 		return status;
+	free(found->rights); /* a second look takes the place of the first */
 	found->rights = buffer_steal(&text);
 	return found->rights != NULL ? CAPSULE_OK
 				     : error_set(err, CAPSULE_ENOMEM, "no memory for the rights that were approved");
