@@ -23,8 +23,10 @@ COMMANDS = [
     "call", "exec", "tools", "list", "run", "context", "skills", "commands", "check", "explain", "diff", "order", "approve",
     "inspect", "schemas", "new", "sdk", "fs", "cache", "completion", "help", "version",
 ]
-# A shell that starts the tests in the background has them ignore SIGINT, and so would every program that they start.
+# Whoever starts the tests in the background may have them ignore signals, and so would every program that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
 TIMEOUT_S = 120  # of one program; sanitizers are slow
 
 MANIFEST = """\
