@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "gate/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,17 +21,9 @@ static char *join(const char *a, const char *b)
 	return asprintf(&out, "%s/%s", a, b) < 0 ? NULL : out;
 }
 
-static bool has_dotdot(const char *path)
-{
-	for (const char *at = path; (at = strstr(at, "..")) != NULL; at += 2)
-		if ((at == path || at[-1] == '/') && (at[2] == '\0' || at[2] == '/'))
-			return true;
-	return false;
-}
-
 enum capsule_status home_check_path(const char *path, const char *from, struct capsule_error *err)
 {
-	if (path[0] != '/' || has_dotdot(path))
+	if (path[0] != '/' || path_has_dots(span_text(path)))
 		return error_set(
 			err, CAPSULE_EINVAL, "%s: the home `%.256s` must be an absolute path without `..`", from, path);
 	return CAPSULE_OK;
@@ -45,7 +38,7 @@ enum capsule_status home_default_path(char **out, struct capsule_error *err)
 		if (home_check_path(home, "ASTRID_HOME", err) != CAPSULE_OK)
 			return CAPSULE_EINVAL;
 		*out = text_copy(span_text(home));
-	} else if (user != NULL && user[0] == '/' && !has_dotdot(user)) {
+	} else if (user != NULL && user[0] == '/' && !path_has_dots(span_text(user))) {
 		*out = join(user, ".astrid");
 	} else {
 		return CAPSULE_OK;
@@ -77,6 +70,11 @@ enum capsule_status home_init(
 char *home_cache_path(const char *path)
 {
 	return join(path, "cache/capsules");
+}
+
+char *home_global_path(const char *path)
+{
+	return join(path, "shared");
 }
 
 static enum capsule_status lock_taken(const struct home *home, int fd, struct capsule_error *err)

@@ -25,6 +25,9 @@ MUST_CHECK enum capsule_status home_init(
 /** The folder for compiled modules in the home at `path`. Owned by the caller; NULL when out of memory. Threads: any. */
 char *home_cache_path(const char *path);
 
+/** Likewise the folder that global:// means. */
+char *home_global_path(const char *path);
+
 /** The home that the environment names, NULL with *err empty when it names none. Owned by the caller. Errors: CAPSULE_EINVAL. */
 MUST_CHECK enum capsule_status home_default_path(char **out, struct capsule_error *err);
 

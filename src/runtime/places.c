@@ -51,14 +51,12 @@ static enum capsule_status resolve_home(const char *home, char **out, struct cap
 
 static enum capsule_status resolve_global(const char *home, char **out, struct capsule_error *err)
 {
-	HOLD(free_drop) char *shared = NULL;
+	HOLD(free_drop) char *shared = home == NULL ? NULL : home_global_path(home);
 
 	if (home == NULL)
 		return CAPSULE_OK;
-	if (asprintf(&shared, "%s/shared", home) < 0) {
-		shared = NULL;
+	if (shared == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for the global folder's path");
-	}
 	if (is_folder(shared))
 		*out = realpath(shared, NULL);
 	return CAPSULE_OK;

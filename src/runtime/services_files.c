@@ -72,10 +72,9 @@ enum capsule_status services_find_files(struct services *services, struct capsul
 		status = find_folder(&services->workspace_path, runtime->workspace, err);
 	if (status != CAPSULE_OK || runtime->home.path == NULL)
 		return status;
-	if (asprintf(&shared, "%s/shared", runtime->home.path) < 0) {
-		shared = NULL;
+	shared = home_global_path(runtime->home.path);
+	if (shared == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for a folder's path");
-	}
 	return find_folder(&services->global_path, shared, err);
 }
 
