@@ -8,6 +8,7 @@
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 
+#define READ_PIECE ((size_t)64 << 10)
 #define EAGAIN_TRIES 16 /* the kernel answers EAGAIN when a folder on the way was renamed meanwhile */
 
 int fd_open_beneath(const char *dir, const char *path, int flags)
@@ -25,6 +26,33 @@ int fd_open_beneath(const char *dir, const char *path, int flags)
 			break;
 	}
 	return (int)fd;
+}
+
+int fd_read_all(int fd, size_t limit, struct buffer *out)
+{
+	size_t have = 0;
+
+	while (have <= limit) {
+		size_t piece = limit - have < READ_PIECE ? limit - have + 1 : READ_PIECE, room = buffer_room(out);
+		ssize_t got;
+
+		if (piece > room)
+			piece = room > 0 ? room : 1; /* which does not fit, and is told */
+
+		if (!buffer_reserve(out, piece)) {
+			errno = out->starved ? ENOMEM : EFBIG;
+			return -1;
+		}
+		got = read(fd, out->data + out->len, piece);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return (int)got;
+		out->len += (size_t)got;
+		have += (size_t)got;
+	}
+	errno = EFBIG;
+	return -1;
 }
 
 int fd_write_all(int fd, struct span bytes)

@@ -16,7 +16,6 @@
 
 #define FOLDER "trust"
 #define NAME_SIZE (BLAKE3_HEX + 5) /* with ".json" */
-#define READ_PIECE (64u << 10)
 
 static enum capsule_status no_memory(struct capsule_error *err)
 {
@@ -81,32 +80,10 @@ static int open_folder(const char *home, bool make, struct capsule_error *err)
 
 /* ---- Checking ---- */
 
-static enum capsule_status read_all(int fd, struct buffer *text, struct capsule_error *err)
-{
-	ssize_t got = 1;
-
-	text->limit = RECEIPT_BYTES_MAX + READ_PIECE;
-	while (got > 0) {
-		if (text->len > RECEIPT_BYTES_MAX)
-			return error_set(err, CAPSULE_ELIMIT, "it is larger than %u bytes", RECEIPT_BYTES_MAX);
-		if (!buffer_reserve(text, READ_PIECE))
-			return no_memory(err);
-		got = read(fd, text->data + text->len, READ_PIECE);
-		if (got < 0 && errno == EINTR)
-			got = 1;
-		else if (got < 0)
-			return error_os(err, errno, "it can't be read");
-		else
-			text->len += (size_t)got;
-	}
-	return CAPSULE_OK;
-}
-
 static enum capsule_status read_receipt(struct receipt *out, int folder, const char *name, struct capsule_error *err)
 {
 	HOLD(fd_drop) int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	HOLD(buffer_fini) struct buffer text = { 0 };
-	enum capsule_status status;
 
 	if (fd < 0 && errno == ELOOP)
 		return error_set(err, CAPSULE_EIO, "it is a symbolic link");
@@ -115,8 +92,11 @@ static enum capsule_status read_receipt(struct receipt *out, int folder, const c
 	if (!is_ours(fd, S_IFREG))
 		return error_set(err, CAPSULE_EIO,
 			"it is not a regular file of yours that nobody else can write and that has one name");
-	status = read_all(fd, &text, err);
-	return status == CAPSULE_OK ? receipt_parse(out, buffer_span(&text), err) : status;
+	if (fd_read_all(fd, RECEIPT_BYTES_MAX, &text) == 0)
+		return receipt_parse(out, buffer_span(&text), err);
+	if (errno == EFBIG)
+		return error_set(err, CAPSULE_ELIMIT, "it is larger than %u bytes", RECEIPT_BYTES_MAX);
+	return error_os(err, errno, "it can't be read");
 }
 
 /* `*changes` says that the receipt does not hold, and why. */

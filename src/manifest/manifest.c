@@ -2,6 +2,7 @@
 /* Manifests as a whole: read from a folder, released, asked for a tool or a grant. */
 #include "manifest/manifest.h"
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/limits.h"
 #include "manifest/reader.h"
 
@@ -61,25 +62,6 @@ static enum capsule_status refuse_size(
 	return status;
 }
 
-/* Reads a little more than a manifest may have, should the file grow meanwhile. */
-static enum capsule_status read_all(int fd, const char *path, struct buffer *text, struct capsule_error *err)
-{
-	ssize_t got = 1;
-
-	while (got > 0 && text->len <= LIMIT_MANIFEST_BYTES) {
-		if (!buffer_reserve(text, 16 * KIB))
-			return error_set(err, CAPSULE_ENOMEM, "read '%s'", path);
-		got = read(fd, text->data + text->len, 16 * KIB);
-		if (got < 0 && errno == EINTR)
-			got = 1;
-		else if (got < 0)
-			return error_os(err, errno, "read '%s'", path);
-		else
-			text->len += (size_t)got;
-	}
-	return CAPSULE_OK;
-}
-
 enum capsule_status manifest_load(struct manifest **out, const char *path, struct buffer *source,
 	struct diagnostics *diagnostics, struct capsule_error *err)
 {
@@ -96,9 +78,9 @@ enum capsule_status manifest_load(struct manifest **out, const char *path, struc
 	if (status != CAPSULE_OK)
 		return status;
 	buffer_clear(text);
-	status = read_all(fd, buffer_text(&shown), text, err);
-	if (status != CAPSULE_OK)
-		return status;
+	/* One that has grown meanwhile is refused for its size by the parser. */
+	if (fd_read_all(fd, LIMIT_MANIFEST_BYTES, text) != 0 && errno != EFBIG)
+		return error_os(err, errno, "read '%s'", buffer_text(&shown));
 	return manifest_parse(out, buffer_span(text), buffer_text(&shown), diagnostics, err);
 }
 

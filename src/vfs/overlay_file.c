@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "vfs/overlay_file.h"
 
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -220,18 +221,7 @@ enum capsule_status overlay_read_all(int fd, struct buffer *out, struct capsule_
 		return error_os(err, errno, "can't be read");
 	if (!S_ISREG(info.st_mode))
 		return error_set(err, CAPSULE_EIO, "it is not a regular file");
-	for (;;) {
-		ssize_t got;
-
-		if (!buffer_reserve(out, 1))
-			return buffer_check(out, err);
-		got = read(fd, out->data + out->len, out->capacity - out->len);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return error_os(err, errno, "can't be read");
-		if (got == 0)
-			return CAPSULE_OK;
-		out->len += (size_t)got;
-	}
+	if (fd_read_all(fd, BUFFER_MAX, out) == 0)
+		return CAPSULE_OK;
+	return errno == EFBIG || errno == ENOMEM ? buffer_check(out, err) : error_os(err, errno, "can't be read");
 }

@@ -106,25 +106,13 @@ static void tell(struct diagnostics *diagnostics, const struct content_item *ite
 /* All bytes of the regular file behind `fd`, which may grow meanwhile. Returns false with the reason in `err`. */
 static bool read_whole(int fd, struct buffer *bytes, struct capsule_error *err)
 {
-	ssize_t got = 1;
-
-	bytes->limit = LIMIT_CONTENT_FILE + 1;
-	while (got > 0 && bytes->len <= LIMIT_CONTENT_FILE) {
-		size_t piece = buffer_room(bytes) < LIMIT_INLINE_WORK ? buffer_room(bytes) : LIMIT_INLINE_WORK;
-
-		if (!buffer_reserve(bytes, piece))
-			return error_set(err, CAPSULE_ENOMEM, "no memory to read it") == CAPSULE_OK;
-		got = read(fd, bytes->data + bytes->len, piece);
-		if (got < 0 && errno == EINTR)
-			got = 1;
-		else if (got < 0)
-			return error_os(err, errno, "it can't be read") == CAPSULE_OK;
-		else
-			bytes->len += (size_t)got;
-	}
-	if (bytes->len > LIMIT_CONTENT_FILE)
-		return error_set(err, CAPSULE_ELIMIT, "it is larger than %u bytes", LIMIT_CONTENT_FILE) == CAPSULE_OK;
-	return true;
+	if (fd_read_all(fd, LIMIT_CONTENT_FILE, bytes) == 0)
+		return true;
+	if (errno == EFBIG)
+		(void)error_set(err, CAPSULE_ELIMIT, "it is larger than %u bytes", LIMIT_CONTENT_FILE);
+	else
+		(void)error_os(err, errno, "it can't be read");
+	return false;
 }
 
 /* Take the bytes over as the item's text; of a skill, front matter becomes `meta` and may describe it. */

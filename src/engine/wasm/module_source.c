@@ -77,28 +77,16 @@ enum capsule_status module_source_open(struct module_source *source, struct caps
 
 static enum capsule_status read_all(struct module_source *source, struct capsule_error *err)
 {
-	for (;;) {
-		ssize_t got;
-
-		if (source->bytes.len <= source->limit_bytes && !buffer_reserve(&source->bytes, 64 * KIB) &&
-			source->bytes.starved)
-			return error_set(err, CAPSULE_ENOMEM,
-				"Failed to read WASM module %s: no memory after %zu bytes", source->file,
-				source->bytes.len);
-		if (source->bytes.len > source->limit_bytes || source->bytes.failed)
-			return error_set(err, CAPSULE_ELIMIT,
-				"Failed to read WASM module %s: it is over the limit of %llu bytes", source->file,
-				(unsigned long long)source->limit_bytes);
-		got = read(
-			source->fd, source->bytes.data + source->bytes.len, source->bytes.capacity - source->bytes.len);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return error_os(err, errno, "Failed to read WASM module %s", source->file);
-		if (got == 0)
-			return CAPSULE_OK;
-		source->bytes.len += (size_t)got;
-	}
+	if (fd_read_all(source->fd, (size_t)source->limit_bytes, &source->bytes) == 0)
+		return CAPSULE_OK;
+	if (errno == ENOMEM)
+		return error_set(err, CAPSULE_ENOMEM, "Failed to read WASM module %s: no memory after %zu bytes",
+			source->file, source->bytes.len);
+	if (errno == EFBIG)
+		return error_set(err, CAPSULE_ELIMIT,
+			"Failed to read WASM module %s: it is over the limit of %llu bytes", source->file,
+			(unsigned long long)source->limit_bytes);
+	return error_os(err, errno, "Failed to read WASM module %s", source->file);
 }
 
 static enum capsule_status check_hash(const struct module_source *source, struct capsule_error *err)
