@@ -41,7 +41,7 @@ static void check_answer(struct race *race)
 
 		assert_non_null(text);
 		assert_true(strcmp(text, "inside") == 0 || strcmp(text, "file") == 0 || text[0] == '\0');
-	} else if (race->request.verb == VFS_LIST) {
+	} else if (race->request.verb == VFS_LIST && result->len != 0) { /* empty once its file is unlinked */
 		assert_null(memmem(result->data, result->len, "secret", 7));
 	}
 }
