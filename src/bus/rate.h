@@ -4,6 +4,8 @@
 #define BUS_RATE_H
 
 #include "base/error.h"
+#include <stddef.h>
+#include <stdint.h>
 
 struct rate_limits {
 	uint64_t bytes_per_s;    /* 0: LIMIT_PUBLISH_BYTES_PER_S */
