@@ -46,11 +46,13 @@ struct bus_counts {
 
 struct bus_hooks {
 	void *user;
-	/* An entry has its outcome; `receiver` may be about to go. Must not call into the bus except to ask. */
+	/* An entry has its outcome; `event` is the one that was published, `receiver` may be about to go. Must not call into the bus except to ask. */
 	void (*outcome)(void *user, struct event *event, struct receiver *receiver, enum outcome outcome);
 	/* All entries of `event` have (or it had none, and its publication is over). Called from where the last outcome came from: may publish
 	 * only from a later turn. */
 	void (*settled)(void *user, struct event *event);
+	/* No entry of `event` is beyond a budget any more: its publisher need not wait. Likewise. */
+	void (*room)(void *user, struct event *event);
 };
 
 /** A bus. Free it with bus_free(), when its inboxes are closed. Errors: CAPSULE_ENOMEM, CAPSULE_EIO. */
@@ -58,6 +60,9 @@ MUST_CHECK enum capsule_status bus_new(struct bus **out, const struct bus_hooks 
 void bus_free(struct bus *bus);
 
 const struct bus_counts *bus_counts(const struct bus *bus);
+
+/** A number that changes when a receiver comes or goes, never 0. */
+uint64_t bus_generation(const struct bus *bus);
 
 /* ---- Inboxes ---- */
 

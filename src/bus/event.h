@@ -36,18 +36,21 @@ struct event {
 	int64_t published_ns; /* the same on the monotonic clock */
 	size_t charge;       /* bytes that it counts for in an inbox */
 
-	/* What has come of it; see bus.h. */
 	uint64_t sequence;   /* of its publication; 0: not published */
+	struct event *first; /* what it was before it was rewritten, one reference; that one has the books. NULL: it was not */
+
+	/* What has come of it; see bus.h. */
 	uint32_t matches;    /* receivers that it was for */
 	uint32_t open;       /* of these, without an outcome yet */
 	uint32_t taken;      /* of these, which it was delivered to and which did not fail */
 	uint32_t over;       /* entries that are beyond a budget: the publisher waits */
-	struct op *waiter;   /* finished when `over` has become 0; NULL: nobody waits */
+	struct op *waiter;   /* of src/dispatch: ended when `over` has become 0; NULL: nobody waits */
 	struct chain *chain; /* NULL: nobody decides about it any more */
 
 	struct buffer envelope; /* of event_envelope(), empty before */
 	bool has_id;
 	struct uuid id;
+	uint8_t bytes[]; /* what `topic` and `payload` point to */
 };
 
 /* What an event is made from. */
@@ -78,6 +81,16 @@ struct event_value {
  *  Errors: CAPSULE_ENOMEM, CAPSULE_EIO (no random bytes for its id). */
 MUST_CHECK enum capsule_status event_new_lifecycle(struct event **out, const struct event_source *source,
 	enum event_type type, const struct event_value *values, size_t count, struct capsule_error *err);
+
+/** `event` as an interceptor wants it, an IPC message with another payload: it has the books of the first. Errors: CAPSULE_ENOMEM. */
+MUST_CHECK enum capsule_status event_new_rewritten(
+	struct event **out, struct event *event, const struct payload *payload, struct capsule_error *err);
+
+/** The event that has the books. Borrowed. */
+static inline struct event *event_books(struct event *event)
+{
+	return event->first != NULL ? event->first : event;
+}
 
 static inline struct event *event_hold(struct event *event)
 {
