@@ -70,10 +70,16 @@ void inbox_close(struct inbox *inbox, enum outcome outcome)
 
 /* ---- Room ---- */
 
+/* What was rewritten since it came in may be larger than what there was room for. */
+static bool fits(const struct inbox *inbox, size_t charge)
+{
+	return inbox->messages < inbox->budget.messages && inbox->bytes <= inbox->budget.bytes &&
+		charge <= inbox->budget.bytes - inbox->bytes;
+}
+
 bool inbox_has_room(const struct inbox *inbox, size_t charge)
 {
-	return list_empty(&inbox->over) && inbox->messages < inbox->budget.messages &&
-		charge <= inbox->budget.bytes - inbox->bytes;
+	return list_empty(&inbox->over) && fits(inbox, charge);
 }
 
 static void count_in(struct entry *entry)
@@ -108,8 +114,7 @@ static void admit(struct inbox *inbox)
 	while (!list_empty(&inbox->over)) {
 		struct entry *entry = LIST_ENTRY(inbox->over.next, struct entry, full_link);
 
-		if (inbox->messages >= inbox->budget.messages ||
-			entry->event->charge > inbox->budget.bytes - inbox->bytes)
+		if (!fits(inbox, entry->event->charge))
 			return;
 		over_ends(entry);
 		count_in(entry);

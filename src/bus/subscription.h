@@ -15,7 +15,6 @@ struct subscriptions {
 	struct list_node all;   /* in the order of their handles */
 	uint64_t next;          /* handle of the next one; never given twice */
 	uint32_t most;          /* at once, those of interceptors included */
-	size_t drain_bytes;     /* of payloads in one answer */
 };
 
 void subscriptions_init(struct subscriptions *subscriptions, struct inbox *inbox);
@@ -43,11 +42,11 @@ MUST_CHECK enum capsule_status subscriptions_find(
 /** Append [{"handle_id","action","topic"}] of the interceptors. Returns false as buffer_append() does. */
 bool subscriptions_append_interceptors(const struct subscriptions *subscriptions, struct buffer *out);
 
-/** Take what has arrived and append {"dropped":0,"lagged":n,"messages":[...]}: in order, until the payloads come to `drain_bytes`, the first one
- *  whatever its size when `first` says so; the rest stays. Nothing is taken when there is no memory for the answer. Errors:
+/** Take what has arrived and append {"dropped":0,"lagged":n,"messages":[...]}: in order, as long as their payloads come to `budget` bytes at most, the first one
+ *  whatever its size and beside the budget when `first` says so; the rest stays. Nothing is taken when there is no memory for the answer. Errors:
  *  CAPSULE_ENOMEM, CAPSULE_EIO. */
 MUST_CHECK enum capsule_status subscription_drain(
-	struct subscription *subscription, bool first, struct buffer *out, struct capsule_error *err);
+	struct subscription *subscription, size_t budget, bool first, struct buffer *out, struct capsule_error *err);
 
 /** Whether there is a message to take. */
 bool subscription_ready(const struct subscription *subscription);
