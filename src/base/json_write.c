@@ -264,3 +264,33 @@ bool json_append_byte_array(struct buffer *out, struct span bytes)
 	out->len = (size_t)(at - out->data);
 	return true;
 }
+
+static bool is_blank(uint8_t byte)
+{
+	return byte == ' ' || byte == '\n' || byte == '\t' || byte == '\r';
+}
+
+/* What has no blanks at all is compact already, and is the common case. */
+static bool has_blanks(struct span text)
+{
+	return memchr(text.data, ' ', text.len) != NULL || memchr(text.data, '\n', text.len) != NULL ||
+		memchr(text.data, '\t', text.len) != NULL || memchr(text.data, '\r', text.len) != NULL;
+}
+
+bool json_append_compact(struct buffer *out, struct span text)
+{
+	bool in_string = false;
+	size_t from = 0;
+
+	for (size_t i = has_blanks(text) ? 0 : text.len; i < text.len; i++) {
+		if (text.data[i] == '"') {
+			in_string = !in_string;
+		} else if (in_string) {
+			i += text.data[i] == '\\';
+		} else if (is_blank(text.data[i])) {
+			(void)buffer_append(out, text.data + from, i - from);
+			from = i + 1;
+		}
+	}
+	return buffer_append(out, text.data + from, text.len - from);
+}

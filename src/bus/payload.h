@@ -31,13 +31,14 @@ struct payload {
 	enum payload_request request;
 	struct span request_id; /* letters, digits, '-' and '_' */
 	struct buffer text, extra; /* where the spans point into */
+	char id[PAYLOAD_REQUEST_ID_MAX];
 };
 
 void payload_fini(struct payload *payload);
 
-/** Read one JSON value (`json`, borrowed: at most LIMIT_PUBLISH bytes, strict UTF-8, nesting up to 127, a repeated key counts as last
- *  written, integers beyond 64 bits become floating-point numbers) into `payload`. Errors: CAPSULE_EINVAL ("... not valid JSON" with
- *  place, or "raw_json ..." that can't be told from its wrapping), CAPSULE_ENOMEM. */
+/** Read one JSON value (`json`, borrowed: at most LIMIT_PUBLISH bytes, strict UTF-8, nesting up to 127, no key twice in one
+ *  object: readers would not agree on what it says) into `payload`. Errors: CAPSULE_EINVAL and CAPSULE_ELIMIT ("not valid JSON: ..." with
+ *  the place), CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status payload_read(struct payload *payload, struct span json, struct capsule_error *err);
 
 /** Read a payload that is an object with `type` already, as clients write it: an unknown `type` becomes PAYLOAD_UNKNOWN ("{"type":"unknown"}"),

@@ -189,9 +189,10 @@ static size_t append_messages(const struct subscription *subscription, size_t bu
 		size_t len = entry->event->payload.len;
 		struct span envelope;
 
-		if (entry->held || (!(count == 0 && first) && len > budget - used))
+		/* The first one goes whatever its size, or nothing would ever go again; one that a guest waited for is not counted. */
+		if (entry->held || (count > 0 && (used > budget || len > budget - used)))
 			break;
-		used += count == 0 && first ? 0 : len; /* the message that a guest waited for does not count */
+		used += count == 0 && first ? 0 : len;
 		envelope = event_envelope(entry->event);
 		if (envelope.len == 0)
 			out->failed = out->starved = true;

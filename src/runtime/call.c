@@ -36,33 +36,7 @@ static enum capsule_status find_tool(const struct capsule *capsule, const char *
 	return CAPSULE_OK;
 }
 
-static bool has_blanks(const char *text, size_t len)
-{
-	return memchr(text, ' ', len) != NULL || memchr(text, '\n', len) != NULL || memchr(text, '\t', len) != NULL ||
-		memchr(text, '\r', len) != NULL;
-}
-
-/* Valid JSON without the blanks between its parts. Not written anew from its values: a number of many digits must reach the
- * guest as it was given. */
-static void append_compact(struct buffer *out, const char *text, size_t len)
-{
-	bool in_string = false;
-	size_t from = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '"') {
-			in_string = !in_string;
-		} else if (in_string) {
-			i += text[i] == '\\';
-		} else if (has_blanks(text + i, 1)) {
-			buffer_append(out, text + from, i - from);
-			from = i + 1;
-		}
-	}
-	buffer_append(out, text + from, len - from);
-}
-
-/* Guests get compact JSON: what has no blanks at all is that already, and is the common case. */
+/* Guests get compact JSON. */
 static enum capsule_status append_arguments(
 	struct buffer *out, const char *arguments, size_t len, struct capsule_error *err)
 {
@@ -78,10 +52,7 @@ static enum capsule_status append_arguments(
 	status = json_parse(&doc, span_of(arguments, len), &limits, "arguments", err);
 	if (status != CAPSULE_OK)
 		return status;
-	if (has_blanks(arguments, len))
-		append_compact(out, arguments, len);
-	else
-		buffer_append(out, arguments, len);
+	json_append_compact(out, span_of(arguments, len));
 	return buffer_check(out, err);
 }
 
