@@ -207,6 +207,7 @@ struct entry *entry_new(struct bus *bus, struct event *event, struct receiver *r
 	list_init(&entry->lane_link);
 	list_init(&entry->full_link);
 	list_init(&entry->held_link);
+	list_init(&entry->over_link);
 	entry->event = event_hold(event);
 	entry->receiver = receiver;
 	entry->held = entry->over = entry->within = false;
@@ -255,7 +256,8 @@ static void give(struct bus *bus, struct event *event, struct receiver *receiver
 		entry->held = true;
 		list_append(held, &entry->held_link);
 	}
-	event->over += over;
+	if (over)
+		list_append(&event->over, &entry->over_link);
 	entry_append(entry, over);
 }
 

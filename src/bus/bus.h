@@ -149,6 +149,7 @@ void bus_match(struct bus *bus, struct span topic, enum event_type type, struct 
 struct entry {
 	struct list_node lane_link, full_link; /* of the lane; of inbox->droppable or inbox->over */
 	struct list_node held_link;            /* of those that one chain holds */
+	struct list_node over_link;            /* of its event's books */
 	struct event *event;                   /* one reference */
 	struct receiver *receiver;
 	bool held;

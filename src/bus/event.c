@@ -14,6 +14,7 @@
 static void event_fill(struct event *event, const struct event_source *source, enum event_type type)
 {
 	event->refs = 1;
+	list_init(&event->over);
 	event->type = type;
 	event->origin = source->origin;
 	event->source = source->source != NULL ? source->source : SOURCE_UNKNOWN;
@@ -317,6 +318,7 @@ enum capsule_status event_new_lifecycle(struct event **out, const struct event_s
 	if (event == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for an event of %zu bytes", text.len);
 	*event = head;
+	list_init(&event->over); /* a list can't be copied */
 	memcpy(event->bytes, text.data, text.len);
 	event->topic = span_text(event_type_topic(type));
 	event->payload = event->inner = span_of(event->bytes, text.len);

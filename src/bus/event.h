@@ -4,6 +4,7 @@
 #ifndef BUS_EVENT_H
 #define BUS_EVENT_H
 
+#include "base/list.h"
 #include "base/origin.h"
 #include "bus/payload.h"
 
@@ -43,7 +44,7 @@ struct event {
 	uint32_t matches;    /* receivers that it was for */
 	uint32_t open;       /* of these, without an outcome yet */
 	uint32_t taken;      /* of these, which it was delivered to and which did not fail */
-	uint32_t over;       /* entries that are beyond a budget: the publisher waits */
+	struct list_node over; /* struct entry.over_link: those beyond a budget, for which the publisher waits */
 	struct op *waiter;   /* of src/dispatch: ended when `over` has become 0; NULL: nobody waits */
 	struct chain *chain; /* NULL: nobody decides about it any more */
 

@@ -103,8 +103,8 @@ static void over_ends(struct entry *entry)
 
 	entry->over = false;
 	list_remove(&entry->full_link);
-	assert(books->over > 0);
-	if (--books->over == 0 && bus->hooks.room != NULL)
+	list_remove(&entry->over_link);
+	if (list_empty(&books->over) && bus->hooks.room != NULL)
 		bus->hooks.room(bus->hooks.user, books);
 }
 
