@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "dispatch/verdict.h"
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/text.h"
+
+/* Cut at a character's border. */
+static void copy_reason(char out[VERDICT_REASON_MAX], struct span text)
+{
+	size_t len = text.len < VERDICT_REASON_MAX ? text.len : VERDICT_REASON_MAX - 1;
+
+	len = text_utf8_valid_prefix(span_of(text.data, len));
+	memcpy(out, text.data, len);
+	out[len] = '\0';
+}
+
+static struct span text_of(const yyjson_val *value)
+{
+	return span_of(unsafe_yyjson_get_str(json_reader(value)), unsafe_yyjson_get_len(json_reader(value)));
+}
+
+static enum capsule_status read_word(struct verdict *out, yyjson_val *word, struct capsule_error *err)
+{
+	if (word == NULL || yyjson_equals_str(word, "allow"))
+		return CAPSULE_OK;
+	out->deny = true;
+	if (yyjson_equals_str(word, "deny"))
+		return CAPSULE_OK;
+	return error_set(err, CAPSULE_EINVAL, "its `verdict` must be \"allow\" or \"deny\"");
+}
+
+static enum capsule_status read_payload(struct verdict *out, struct payload *payload, const yyjson_val *value,
+	bool may_rewrite, struct capsule_error *err)
+{
+	HOLD(buffer_fini) struct buffer text = { 0 };
+	enum capsule_status status;
+
+	if (value == NULL || out->deny)
+		return CAPSULE_OK;
+	if (!may_rewrite)
+		return error_set(err, CAPSULE_EINVAL, "it gives a `payload`, which only one with mode = \"rewrite\" may");
+	(void)json_append_value(&text, value);
+	status = buffer_check(&text, err);
+	if (status == CAPSULE_OK)
+		status = payload_read(payload, buffer_span(&text), err);
+	out->rewritten = status == CAPSULE_OK;
+	return status;
+}
+
+enum capsule_status verdict_read(struct verdict *out, struct payload *payload, struct span answer, bool may_rewrite,
+	struct capsule_error *err)
+{
+	const struct json_limits limits = { .bytes_max = LIMIT_OUTPUT };
+	HOLD(json_doc_drop) yyjson_doc *doc = NULL;
+	yyjson_val *reason;
+	enum capsule_status status;
+
+	*out = (struct verdict){ 0 };
+	if (answer.len == 0)
+		return CAPSULE_OK;
+	status = json_parse(&doc, answer, &limits, "its answer", err);
+	if (status != CAPSULE_OK || yyjson_is_null(doc->root))
+		return status;
+	if (!yyjson_is_obj(doc->root))
+		return error_set(err, CAPSULE_EINVAL, "its answer must be an object with a `verdict`");
+	reason = yyjson_obj_get(doc->root, "reason");
+	if (yyjson_is_str(reason))
+		copy_reason(out->reason, text_of(reason));
+	else if (reason != NULL && !yyjson_is_null(reason))
+		return error_set(err, CAPSULE_EINVAL, "its `reason` must be a text");
+	status = read_word(out, yyjson_obj_get(doc->root, "verdict"), err);
+	if (status == CAPSULE_OK)
+		status = read_payload(out, payload, yyjson_obj_get(doc->root, "payload"), may_rewrite, err);
+	return status;
+}
