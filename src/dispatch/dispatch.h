@@ -7,6 +7,7 @@
 #include "bus/bus.h"
 #include "bus/rate.h"
 #include "bus/subscription.h"
+#include "dispatch/stats.h"
 #include "composite/composite.h"
 
 struct dispatch;

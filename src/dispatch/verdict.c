@@ -21,8 +21,13 @@ static struct span text_of(const yyjson_val *value)
 	return span_of(unsafe_yyjson_get_str(json_reader(value)), unsafe_yyjson_get_len(json_reader(value)));
 }
 
-static enum capsule_status read_word(struct verdict *out, yyjson_val *word, struct capsule_error *err)
+/* An object that says neither what to do nor what to make of it is a mistake, and no consent. */
+static enum capsule_status read_word(struct verdict *out, const yyjson_val *answer, struct capsule_error *err)
 {
+	yyjson_val *object = json_reader(answer), *word = yyjson_obj_get(object, "verdict");
+
+	if (word == NULL && yyjson_obj_size(object) > 0 && yyjson_obj_get(object, "payload") == NULL)
+		return error_set(err, CAPSULE_EINVAL, "it has no `verdict`");
 	if (word == NULL || yyjson_equals_str(word, "allow"))
 		return CAPSULE_OK;
 	out->deny = true;
@@ -70,7 +75,7 @@ enum capsule_status verdict_read(struct verdict *out, struct payload *payload, s
 		copy_reason(out->reason, text_of(reason));
 	else if (reason != NULL && !yyjson_is_null(reason))
 		return error_set(err, CAPSULE_EINVAL, "its `reason` must be a text");
-	status = read_word(out, yyjson_obj_get(doc->root, "verdict"), err);
+	status = read_word(out, doc->root, err);
 	if (status == CAPSULE_OK)
 		status = read_payload(out, payload, yyjson_obj_get(doc->root, "payload"), may_rewrite, err);
 	return status;

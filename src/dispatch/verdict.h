@@ -14,7 +14,8 @@ struct verdict {
 	bool rewritten;                  /* `payload` is to take the place of what the event has */
 };
 
-/** Read `answer`: {"verdict":"allow"|"deny","reason":text,"payload":any}, each may be missing; empty, or null, is allowed. A payload is read into
+/** Read `answer`: {"verdict":"allow"|"deny","reason":text,"payload":any}, `verdict` may be missing beside a
+ *  `payload`; an empty answer, null and {} allow. A payload is read into
  *  `payload`, as published ones are, when `may_rewrite`; else it is an error. Errors: CAPSULE_EINVAL (says what is wrong),
  *  CAPSULE_ELIMIT, CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status verdict_read(struct verdict *out, struct payload *payload, struct span answer,

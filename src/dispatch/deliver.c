@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Calling interceptors: a few of one capsule at once, in the order of its inbox. */
+#include "dispatch/internal.h"
+#include "dispatch/hook.h"
+
+#include "base/limits.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define SPARE_MAX 64
+
+struct delivery *delivery_new(struct member *member, const char *action, struct span input)
+{
+	struct dispatch *dispatch = member->dispatch;
+	struct list_node *node = list_take_first(&dispatch->spare);
+	struct delivery *delivery;
+
+	if (node != NULL) {
+		delivery = LIST_ENTRY(node, struct delivery, link);
+		dispatch->spare_count--;
+	} else {
+		delivery = calloc(1, sizeof *delivery);
+		if (delivery == NULL)
+			return NULL;
+		list_init(&delivery->link);
+		op_init(&delivery->call.op, dispatch->loop);
+	}
+	delivery->member = member;
+	delivery->entry = NULL;
+	delivery->hook_call = NULL;
+	delivery->call.kind = ENGINE_INTERCEPTOR;
+	delivery->call.name = action;
+	delivery->call.input = input;
+	delivery->call.cpu_ms = 0;
+	delivery->call.wall_ms = 0;
+	return delivery;
+}
+
+void delivery_free(struct delivery *delivery)
+{
+	struct dispatch *dispatch = delivery->member->dispatch;
+
+	list_remove(&delivery->link);
+	if (dispatch->spare_count >= SPARE_MAX || delivery->call.op.result.capacity > LIMIT_INLINE_WORK) {
+		op_fini(&delivery->call.op);
+		free(delivery);
+		return;
+	}
+	list_append(&dispatch->spare, &delivery->link);
+	dispatch->spare_count++;
+}
+
+void delivery_cancel(struct delivery *delivery)
+{
+	op_cancel(&delivery->call.op);
+}
+
+/* ---- Outcomes ---- */
+
+static void log_failure(const struct delivery *delivery, const struct binding *binding, const struct capsule_error *err)
+{
+	struct member *member = delivery->member;
+	struct event *event = delivery->entry->event;
+	HOLD(buffer_fini) struct buffer text = { 0 };
+
+	if (err->status == CAPSULE_EUNSUPPORTED) /* it does not take calls: nothing that anybody can mend */
+		return;
+	(void)buffer_printf(&text, "interceptor `%s` of `%.*s` failed: %s", binding->interceptor->action,
+		SPAN_ARG(event->topic), err->text);
+	log_write(member->dispatch->log, CAPSULE_LOG_WARN, member->id, buffer_span(&text));
+}
+
+static void note_time(struct member *member, const struct event *event)
+{
+	stats_note(&member->stats, loop_now(member->dispatch->loop) - event->published_ns);
+}
+
+/* The call has ended, or never began: `err` is NULL when it went well. */
+static void delivered(struct delivery *delivery, const struct capsule_error *err)
+{
+	struct entry *entry = delivery->entry;
+	struct binding *binding = binding_of(entry->receiver);
+	struct chain *chain = binding->receiver.decides ? event_books(entry->event)->chain : NULL;
+	struct member *member = delivery->member;
+
+	if (err != NULL)
+		log_failure(delivery, binding, err);
+	note_time(member, entry->event);
+	/* The chain first: while it goes on, the event has entries without an outcome. */
+	if (chain != NULL)
+		chain_answered(chain, buffer_span(&delivery->call.op.result), err);
+	entry_end(entry, err == NULL ? OUTCOME_DELIVERED : OUTCOME_FAILED);
+	member->in_progress--;
+	delivery_free(delivery);
+}
+
+static void call_done(struct op *op, void *user)
+{
+	struct delivery *delivery = user;
+	struct member *member = delivery->member;
+
+	member->stats.cpu_ns += delivery->call.cpu_ns;
+	delivered(delivery, op->error.status == CAPSULE_OK ? NULL : &op->error);
+	member_pump(&member->pump);
+}
+
+/* ---- Beginning ---- */
+
+/* Who asks is who published; the call has a number and a time limit of its own. */
+static void stamp(struct delivery *delivery, const struct event *event, const struct binding *binding)
+{
+	struct engine_call *call = &delivery->call;
+
+	call->origin = event->origin;
+	call->origin.call_id = ++delivery->member->dispatch->next_call_id;
+	call->wall_ms = binding->interceptor->timeout_ms;
+}
+
+static void begin(struct member *member, struct entry *entry)
+{
+	struct binding *binding = binding_of(entry->receiver);
+	struct delivery *delivery = delivery_new(member, binding->interceptor->action, entry->event->inner);
+	struct chain *chain = binding->receiver.decides ? event_books(entry->event)->chain : NULL;
+	struct capsule_error err;
+
+	entry_take(entry);
+	if (delivery == NULL) {
+		(void)error_set(&err, CAPSULE_ENOMEM, "no memory for a call");
+		if (chain != NULL)
+			chain_answered(chain, span_of(NULL, 0), &err);
+		entry_end(entry, OUTCOME_NO_MEMORY);
+		return;
+	}
+	delivery->entry = entry;
+	stamp(delivery, entry->event, binding);
+	list_append(&member->running, &delivery->link);
+	member->in_progress++;
+	if (chain != NULL)
+		chain->delivery = delivery;
+	if (composite_call(member->composite, &delivery->call, call_done, delivery, &err) != CAPSULE_OK)
+		delivered(delivery, &err);
+}
+
+void member_pump(struct runnable *runnable)
+{
+	struct member *member = LIST_ENTRY(runnable, struct member, pump);
+
+	while (member->in_progress < LIMIT_CALLS_IN_PROGRESS && !member->stopped) {
+		struct entry *entry;
+
+		/* Somebody waits for the answer of a hook; for events nobody does. */
+		if (hook_start_next(member))
+			continue;
+		entry = lane_peek(&member->calls);
+		if (entry == NULL)
+			return;
+		begin(member, entry);
+	}
+}
