@@ -137,7 +137,7 @@ static void begin(struct member *member, struct entry *entry)
 	list_append(&member->running, &delivery->link);
 	member->in_progress++;
 	if (chain != NULL)
-		chain->delivery = delivery;
+		chain_taken(chain, delivery);
 	if (composite_call(member->composite, &delivery->call, call_done, delivery, &err) != CAPSULE_OK)
 		delivered(delivery, &err);
 }

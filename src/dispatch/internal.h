@@ -4,6 +4,7 @@
 #define DISPATCH_INTERNAL_H
 
 #include "dispatch/dispatch.h"
+#include "dispatch/verdict.h"
 #include "engine/engine.h"
 
 struct delivery;
@@ -84,10 +85,12 @@ struct chain {
 	struct event *event;         /* as it is now; one reference */
 	struct list_node held;       /* struct entry.held_link: those to ask come first */
 	struct binding *asked;       /* whose turn it is; NULL: nobody's yet */
+	struct entry *asked_entry;   /* its entry, until it is taken */
 	struct delivery *delivery;   /* its call, once it runs */
-	bool denied;                 /* decided; told in the next turn */
+	bool begun, late;            /* the time for all is over */
+	bool denied;                 /* by `denier`, for `reason` */
 	const struct binding *denier;
-	char reason[256];
+	char reason[VERDICT_REASON_MAX];
 	struct timer limit;
 	struct runnable next;
 };
@@ -120,6 +123,9 @@ void chain_begin(struct chain *chain);
 
 /** The call of the one who was asked has ended: `answer`, or `failure` when it is not NULL. May free the chain. */
 void chain_answered(struct chain *chain, struct span answer, const struct capsule_error *failure);
+
+/** The one who was asked has begun: `delivery` is its call. */
+void chain_taken(struct chain *chain, struct delivery *delivery);
 
 /** An entry of one who decides ended without being asked, as `outcome`. From inside the bus. */
 void chain_lost(struct chain *chain, struct binding *binding, enum outcome outcome);
