@@ -14,8 +14,9 @@ struct origin {
 	uint64_t call_id;                 /* unique in one runtime */
 	int64_t deadline_ns;              /* monotonic; 0 for none */
 	struct uuid source;               /* session of the capsule it came from; all zero for the embedder */
-	uint32_t chain[ORIGIN_CHAIN_MAX]; /* capsule numbers it came through, oldest first */
+	uint32_t chain[ORIGIN_CHAIN_MAX]; /* numbers of the capsules that wait for its end, oldest first */
 	uint32_t chain_len;
+	uint32_t hops; /* events that led to it, each published while the one before was handled */
 };
 
 /** The origin of a request that the embedder makes itself, for the principal "default". */

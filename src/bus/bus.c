@@ -36,7 +36,7 @@ void bus_free(struct bus *bus)
 		return;
 	assert(bus->counts.pending == 0 && bus->receivers == 0);
 	while ((node = list_take_first(&bus->spare)) != NULL)
-		free(LIST_ENTRY(node, struct entry, lane_link));
+		free(LIST_ENTRY(node, struct bus_entry, lane_link));
 	topic_index_free(bus->index);
 	free(bus->deciders);
 	free(bus->others);
@@ -99,12 +99,11 @@ void receiver_remove(struct receiver *receiver)
 	topic_index_remove(bus->index, &receiver->entry);
 	list_remove(&receiver->link);
 	bus->receivers--;
-	LIST_EACH_SAFE(node, &receiver->lane->entries)
-	{
-		struct entry *entry = LIST_ENTRY(node, struct entry, lane_link);
+	LIST_EACH_SAFE (node, &receiver->lane->entries) {
+		struct bus_entry *entry = LIST_ENTRY(node, struct bus_entry, lane_link);
 
 		if (entry->receiver == receiver)
-			entry_end(entry, OUTCOME_GONE);
+			bus_entry_end(entry, OUTCOME_GONE);
 	}
 }
 
@@ -120,12 +119,12 @@ static void insert_decider(struct receiver **deciders, size_t count, struct rece
 	deciders[count] = receiver;
 }
 
-void bus_match(struct bus *bus, struct span topic, enum event_type type, struct match *out)
+void bus_match(struct bus *bus, struct span topic, enum event_type type, struct bus_matches *out)
 {
 	struct topic_entry *const *found;
 	size_t count = topic_index_match(bus->index, topic, &found);
 
-	*out = (struct match){ .deciders = bus->deciders, .others = bus->others };
+	*out = (struct bus_matches){ .deciders = bus->deciders, .others = bus->others };
 	for (size_t i = 0; i < count; i++) {
 		struct receiver *receiver = LIST_ENTRY(found[i], struct receiver, entry);
 
@@ -172,7 +171,7 @@ static void close_one(struct bus *bus, struct event *books)
 		bus->hooks.settled(bus->hooks.user, books);
 }
 
-void bus_account(struct bus *bus, struct event *event, struct receiver *receiver, enum outcome outcome)
+void bus_account(struct bus *bus, struct event *event, struct receiver *receiver, enum event_outcome outcome)
 {
 	struct event *books = event_books(event);
 	struct inbox *inbox = receiver->inbox;
@@ -191,13 +190,13 @@ void bus_account(struct bus *bus, struct event *event, struct receiver *receiver
 	close_one(bus, books);
 }
 
-struct entry *entry_new(struct bus *bus, struct event *event, struct receiver *receiver)
+struct bus_entry *bus_entry_new(struct bus *bus, struct event *event, struct receiver *receiver)
 {
 	struct list_node *node = list_take_first(&bus->spare);
-	struct entry *entry;
+	struct bus_entry *entry;
 
 	if (node != NULL) {
-		entry = LIST_ENTRY(node, struct entry, lane_link);
+		entry = LIST_ENTRY(node, struct bus_entry, lane_link);
 		bus->spare_count--;
 	} else {
 		entry = malloc(sizeof *entry);
@@ -214,7 +213,7 @@ struct entry *entry_new(struct bus *bus, struct event *event, struct receiver *r
 	return entry;
 }
 
-void entry_recycle(struct bus *bus, struct entry *entry)
+void bus_entry_recycle(struct bus *bus, struct bus_entry *entry)
 {
 	event_release(entry->event);
 	if (bus->spare_count >= SPARE_MAX) {
@@ -232,7 +231,7 @@ static void give(struct bus *bus, struct event *event, struct receiver *receiver
 {
 	struct inbox *inbox = receiver->inbox;
 	bool fits = inbox_has_room(inbox, event->charge), over = false;
-	struct entry *entry;
+	struct bus_entry *entry;
 
 	bus_expect(bus, event, receiver);
 	if (event->charge > inbox->budget.bytes) {
@@ -247,7 +246,7 @@ static void give(struct bus *bus, struct event *event, struct receiver *receiver
 		bus_account(bus, event, receiver, OUTCOME_OVERFLOW);
 		return;
 	}
-	entry = entry_new(bus, event, receiver);
+	entry = bus_entry_new(bus, event, receiver);
 	if (entry == NULL) {
 		bus_account(bus, event, receiver, OUTCOME_NO_MEMORY);
 		return;
@@ -258,10 +257,11 @@ static void give(struct bus *bus, struct event *event, struct receiver *receiver
 	}
 	if (over)
 		list_append(&event->over, &entry->over_link);
-	entry_append(entry, over);
+	bus_entry_append(entry, over);
 }
 
-void bus_publish(struct bus *bus, struct event *event, const struct match *match, bool may_wait, struct list_node *held)
+void bus_publish(
+	struct bus *bus, struct event *event, const struct bus_matches *match, bool may_wait, struct list_node *held)
 {
 	assert(event->first == NULL && event->sequence == 0);
 	event->sequence = ++bus->sequence;

@@ -19,7 +19,7 @@ struct lane;
 struct receiver;
 
 /* What came of an entry. */
-enum outcome {
+enum event_outcome {
 	OUTCOME_DELIVERED, /* its receiver took it: an interceptor ran to its end, a message was read */
 	OUTCOME_FAILED,    /* the interceptor ended with an error, a trap or a time-out */
 	OUTCOME_VETOED,    /* an interceptor that decides did not let it through */
@@ -47,7 +47,7 @@ struct bus_counts {
 struct bus_hooks {
 	void *user;
 	/* An entry has its outcome; `event` is the one that was published, `receiver` may be about to go. Must not call into the bus except to ask. */
-	void (*outcome)(void *user, struct event *event, struct receiver *receiver, enum outcome outcome);
+	void (*outcome)(void *user, struct event *event, struct receiver *receiver, enum event_outcome outcome);
 	/* All entries of `event` have (or it had none, and its publication is over). Called from where the last outcome came from: may publish
 	 * only from a later turn. */
 	void (*settled)(void *user, struct event *event);
@@ -75,7 +75,7 @@ struct inbox_budget {
 struct lane {
 	struct inbox *inbox;
 	struct list_node link;    /* of inbox->lanes */
-	struct list_node entries; /* struct entry.lane_link */
+	struct list_node entries; /* struct bus_entry.lane_link */
 	uint32_t count;
 	uint64_t lagged; /* entries lost since lane_take_lagged() */
 	/* There is an entry to take where there was none; from inside a publication or a release. Must not take it there. */
@@ -90,15 +90,15 @@ struct inbox {
 	struct list_node over;      /* entries beyond the budget, oldest first */
 	uint32_t messages;          /* within the budget */
 	uint64_t bytes;
-	uint32_t messages_most;     /* ever */
+	uint32_t messages_most; /* ever */
 	struct bus_counts counts;
-	void *owner;                /* whoever made it */
+	void *owner; /* whoever made it */
 };
 
 void inbox_init(struct inbox *inbox, struct bus *bus, const struct inbox_budget *budget, void *owner);
 
 /** Remove its receivers; every entry ends as `outcome`. Harmless when it is closed. */
-void inbox_close(struct inbox *inbox, enum outcome outcome);
+void inbox_close(struct inbox *inbox, enum event_outcome outcome);
 
 void lane_init(struct lane *lane, struct inbox *inbox, void (*wake)(struct lane *lane));
 
@@ -119,34 +119,35 @@ struct receiver {
 	struct list_node link; /* of inbox->receivers */
 	enum on_full on_full;
 	enum receiver_events events;
-	bool decides;          /* asked before anybody else gets the event */
-	int32_t priority;      /* of those that decide: lower first */
-	const char *label;     /* for people: the action, or the pattern. Borrowed */
-	void *owner;           /* whoever made it */
+	bool decides;      /* asked before anybody else gets the event */
+	int32_t priority;  /* of those that decide: lower first */
+	const char *label; /* for people: the action, or the pattern. Borrowed */
+	void *owner;       /* whoever made it */
 };
 
 /** Let `receiver` (its members set, `entry` all zero) get what matches `pattern` from now on. Receivers of one event come in the order in which
  *  they were added, unless they decide. Errors: as topic_index_add(). */
-MUST_CHECK enum capsule_status receiver_add(
-	struct receiver *receiver, struct lane *lane, struct span pattern, enum topic_tail tail, struct capsule_error *err);
+MUST_CHECK enum capsule_status receiver_add(struct receiver *receiver, struct lane *lane, struct span pattern,
+	enum topic_tail tail, struct capsule_error *err);
 
 /** No more of them; its entries end as OUTCOME_GONE. */
 void receiver_remove(struct receiver *receiver);
 
 /* ---- Publishing ---- */
 
-struct match {
-	struct receiver *const *deciders; /* by priority, then in the order of adding; borrowed until the next call of bus_match() */
+struct bus_matches {
+	struct receiver *const
+		*deciders; /* by priority, then in the order of adding; borrowed until the next call of bus_match() */
 	size_t decider_count;
 	struct receiver *const *others;
 	size_t other_count;
 };
 
 /** Who would get a message of `type` under `topic`. Needs no memory. */
-void bus_match(struct bus *bus, struct span topic, enum event_type type, struct match *out);
+void bus_match(struct bus *bus, struct span topic, enum event_type type, struct bus_matches *out);
 
 /* A place in a lane. */
-struct entry {
+struct bus_entry {
 	struct list_node lane_link, full_link; /* of the lane; of inbox->droppable or inbox->over */
 	struct list_node held_link;            /* of those that one chain holds */
 	struct list_node over_link;            /* of its event's books */
@@ -163,19 +164,20 @@ bool inbox_has_room(const struct inbox *inbox, size_t charge);
 /** Publish: give `event` a place with each of the receivers in `match`. `may_wait` says whether the publisher can: event->over tells afterwards
  *  whether it has to. Entries are held when `held` is not NULL, and put into that list. Otherwise lanes are woken. Full inboxes of
  *  ON_FULL_FAIL must have been asked about before. Takes no reference of the caller's. */
-void bus_publish(struct bus *bus, struct event *event, const struct match *match, bool may_wait, struct list_node *held);
+void bus_publish(
+	struct bus *bus, struct event *event, const struct bus_matches *match, bool may_wait, struct list_node *held);
 
 /** The first entry of the lane that can be taken, NULL when there is none or the first one is held. It stays where it is. */
-struct entry *lane_peek(const struct lane *lane);
+struct bus_entry *lane_peek(const struct lane *lane);
 
-/** Take `entry` out of its lane, so that there is room for another one. It is pending until entry_end(). */
-void entry_take(struct entry *entry);
+/** Take `entry` out of its lane, so that there is room for another one. It is pending until bus_entry_end(). */
+void bus_entry_take(struct bus_entry *entry);
 
 /** Give `entry` (taken; in a lane or not) its outcome. */
-void entry_end(struct entry *entry, enum outcome outcome);
+void bus_entry_end(struct bus_entry *entry, enum event_outcome outcome);
 
 /** Let a held entry go, with `event` in place of what it has (the same, or a rewritten one whose books are those of the first). */
-void entry_release(struct entry *entry, struct event *event);
+void bus_entry_release(struct bus_entry *entry, struct event *event);
 
 /** How many entries the lane has lost since the last time. */
 uint64_t lane_take_lagged(struct lane *lane);

@@ -12,24 +12,24 @@ struct bus {
 	uint64_t sequence, next_order;
 	struct receiver **deciders, **others; /* of bus_match(), room for all receivers each */
 	size_t room, receivers;
-	struct list_node spare; /* struct entry.lane_link, to use again */
+	struct list_node spare; /* struct bus_entry.lane_link, to use again */
 	uint32_t spare_count;
 };
 
 /** An entry of `receiver` for `event` (a reference is taken), in no list. NULL when out of memory. */
-struct entry *entry_new(struct bus *bus, struct event *event, struct receiver *receiver);
+struct bus_entry *bus_entry_new(struct bus *bus, struct event *event, struct receiver *receiver);
 
 /** Give the memory of `entry` (taken, in no list) and its reference back. */
-void entry_recycle(struct bus *bus, struct entry *entry);
+void bus_entry_recycle(struct bus *bus, struct bus_entry *entry);
 
-/** Note that `receiver` is to get `event`: pending until entry_end() or bus_account(). */
+/** Note that `receiver` is to get `event`: pending until bus_entry_end() or bus_account(). */
 void bus_expect(struct bus *bus, struct event *event, struct receiver *receiver);
 
 /** Close what bus_expect() opened. */
-void bus_account(struct bus *bus, struct event *event, struct receiver *receiver, enum outcome outcome);
+void bus_account(struct bus *bus, struct event *event, struct receiver *receiver, enum event_outcome outcome);
 
 /** Put `entry` behind its lane, within the budget or beyond it, and wake the lane when it can be taken. */
-void entry_append(struct entry *entry, bool over);
+void bus_entry_append(struct bus_entry *entry, bool over);
 
 /** Drop the oldest entries that may be dropped until `charge` fits. Returns whether it does. */
 bool inbox_make_room(struct inbox *inbox, size_t charge);

@@ -229,8 +229,12 @@ bool event_append_metadata(struct event *event, struct buffer *out)
 /* The kind of a value as a row writes it; 0 for null. */
 static char letter_of(const struct event_value *value)
 {
-	static const char letters[] = { [EVENT_TEXT] = 's', [EVENT_NUMBER] = 'u', [EVENT_REAL] = 'r', [EVENT_BOOL] = 'b',
-		[EVENT_UUID] = 'U', [EVENT_JSON] = 'j' };
+	static const char letters[] = { [EVENT_TEXT] = 's',
+		[EVENT_NUMBER] = 'u',
+		[EVENT_REAL] = 'r',
+		[EVENT_BOOL] = 'b',
+		[EVENT_UUID] = 'U',
+		[EVENT_JSON] = 'j' };
 
 	return value->kind == EVENT_NULL ? 0 : letters[value->kind];
 }
@@ -277,8 +281,7 @@ static bool field_next(const char **fields, struct span *name, char *kind, bool 
 	return true;
 }
 
-static bool append_fields(
-	struct buffer *out, enum event_type type, const struct event_value *values, size_t count)
+static bool append_fields(struct buffer *out, enum event_type type, const struct event_value *values, size_t count)
 {
 	const char *fields = rows[type].fields;
 	struct span name;
@@ -288,8 +291,8 @@ static bool append_fields(
 
 	while (field_next(&fields, &name, &kind, &nullable)) {
 		assert(at < count && (letter_of(&values[at]) == kind || (nullable && values[at].kind == EVENT_NULL)));
-		(void)(buffer_append_text(out, ",\"") && buffer_append_span(out, name) && buffer_append_text(out, "\":") &&
-			append_value(out, &values[at]));
+		(void)(buffer_append_text(out, ",\"") && buffer_append_span(out, name) &&
+			buffer_append_text(out, "\":") && append_value(out, &values[at]));
 		at++;
 	}
 	assert(at == count);

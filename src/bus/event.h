@@ -32,21 +32,22 @@ struct event {
 	enum payload_request request;
 	struct span request_id;
 	struct origin origin;
-	const char *source;  /* of the metadata, a static text: "wasm_guest", "runtime", "dispatcher", "embedder" */
-	int64_t realtime_ns; /* when it was published */
+	const char *source;   /* of the metadata, a static text: "wasm_guest", "runtime", "dispatcher", "embedder" */
+	int64_t realtime_ns;  /* when it was published */
 	int64_t published_ns; /* the same on the monotonic clock */
-	size_t charge;       /* bytes that it counts for in an inbox */
+	size_t charge;        /* bytes that it counts for in an inbox */
 
-	uint64_t sequence;   /* of its publication; 0: not published */
-	struct event *first; /* what it was before it was rewritten, one reference; that one has the books. NULL: it was not */
+	uint64_t sequence; /* of its publication; 0: not published */
+	struct event *
+		first; /* what it was before it was rewritten, one reference; that one has the books. NULL: it was not */
 
 	/* What has come of it; see bus.h. */
-	uint32_t matches;    /* receivers that it was for */
-	uint32_t open;       /* of these, without an outcome yet */
-	uint32_t taken;      /* of these, which it was delivered to and which did not fail */
-	struct list_node over; /* struct entry.over_link: those beyond a budget, for which the publisher waits */
-	struct op *waiter;   /* of src/dispatch: ended when `over` has become 0; NULL: nobody waits */
-	struct chain *chain; /* NULL: nobody decides about it any more */
+	uint32_t matches;      /* receivers that it was for */
+	uint32_t open;         /* of these, without an outcome yet */
+	uint32_t taken;        /* of these, which it was delivered to and which did not fail */
+	struct list_node over; /* struct bus_entry.over_link: those beyond a budget, for which the publisher waits */
+	struct op *waiter;     /* of src/dispatch: ended when `over` has become 0; NULL: nobody waits */
+	struct chain *chain;   /* NULL: nobody decides about it any more */
 
 	struct buffer envelope; /* of event_envelope(), empty before */
 	bool has_id;

@@ -28,10 +28,10 @@ void lane_init(struct lane *lane, struct inbox *inbox, void (*wake)(struct lane 
 	list_append(&inbox->lanes, &lane->link);
 }
 
-static void end_all(struct lane *lane, enum outcome outcome)
+static void end_all(struct lane *lane, enum event_outcome outcome)
 {
 	while (!list_empty(&lane->entries))
-		entry_end(LIST_ENTRY(lane->entries.next, struct entry, lane_link), outcome);
+		bus_entry_end(LIST_ENTRY(lane->entries.next, struct bus_entry, lane_link), outcome);
 }
 
 /* The lane is not woken any more: whoever closes it does not want to know what is left. */
@@ -40,8 +40,7 @@ void lane_close(struct lane *lane)
 	if (lane->inbox == NULL || list_empty(&lane->link))
 		return;
 	lane->wake = NULL;
-	LIST_EACH_SAFE(node, &lane->inbox->receivers)
-	{
+	LIST_EACH_SAFE (node, &lane->inbox->receivers) {
 		struct receiver *receiver = LIST_ENTRY(node, struct receiver, link);
 
 		if (receiver->lane == lane)
@@ -51,21 +50,20 @@ void lane_close(struct lane *lane)
 	list_remove(&lane->link);
 }
 
-void inbox_close(struct inbox *inbox, enum outcome outcome)
+void inbox_close(struct inbox *inbox, enum event_outcome outcome)
 {
 	/* First all of them leave the index, so that nothing comes in meanwhile. */
-	LIST_EACH(node, &inbox->lanes)
-	LIST_ENTRY(node, struct lane, link)->wake = NULL;
-	LIST_EACH_SAFE(node, &inbox->receivers)
-	{
+	LIST_EACH (node, &inbox->lanes)
+		LIST_ENTRY(node, struct lane, link)->wake = NULL;
+	LIST_EACH_SAFE (node, &inbox->receivers) {
 		struct receiver *receiver = LIST_ENTRY(node, struct receiver, link);
 
 		topic_index_remove(inbox->bus->index, &receiver->entry);
 		list_remove(&receiver->link);
 		inbox->bus->receivers--;
 	}
-	LIST_EACH(node, &inbox->lanes)
-	end_all(LIST_ENTRY(node, struct lane, link), outcome);
+	LIST_EACH (node, &inbox->lanes)
+		end_all(LIST_ENTRY(node, struct lane, link), outcome);
 }
 
 /* ---- Room ---- */
@@ -82,7 +80,7 @@ bool inbox_has_room(const struct inbox *inbox, size_t charge)
 	return list_empty(&inbox->over) && fits(inbox, charge);
 }
 
-static void count_in(struct entry *entry)
+static void count_in(struct bus_entry *entry)
 {
 	struct inbox *inbox = entry->receiver->inbox;
 
@@ -96,7 +94,7 @@ static void count_in(struct entry *entry)
 }
 
 /* One that is beyond the budget need not be any more: there is room, or it goes away. */
-static void over_ends(struct entry *entry)
+static void over_ends(struct bus_entry *entry)
 {
 	struct bus *bus = entry->receiver->inbox->bus;
 	struct event *books = event_books(entry->event);
@@ -112,7 +110,7 @@ static void over_ends(struct entry *entry)
 static void admit(struct inbox *inbox)
 {
 	while (!list_empty(&inbox->over)) {
-		struct entry *entry = LIST_ENTRY(inbox->over.next, struct entry, full_link);
+		struct bus_entry *entry = LIST_ENTRY(inbox->over.next, struct bus_entry, full_link);
 
 		if (!fits(inbox, entry->event->charge))
 			return;
@@ -121,7 +119,7 @@ static void admit(struct inbox *inbox)
 	}
 }
 
-static void count_out(struct entry *entry)
+static void count_out(struct bus_entry *entry)
 {
 	struct inbox *inbox = entry->receiver->inbox;
 
@@ -143,20 +141,20 @@ bool inbox_make_room(struct inbox *inbox, size_t charge)
 	while (!inbox_has_room(inbox, charge)) {
 		if (list_empty(&inbox->droppable))
 			return false;
-		entry_end(LIST_ENTRY(inbox->droppable.next, struct entry, full_link), OUTCOME_OVERFLOW);
+		bus_entry_end(LIST_ENTRY(inbox->droppable.next, struct bus_entry, full_link), OUTCOME_OVERFLOW);
 	}
 	return true;
 }
 
 /* ---- Lanes ---- */
 
-struct entry *lane_peek(const struct lane *lane)
+struct bus_entry *lane_peek(const struct lane *lane)
 {
-	struct entry *first;
+	struct bus_entry *first;
 
 	if (list_empty(&lane->entries))
 		return NULL;
-	first = LIST_ENTRY(lane->entries.next, struct entry, lane_link);
+	first = LIST_ENTRY(lane->entries.next, struct bus_entry, lane_link);
 	return first->held ? NULL : first;
 }
 
@@ -166,7 +164,7 @@ static void wake(struct lane *lane)
 		lane->wake(lane);
 }
 
-void entry_append(struct entry *entry, bool over)
+void bus_entry_append(struct bus_entry *entry, bool over)
 {
 	struct lane *lane = entry->receiver->lane;
 	bool first = list_empty(&lane->entries);
@@ -184,7 +182,7 @@ void entry_append(struct entry *entry, bool over)
 }
 
 /* Out of its lane. What stood behind a held one can be taken now. */
-static void leave(struct entry *entry)
+static void leave(struct bus_entry *entry)
 {
 	struct lane *lane = entry->receiver->lane;
 	bool stuck = entry->held && lane->entries.next == &entry->lane_link;
@@ -198,13 +196,13 @@ static void leave(struct entry *entry)
 		wake(lane);
 }
 
-void entry_take(struct entry *entry)
+void bus_entry_take(struct bus_entry *entry)
 {
 	assert(!entry->held);
 	leave(entry);
 }
 
-void entry_end(struct entry *entry, enum outcome outcome)
+void bus_entry_end(struct bus_entry *entry, enum event_outcome outcome)
 {
 	struct receiver *receiver = entry->receiver;
 	struct bus *bus = receiver->inbox->bus;
@@ -212,10 +210,10 @@ void entry_end(struct entry *entry, enum outcome outcome)
 	list_remove(&entry->held_link);
 	leave(entry);
 	bus_account(bus, entry->event, receiver, outcome);
-	entry_recycle(bus, entry);
+	bus_entry_recycle(bus, entry);
 }
 
-void entry_release(struct entry *entry, struct event *event)
+void bus_entry_release(struct bus_entry *entry, struct event *event)
 {
 	struct lane *lane = entry->receiver->lane;
 	struct inbox *inbox = entry->receiver->inbox;

@@ -52,7 +52,8 @@ static bool is_id(struct span id)
 	return true;
 }
 
-static bool note_request(struct payload *payload, const yyjson_val *object, const char *member, enum payload_request kind)
+static bool note_request(
+	struct payload *payload, const yyjson_val *object, const char *member, enum payload_request kind)
 {
 	const yyjson_val *value = yyjson_obj_get(json_reader(object), member);
 	struct span id;
@@ -194,8 +195,8 @@ enum capsule_status payload_read_tagged(struct payload *payload, struct span jso
 	begin(payload);
 	if (!read_object(payload, doc->root) && !payload->text.failed && !payload->extra.failed) {
 		if (payload->type != PAYLOAD_UNKNOWN)
-			return error_set(err, CAPSULE_EINVAL, "payload: a field of `%s` is missing or is not what it has to be",
-				tags[payload->type]);
+			return error_set(err, CAPSULE_EINVAL,
+				"payload: a field of `%s` is missing or is not what it has to be", tags[payload->type]);
 		(void)buffer_append_text(&payload->text, "{\"type\":\"unknown\"}");
 	}
 	find_request(payload, doc->root);

@@ -21,7 +21,8 @@ enum payload_request {
 	PAYLOAD_DELIVERY, /* "_astrid_delivery_id" */
 };
 
-#define PAYLOAD_REQUEST_ID_MAX 128 /* bytes of such an id; longer ones, and ones that can't be a segment of a topic, are none */
+#define PAYLOAD_REQUEST_ID_MAX                                                                                         \
+	128 /* bytes of such an id; longer ones, and ones that can't be a segment of a topic, are none */
 
 /* A payload that was read. Reused from one to the next; zero-initialised is empty. */
 struct payload {
@@ -29,7 +30,7 @@ struct payload {
 	struct span tagged; /* the object as it travels, compact JSON */
 	struct span inner;  /* what an interceptor gets: of `custom` and `raw_json` the value inside, else `tagged` */
 	enum payload_request request;
-	struct span request_id; /* letters, digits, '-' and '_' */
+	struct span request_id;    /* letters, digits, '-' and '_' */
 	struct buffer text, extra; /* where the spans point into */
 	char id[PAYLOAD_REQUEST_ID_MAX];
 };
@@ -43,7 +44,8 @@ MUST_CHECK enum capsule_status payload_read(struct payload *payload, struct span
 
 /** Read a payload that is an object with `type` already, as clients write it: an unknown `type` becomes PAYLOAD_UNKNOWN ("{"type":"unknown"}"),
  *  a missing one or fields that are not as the type has them are an error. Errors: CAPSULE_EINVAL, CAPSULE_ENOMEM. */
-MUST_CHECK enum capsule_status payload_read_tagged(struct payload *payload, struct span json, struct capsule_error *err);
+MUST_CHECK enum capsule_status payload_read_tagged(
+	struct payload *payload, struct span json, struct capsule_error *err);
 
 /** The tag of `type`; the type of a tag, PAYLOAD_UNKNOWN for one that is not known. */
 const char *payload_type_name(enum payload_type type);

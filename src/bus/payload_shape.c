@@ -46,20 +46,62 @@ struct shape {
 #define SHAPE(name, ...)                                                                                               \
 	static const struct field name##_fields[] = { __VA_ARGS__ };                                                   \
 	static const struct shape name##_shape = { name##_fields, sizeof name##_fields / sizeof name##_fields[0] }
-#define TEXT(n) { .name = n, .kind = KIND_TEXT }
-#define TEXTS(n) { .name = n, .kind = KIND_TEXT, .list = true }
-#define MAYBE_TEXT(n) { .name = n, .kind = KIND_TEXT, .presence = OPTIONAL }
-#define MAYBE_TEXTS(n) { .name = n, .kind = KIND_TEXT, .presence = OPTIONAL, .list = true }
-#define TRUTH(n) { .name = n, .kind = KIND_TRUTH }
-#define COUNT(n) { .name = n, .kind = KIND_COUNT }
-#define ID(n) { .name = n, .kind = KIND_UUID }
-#define ANY(n) { .name = n, .kind = KIND_ANY }
-#define OF(n, k) { .name = n, .kind = k }
-#define ONE(n, s) { .name = n, .kind = KIND_SHAPE, .shape = &s##_shape }
-#define MANY(n, s) { .name = n, .kind = KIND_SHAPE, .list = true, .shape = &s##_shape }
-#define WORD(n, w) { .name = n, .kind = KIND_WORD, .words = w }
-#define SESSION { .name = "session_id", .kind = KIND_TEXT, .presence = DEFAULT, .fallback = "\"default\"" }
-#define IS_ERROR { .name = "is_error", .kind = KIND_TRUTH, .presence = DEFAULT, .fallback = "false" }
+#define TEXT(n)                                                                                                        \
+	{                                                                                                              \
+		.name = n, .kind = KIND_TEXT                                                                           \
+	}
+#define TEXTS(n)                                                                                                       \
+	{                                                                                                              \
+		.name = n, .kind = KIND_TEXT, .list = true                                                             \
+	}
+#define MAYBE_TEXT(n)                                                                                                  \
+	{                                                                                                              \
+		.name = n, .kind = KIND_TEXT, .presence = OPTIONAL                                                     \
+	}
+#define MAYBE_TEXTS(n)                                                                                                 \
+	{                                                                                                              \
+		.name = n, .kind = KIND_TEXT, .presence = OPTIONAL, .list = true                                       \
+	}
+#define TRUTH(n)                                                                                                       \
+	{                                                                                                              \
+		.name = n, .kind = KIND_TRUTH                                                                          \
+	}
+#define COUNT(n)                                                                                                       \
+	{                                                                                                              \
+		.name = n, .kind = KIND_COUNT                                                                          \
+	}
+#define ID(n)                                                                                                          \
+	{                                                                                                              \
+		.name = n, .kind = KIND_UUID                                                                           \
+	}
+#define ANY(n)                                                                                                         \
+	{                                                                                                              \
+		.name = n, .kind = KIND_ANY                                                                            \
+	}
+#define OF(n, k)                                                                                                       \
+	{                                                                                                              \
+		.name = n, .kind = k                                                                                   \
+	}
+#define ONE(n, s)                                                                                                      \
+	{                                                                                                              \
+		.name = n, .kind = KIND_SHAPE, .shape = &s##_shape                                                     \
+	}
+#define MANY(n, s)                                                                                                     \
+	{                                                                                                              \
+		.name = n, .kind = KIND_SHAPE, .list = true, .shape = &s##_shape                                       \
+	}
+#define WORD(n, w)                                                                                                     \
+	{                                                                                                              \
+		.name = n, .kind = KIND_WORD, .words = w                                                               \
+	}
+#define SESSION                                                                                                        \
+	{                                                                                                              \
+		.name = "session_id", .kind = KIND_TEXT, .presence = DEFAULT, .fallback = "\"default\""                \
+	}
+#define IS_ERROR                                                                                                       \
+	{                                                                                                              \
+		.name = "is_error", .kind = KIND_TRUTH, .presence = DEFAULT, .fallback = "false"                       \
+	}
 
 /* ---- The forms ---- */
 
@@ -178,8 +220,7 @@ static bool append_list(struct buffer *out, const struct field *of, const yyjson
 	return buffer_append_byte(out, ']');
 }
 
-static bool append_variant(
-	struct buffer *out, struct span name, const struct field *field, const yyjson_val *value)
+static bool append_variant(struct buffer *out, struct span name, const struct field *field, const yyjson_val *value)
 {
 	return buffer_append_byte(out, '{') && json_append_string(out, name) && buffer_append_byte(out, ':') &&
 		(field->list ? append_list(out, field, value) : append_kind(out, field, value)) &&
@@ -309,8 +350,7 @@ static bool append_shape(struct buffer *out, const struct shape *shape, const yy
 {
 	if (!yyjson_is_obj(json_reader(value)) || !buffer_append_byte(out, '{'))
 		return false;
-	if (type != NULL &&
-		!(buffer_append_text(out, "\"type\":") && json_append_string(out, span_text(type))))
+	if (type != NULL && !(buffer_append_text(out, "\"type\":") && json_append_string(out, span_text(type))))
 		return false;
 	return append_fields(out, shape, value, type == NULL) && buffer_append_byte(out, '}');
 }

@@ -63,8 +63,8 @@ enum capsule_status rate_take(struct rate *rate, size_t bytes, int64_t now_ns, s
 	fill(rate, now_ns);
 	if (bytes > limits->bytes_per_s)
 		return error_set(err, CAPSULE_ELIMIT,
-			"Rate limit exceeded: a message of %zu bytes, and %" PRIu64 " bytes a second are the limit", bytes,
-			limits->bytes_per_s);
+			"Rate limit exceeded: a message of %zu bytes, and %" PRIu64 " bytes a second are the limit",
+			bytes, limits->bytes_per_s);
 	if (bytes > rate->bytes)
 		return error_set(err, CAPSULE_ELIMIT,
 			"Rate limit exceeded: %" PRIu64 " bytes a second; this message fits in %" PRIu64 " ms",

@@ -14,8 +14,8 @@ struct rate_limits {
 
 struct rate {
 	struct rate_limits limits;
-	int64_t filled_ns;          /* the time up to which the buckets are filled */
-	uint64_t bytes, messages;   /* what is left */
+	int64_t filled_ns;                  /* the time up to which the buckets are filled */
+	uint64_t bytes, messages;           /* what is left */
 	uint64_t bytes_part, messages_part; /* of what flows in: billionths of a byte and of a message */
 };
 

@@ -22,8 +22,7 @@ struct subscription {
 
 void subscriptions_init(struct subscriptions *subscriptions, struct inbox *inbox)
 {
-	*subscriptions = (struct subscriptions){
-		.inbox = inbox, .next = 1, .most = LIMIT_SUBSCRIPTIONS };
+	*subscriptions = (struct subscriptions){ .inbox = inbox, .next = 1, .most = LIMIT_SUBSCRIPTIONS };
 	list_init(&subscriptions->all);
 }
 
@@ -59,15 +58,15 @@ static void subscription_free(struct subscriptions *subscriptions, struct subscr
 
 void subscriptions_close(struct subscriptions *subscriptions)
 {
-	LIST_EACH_SAFE(node, &subscriptions->all)
-	subscription_free(subscriptions, LIST_ENTRY(node, struct subscription, link));
+	LIST_EACH_SAFE (node, &subscriptions->all)
+		subscription_free(subscriptions, LIST_ENTRY(node, struct subscription, link));
 	map_fini(&subscriptions->by_handle);
 }
 
 /* ---- Coming and going ---- */
 
-static enum capsule_status add(struct subscriptions *subscriptions, struct span pattern,
-	const struct receiver *like, const char *action, uint64_t *handle, struct capsule_error *err)
+static enum capsule_status add(struct subscriptions *subscriptions, struct span pattern, const struct receiver *like,
+	const char *action, uint64_t *handle, struct capsule_error *err)
 {
 	struct subscription *subscription;
 	enum capsule_status status;
@@ -137,7 +136,8 @@ enum capsule_status subscriptions_remove(
 		return status;
 	if (subscription->action != NULL)
 		return error_set(err, CAPSULE_EDENIED,
-			"subscription %" PRIu64 " is a runtime-owned interceptor handle of the action `%s`: it ends with the "
+			"subscription %" PRIu64
+			" is a runtime-owned interceptor handle of the action `%s`: it ends with the "
 			"capsule",
 			handle, subscription->action);
 	subscription_free(subscriptions, subscription);
@@ -149,8 +149,7 @@ bool subscriptions_append_interceptors(const struct subscriptions *subscriptions
 	bool first = true;
 
 	(void)buffer_append_byte(out, '[');
-	LIST_EACH(node, &subscriptions->all)
-	{
+	LIST_EACH (node, &subscriptions->all) {
 		const struct subscription *subscription = LIST_ENTRY(node, struct subscription, link);
 
 		if (subscription->action == NULL)
@@ -183,9 +182,8 @@ static size_t append_messages(const struct subscription *subscription, size_t bu
 {
 	size_t count = 0, used = 0;
 
-	LIST_EACH(node, &subscription->lane.entries)
-	{
-		struct entry *entry = LIST_ENTRY(node, struct entry, lane_link);
+	LIST_EACH (node, &subscription->lane.entries) {
+		struct bus_entry *entry = LIST_ENTRY(node, struct bus_entry, lane_link);
 		size_t len = entry->event->payload.len;
 		struct span envelope;
 
@@ -217,6 +215,7 @@ enum capsule_status subscription_drain(
 		return status;
 	(void)lane_take_lagged(&subscription->lane);
 	while (count-- > 0)
-		entry_end(LIST_ENTRY(subscription->lane.entries.next, struct entry, lane_link), OUTCOME_DELIVERED);
+		bus_entry_end(
+			LIST_ENTRY(subscription->lane.entries.next, struct bus_entry, lane_link), OUTCOME_DELIVERED);
 	return CAPSULE_OK;
 }

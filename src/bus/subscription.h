@@ -11,10 +11,10 @@ struct subscription;
 
 struct subscriptions {
 	struct inbox *inbox;
-	struct map by_handle;   /* 8 bytes -> struct subscription */
-	struct list_node all;   /* in the order of their handles */
-	uint64_t next;          /* handle of the next one; never given twice */
-	uint32_t most;          /* at once, those of interceptors included */
+	struct map by_handle; /* 8 bytes -> struct subscription */
+	struct list_node all; /* in the order of their handles */
+	uint64_t next;        /* handle of the next one; never given twice */
+	uint32_t most;        /* at once, those of interceptors included */
 };
 
 void subscriptions_init(struct subscriptions *subscriptions, struct inbox *inbox);

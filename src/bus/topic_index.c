@@ -19,7 +19,8 @@ struct topic_node {
 	uint64_t hash;                    /* of the segment under its parent */
 	uint32_t number;                  /* tells parents apart in hashes */
 	uint32_t children;                /* `star` included */
-	struct list_node ends[2];         /* struct topic_entry.link, by enum topic_tail: patterns that end here, for TOPIC_TAIL_REST with
+	struct list_node ends
+		[2]; /* struct topic_entry.link, by enum topic_tail: patterns that end here, for TOPIC_TAIL_REST with
 					     a `*` behind this node */
 	size_t len;
 	uint8_t segment[];
@@ -49,8 +50,8 @@ static size_t slot_of(const struct topic_index *index, uint64_t hash)
 	return (size_t)(hash >> 32) & (index->capacity - 1);
 }
 
-static struct topic_node *child_find(const struct topic_index *index, const struct topic_node *parent,
-	struct span segment, uint64_t segment_hash)
+static struct topic_node *child_find(
+	const struct topic_index *index, const struct topic_node *parent, struct span segment, uint64_t segment_hash)
 {
 	uint64_t hash = edge_hash(parent, segment_hash);
 
@@ -257,8 +258,7 @@ static struct topic_node *path_make(struct topic_index *index, struct span patte
 enum capsule_status topic_index_add(struct topic_index *index, struct span pattern, enum topic_tail tail,
 	struct topic_entry *entry, struct capsule_error *err)
 {
-	bool open = tail == TOPIC_TAIL_REST && pattern.len >= 3 &&
-		memcmp(pattern.data + pattern.len - 2, ".*", 2) == 0;
+	bool open = tail == TOPIC_TAIL_REST && pattern.len >= 3 && memcmp(pattern.data + pattern.len - 2, ".*", 2) == 0;
 	struct topic_node *node;
 
 	assert(entry->node == NULL);
@@ -323,8 +323,7 @@ static void collect(struct walk *walk, const struct list_node *ends)
 {
 	struct topic_entry **found = walk->index->found;
 
-	LIST_EACH(node, ends)
-	{
+	LIST_EACH (node, ends) {
 		struct topic_entry *entry = LIST_ENTRY(node, struct topic_entry, link);
 
 		walk->sorted = walk->sorted && (walk->found == 0 || found[walk->found - 1]->order < entry->order);

@@ -46,12 +46,12 @@ static void chain_end(struct chain *chain)
 
 	books->chain = NULL;
 	while (!list_empty(&chain->held)) {
-		struct entry *entry = LIST_ENTRY(chain->held.next, struct entry, held_link);
+		struct bus_entry *entry = LIST_ENTRY(chain->held.next, struct bus_entry, held_link);
 
 		if (chain->denied)
-			entry_end(entry, OUTCOME_VETOED);
+			bus_entry_end(entry, OUTCOME_VETOED);
 		else
-			entry_release(entry, chain->event);
+			bus_entry_release(entry, chain->event);
 	}
 	chain_free(chain);
 	event_release(books);
@@ -104,20 +104,20 @@ static void late(struct chain *chain, const struct binding *binding)
 
 /* ---- Asking ---- */
 
-static struct entry *next_to_ask(const struct chain *chain)
+static struct bus_entry *next_to_ask(const struct chain *chain)
 {
-	struct entry *entry;
+	struct bus_entry *entry;
 
 	if (chain->denied || list_empty(&chain->held))
 		return NULL;
-	entry = LIST_ENTRY(chain->held.next, struct entry, held_link);
+	entry = LIST_ENTRY(chain->held.next, struct bus_entry, held_link);
 	return entry->receiver->decides ? entry : NULL;
 }
 
 /* The next one, or the end. May free the chain. */
 static void go_on(struct chain *chain)
 {
-	struct entry *entry;
+	struct bus_entry *entry;
 
 	chain->asked = NULL;
 	chain->delivery = NULL;
@@ -127,11 +127,11 @@ static void go_on(struct chain *chain)
 		if (!chain->late) {
 			chain->asked = binding;
 			chain->asked_entry = entry;
-			entry_release(entry, chain->event);
+			bus_entry_release(entry, chain->event);
 			return;
 		}
 		late(chain, binding);
-		entry_end(entry, OUTCOME_FAILED);
+		bus_entry_end(entry, OUTCOME_FAILED);
 	}
 	chain_end(chain);
 }
@@ -199,7 +199,7 @@ static void chain_run(struct runnable *runnable)
 	go_on(LIST_ENTRY(runnable, struct chain, next));
 }
 
-void chain_lost(struct chain *chain, struct binding *binding, enum outcome outcome)
+void chain_lost(struct chain *chain, struct binding *binding, enum event_outcome outcome)
 {
 	bool was_asked = chain->asked == binding && chain->delivery == NULL;
 
@@ -215,7 +215,7 @@ void chain_lost(struct chain *chain, struct binding *binding, enum outcome outco
 static void limit_fire(struct timer *timer)
 {
 	struct chain *chain = LIST_ENTRY(timer, struct chain, limit);
-	struct entry *entry = chain->asked_entry;
+	struct bus_entry *entry = chain->asked_entry;
 
 	chain->late = true;
 	if (chain->delivery != NULL) {
@@ -227,6 +227,6 @@ static void limit_fire(struct timer *timer)
 	late(chain, chain->asked);
 	chain->asked = NULL;
 	chain->asked_entry = NULL;
-	entry_end(entry, OUTCOME_FAILED);
+	bus_entry_end(entry, OUTCOME_FAILED);
 	go_on(chain);
 }

@@ -79,7 +79,7 @@ static void note_time(struct member *member, const struct event *event)
 /* The call has ended, or never began: `err` is NULL when it went well. */
 static void delivered(struct delivery *delivery, const struct capsule_error *err)
 {
-	struct entry *entry = delivery->entry;
+	struct bus_entry *entry = delivery->entry;
 	struct binding *binding = binding_of(entry->receiver);
 	struct chain *chain = binding->receiver.decides ? event_books(entry->event)->chain : NULL;
 	struct member *member = delivery->member;
@@ -90,7 +90,7 @@ static void delivered(struct delivery *delivery, const struct capsule_error *err
 	/* The chain first: while it goes on, the event has entries without an outcome. */
 	if (chain != NULL)
 		chain_answered(chain, buffer_span(&delivery->call.op.result), err);
-	entry_end(entry, err == NULL ? OUTCOME_DELIVERED : OUTCOME_FAILED);
+	bus_entry_end(entry, err == NULL ? OUTCOME_DELIVERED : OUTCOME_FAILED);
 	member->in_progress--;
 	delivery_free(delivery);
 }
@@ -117,19 +117,19 @@ static void stamp(struct delivery *delivery, const struct event *event, const st
 	call->wall_ms = binding->interceptor->timeout_ms;
 }
 
-static void begin(struct member *member, struct entry *entry)
+static void begin(struct member *member, struct bus_entry *entry)
 {
 	struct binding *binding = binding_of(entry->receiver);
 	struct delivery *delivery = delivery_new(member, binding->interceptor->action, entry->event->inner);
 	struct chain *chain = binding->receiver.decides ? event_books(entry->event)->chain : NULL;
 	struct capsule_error err;
 
-	entry_take(entry);
+	bus_entry_take(entry);
 	if (delivery == NULL) {
 		(void)error_set(&err, CAPSULE_ENOMEM, "no memory for a call");
 		if (chain != NULL)
 			chain_answered(chain, span_of(NULL, 0), &err);
-		entry_end(entry, OUTCOME_NO_MEMORY);
+		bus_entry_end(entry, OUTCOME_NO_MEMORY);
 		return;
 	}
 	delivery->entry = entry;
@@ -147,7 +147,7 @@ void member_pump(struct runnable *runnable)
 	struct member *member = LIST_ENTRY(runnable, struct member, pump);
 
 	while (member->in_progress < LIMIT_CALLS_IN_PROGRESS && !member->stopped) {
-		struct entry *entry;
+		struct bus_entry *entry;
 
 		/* Somebody waits for the answer of a hook; for events nobody does. */
 		if (hook_start_next(member))

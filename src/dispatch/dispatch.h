@@ -16,10 +16,12 @@ struct member; /* a capsule that takes part */
 struct dispatch_hooks {
 	void *user;
 	/* As bus_hooks; may be NULL. */
-	void (*outcome)(void *user, struct event *event, const struct member *member, const char *label, enum outcome outcome);
+	void (*outcome)(void *user, struct event *event, const struct member *member, const char *label,
+		enum event_outcome outcome);
 	void (*settled)(void *user, struct event *event);
 	/* An interceptor vetoed or rewrote. May be NULL. */
-	void (*decided)(void *user, const struct event *event, const struct member *member, bool vetoed, const char *reason);
+	void (*decided)(
+		void *user, const struct event *event, const struct member *member, bool vetoed, const char *reason);
 };
 
 struct dispatch_options {
@@ -47,8 +49,8 @@ struct member_options {
 };
 
 /** A capsule that can publish and subscribe from now on; its interceptors are not called before member_ready(). Errors: CAPSULE_ENOMEM. */
-MUST_CHECK enum capsule_status member_new(
-	struct member **out, struct dispatch *dispatch, const struct member_options *options, struct capsule_error *err);
+MUST_CHECK enum capsule_status member_new(struct member **out, struct dispatch *dispatch,
+	const struct member_options *options, struct capsule_error *err);
 
 /** Its subscriptions, for its host functions. */
 struct subscriptions *member_subscriptions(struct member *member);
@@ -90,6 +92,7 @@ MUST_CHECK enum capsule_status dispatch_publish(
 bool dispatch_wanted(struct dispatch *dispatch, enum event_type type);
 
 /** Publish a lifecycle event, when it is wanted. Never waits; a failure is logged. */
-void dispatch_lifecycle(struct dispatch *dispatch, enum event_type type, const struct event_value *values, size_t count);
+void dispatch_lifecycle(
+	struct dispatch *dispatch, enum event_type type, const struct event_value *values, size_t count);
 
 #endif

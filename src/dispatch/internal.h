@@ -30,8 +30,8 @@ struct dispatch {
 	struct runnable later;
 	struct list_node refused; /* struct failure, of requests without an answer */
 	uint32_t refused_count;
-	uint64_t lost;            /* entries that no notice has told yet */
-	bool lost_told;           /* a notice was published before */
+	uint64_t lost;  /* entries that no notice has told yet */
+	bool lost_told; /* a notice was published before */
 	int64_t lost_told_ns;
 	struct timer lost_timer;
 };
@@ -63,8 +63,8 @@ struct member {
 	bool ready, stopped, loops;
 
 	/* What its guest waits for, if anything; see waits.c. */
-	struct event *blocked;   /* room for this event */
-	struct hook *hook;       /* answers to this hook */
+	struct event *blocked; /* room for this event */
+	struct hook *hook;     /* answers to this hook */
 	uint32_t mark;
 
 	struct member_stats stats;
@@ -75,20 +75,20 @@ struct delivery {
 	struct engine_call call;
 	struct list_node link; /* of member->running, or of the spare ones */
 	struct member *member;
-	struct entry *entry;         /* of the bus; NULL for a hook's */
+	struct bus_entry *entry;     /* of the bus; NULL for a hook's */
 	struct hook_call *hook_call; /* of a hook; else NULL */
 };
 
 /* Interceptors that decide about one event, asked one after the other. */
 struct chain {
 	struct dispatch *dispatch;
-	struct event *event;         /* as it is now; one reference */
-	struct list_node held;       /* struct entry.held_link: those to ask come first */
-	struct binding *asked;       /* whose turn it is; NULL: nobody's yet */
-	struct entry *asked_entry;   /* its entry, until it is taken */
-	struct delivery *delivery;   /* its call, once it runs */
-	bool begun, late;            /* the time for all is over */
-	bool denied;                 /* by `denier`, for `reason` */
+	struct event *event;           /* as it is now; one reference */
+	struct list_node held;         /* struct bus_entry.held_link: those to ask come first */
+	struct binding *asked;         /* whose turn it is; NULL: nobody's yet */
+	struct bus_entry *asked_entry; /* its entry, until it is taken */
+	struct delivery *delivery;     /* its call, once it runs */
+	bool begun, late;              /* the time for all is over */
+	bool denied;                   /* by `denier`, for `reason` */
 	const struct binding *denier;
 	char reason[VERDICT_REASON_MAX];
 	struct timer limit;
@@ -128,7 +128,7 @@ void chain_answered(struct chain *chain, struct span answer, const struct capsul
 void chain_taken(struct chain *chain, struct delivery *delivery);
 
 /** An entry of one who decides ended without being asked, as `outcome`. From inside the bus. */
-void chain_lost(struct chain *chain, struct binding *binding, enum outcome outcome);
+void chain_lost(struct chain *chain, struct binding *binding, enum event_outcome outcome);
 
 /* ---- waits.c ---- */
 

@@ -8,7 +8,8 @@
 #define STATS_BUCKETS 64
 
 struct member_stats {
-	uint32_t times[STATS_BUCKETS]; /* from publication to the end of the call, by 256 ns times two to the half of the index */
+	uint32_t times
+		[STATS_BUCKETS]; /* from publication to the end of the call, by 256 ns times two to the half of the index */
 	int64_t cpu_ns;
 	uint64_t published, refused, vetoed, rewritten;
 };

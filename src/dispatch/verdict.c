@@ -45,7 +45,8 @@ static enum capsule_status read_payload(struct verdict *out, struct payload *pay
 	if (value == NULL || out->deny)
 		return CAPSULE_OK;
 	if (!may_rewrite)
-		return error_set(err, CAPSULE_EINVAL, "it gives a `payload`, which only one with mode = \"rewrite\" may");
+		return error_set(
+			err, CAPSULE_EINVAL, "it gives a `payload`, which only one with mode = \"rewrite\" may");
 	(void)json_append_value(&text, value);
 	status = buffer_check(&text, err);
 	if (status == CAPSULE_OK)
@@ -54,8 +55,8 @@ static enum capsule_status read_payload(struct verdict *out, struct payload *pay
 	return status;
 }
 
-enum capsule_status verdict_read(struct verdict *out, struct payload *payload, struct span answer, bool may_rewrite,
-	struct capsule_error *err)
+enum capsule_status verdict_read(
+	struct verdict *out, struct payload *payload, struct span answer, bool may_rewrite, struct capsule_error *err)
 {
 	const struct json_limits limits = { .bytes_max = LIMIT_OUTPUT };
 	HOLD(json_doc_drop) yyjson_doc *doc = NULL;

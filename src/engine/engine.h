@@ -52,6 +52,7 @@ struct engine_call {
 	struct span input; /* borrowed until done */
 	struct origin origin;
 	uint64_t cpu_ms, wall_ms; /* 0: the engine's limit; the smaller one wins */
+	bool unqueued;            /* its owner bounds how many there are: the limits of the queue do not count for it */
 	/* Filled before done: */
 	int64_t wall_ns;       /* from the start of the call to its end, waiting in the queue not counted */
 	int64_t cpu_ns;        /* guest and host work */

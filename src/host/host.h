@@ -74,6 +74,10 @@ enum host_tree {
 	HOST_GLOBAL,    /* global:// */
 };
 
+struct payload;
+struct rate;
+struct subscriptions;
+
 struct host_fs; /* a file function under way, see host_fs.c */
 
 /* What the floors above lend; every member is required unless it says otherwise. `user` is theirs. Threads: loop. */
@@ -94,6 +98,27 @@ struct host_services {
 	 * CAPSULE_EINVAL ("duplicate uplink"). NULL: nobody keeps uplinks. */
 	enum capsule_status (*uplink)(void *user, struct span name, struct span platform, enum uplink_profile profile,
 		struct uuid *id, struct capsule_error *err);
+	/* The capsule's subscriptions and what it may publish; live as long as the host. NULL: it takes no part in events. */
+	struct subscriptions *subscriptions;
+	struct rate *rate;
+	/* Publish `payload` under `topic`, both checked and borrowed. When the publisher has to wait for room, `op` was started with `done`
+	 * and `op_user`, and ends when there is room; else it was not touched. Errors: CAPSULE_ELIMIT, CAPSULE_ESTATE, CAPSULE_ENOMEM.
+	 * NULL as above. */
+	enum capsule_status (*publish)(void *user, const struct origin *origin, struct span topic,
+		const struct payload *payload, struct op *op, op_done_fn done, void *op_user,
+		struct capsule_error *err);
+	/* Call the interceptors of other capsules that match `topic` with `payload` (compact JSON, borrowed until it returns). `op` was started
+	 * with `done` and `op_user` and ends with a JSON array of the answers as its result; op_cancel(op) lets go of them. Errors: CAPSULE_ESTATE,
+	 * CAPSULE_ENOMEM. NULL: there are no other capsules. */
+	enum capsule_status (*hook)(void *user, const struct origin *origin, struct span topic, struct span payload,
+		struct op *op, op_done_fn done, void *op_user, struct capsule_error *err);
+	/* Hand in a message of the capsule's uplink `id`; `*taken` says whether there was room for it. Errors: CAPSULE_ENOTFOUND ("... not
+	 * registered ..."), CAPSULE_ENOMEM. NULL: the manifest declares no uplink. */
+	enum capsule_status (*uplink_send)(void *user, const struct uuid *id, struct span platform_user,
+		struct span content, bool *taken, struct capsule_error *err);
+	/* The module that is being loaded runs a loop: called before its first instruction. Fills the origin of what the loop does. A failure
+	 * ends the load. NULL: nothing is to be done. */
+	enum capsule_status (*run_loop)(void *user, struct origin *origin, struct capsule_error *err);
 	/* Whether the capsule whose session is `session` is registered and its manifest sets the flag `capability`
 	 * ("allow_prompt_injection"). NULL: never. */
 	bool (*capable)(void *user, const struct uuid *session, struct span capability);

@@ -96,9 +96,33 @@ struct manifest_llm_provider {
 	struct place place;
 };
 
+/* What an interceptor may do with an event. */
+enum interceptor_mode {
+	INTERCEPTOR_OBSERVES, /* it gets the event, its answer does not matter */
+	INTERCEPTOR_GUARDS,   /* it is asked before others get the event, and can deny it */
+	INTERCEPTOR_REWRITES, /* likewise, and can put another payload in place */
+};
+
+/* What its failure means, of one that decides. */
+enum interceptor_on_error { INTERCEPTOR_DENIES, INTERCEPTOR_ALLOWS };
+
+/* What happens to an event for it when the capsule's inbox is full. */
+enum interceptor_on_full { INTERCEPTOR_DROPS_OLDEST, INTERCEPTOR_BLOCKS, INTERCEPTOR_FAILS };
+
 struct manifest_interceptor {
 	char *event, *action;
-	struct place place, event_place;
+	enum interceptor_mode mode;
+	enum interceptor_on_error on_error;
+	enum interceptor_on_full on_full;
+	int64_t priority;   /* among those that decide, lower ones first; within 32 bits */
+	int64_t timeout_ms; /* of one call; 0: the runtime's limit */
+	struct place place, event_place, mode_place, on_error_place, priority_place, timeout_ms_place;
+};
+
+/* What may wait for the capsule. 0: the runtime's limit. */
+struct manifest_events {
+	int64_t inbox_messages, inbox_bytes;
+	struct place inbox_messages_place, inbox_bytes_place;
 };
 
 struct manifest_cron {
@@ -139,6 +163,7 @@ struct manifest {
 	MANIFEST_ARRAY(manifest_skill, skills);
 	MANIFEST_ARRAY(manifest_uplink, uplinks);
 	MANIFEST_ARRAY(manifest_llm_provider, llm_providers);
+	struct manifest_events events;
 	MANIFEST_ARRAY(manifest_interceptor, interceptors);
 	MANIFEST_ARRAY(manifest_cron, crons);
 	MANIFEST_ARRAY(manifest_tool, tools);
