@@ -182,7 +182,10 @@ void bus_account(struct bus *bus, struct event *event, struct receiver *receiver
 	inbox->counts.outcomes[outcome]++;
 	check(&bus->counts);
 	check(&inbox->counts);
-	books->taken += outcome == OUTCOME_DELIVERED;
+	if (outcome == OUTCOME_DELIVERED)
+		books->taken++;
+	else
+		books->missed_as = outcome;
 	if (outcome == OUTCOME_OVERFLOW || outcome == OUTCOME_TOO_LARGE || outcome == OUTCOME_NO_MEMORY)
 		receiver->lane->lagged++;
 	if (bus->hooks.outcome != NULL)

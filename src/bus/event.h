@@ -20,7 +20,9 @@ enum event_type {
 /* Costs of an event besides its bytes, wherever it is counted. */
 #define EVENT_OVERHEAD 128
 
-struct chain; /* of src/dispatch: interceptors that decide about it */
+/* Of src/dispatch. */
+struct chain;
+struct member;
 struct op;
 
 struct event {
@@ -44,10 +46,12 @@ struct event {
 	/* What has come of it; see bus.h. */
 	uint32_t matches;      /* receivers that it was for */
 	uint32_t open;         /* of these, without an outcome yet */
-	uint32_t taken;        /* of these, which it was delivered to and which did not fail */
+	uint32_t taken;        /* receivers that it was delivered to and that did not fail */
+	uint32_t missed_as;    /* enum event_outcome of the last one of the others; when there are any */
 	struct list_node over; /* struct bus_entry.over_link: those beyond a budget, for which the publisher waits */
-	struct op *waiter;     /* of src/dispatch: ended when `over` has become 0; NULL: nobody waits */
-	struct chain *chain;   /* NULL: nobody decides about it any more */
+	struct op *waiter;        /* ended when `over` has become empty; NULL: nobody waits */
+	struct member *publisher; /* who waits there; NULL: no capsule does */
+	struct chain *chain;      /* those who decide about it; NULL: nobody does, or does any more */
 
 	struct buffer envelope; /* of event_envelope(), empty before */
 	bool has_id;
