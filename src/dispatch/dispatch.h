@@ -18,11 +18,12 @@ struct member; /* a capsule that takes part */
 struct dispatch_hooks {
 	void *user;
 	/* As bus_hooks. `member` is NULL for a listener; `label` is the action or the pattern. */
-	void (*outcome)(void *user, struct event *event, const struct member *member, const char *label, enum event_outcome outcome);
+	void (*outcome)(void *user, struct event *event, const struct member *member, const char *label,
+		enum event_outcome outcome);
 	void (*settled)(void *user, struct event *event);
 	/* An interceptor vetoed `event`, or put another payload in place, which `event` has now. */
-	void (*decided)(void *user, const struct event *event, const struct member *member, const char *action, bool vetoed,
-		const char *reason);
+	void (*decided)(void *user, const struct event *event, const struct member *member, const char *action,
+		bool vetoed, const char *reason);
 };
 
 struct dispatch_options {
@@ -59,8 +60,8 @@ struct member_options {
 };
 
 /** A capsule that can publish and subscribe from now on; its interceptors are not called before member_ready(). Errors: CAPSULE_ENOMEM. */
-MUST_CHECK enum capsule_status member_new(
-	struct member **out, struct dispatch *dispatch, const struct member_options *options, struct capsule_error *err);
+MUST_CHECK enum capsule_status member_new(struct member **out, struct dispatch *dispatch,
+	const struct member_options *options, struct capsule_error *err);
 
 const char *member_id(const struct member *member);
 
@@ -107,7 +108,7 @@ struct publication {
 	/* Called when there is somebody who decides (`asks` is set then); NULL: the publisher does not want to know. */
 	decided_fn decided;
 	void *decided_user;
-	bool asks; /* out */
+	bool asks;        /* out */
 	uint32_t matches; /* out: receivers that it is for */
 };
 
@@ -123,7 +124,8 @@ bool dispatch_reaches(struct dispatch *dispatch, struct span topic);
 bool dispatch_wanted(struct dispatch *dispatch, enum event_type type);
 
 /** Publish a lifecycle event of the runtime, when it is wanted. Never waits; a failure is logged. */
-void dispatch_lifecycle(struct dispatch *dispatch, enum event_type type, const struct event_value *values, size_t count);
+void dispatch_lifecycle(
+	struct dispatch *dispatch, enum event_type type, const struct event_value *values, size_t count);
 
 /** Publish `json` (one value) under `topic` as a message of the runtime itself, for nobody in particular. Likewise. */
 void dispatch_announce(struct dispatch *dispatch, struct span topic, struct span json);
@@ -131,8 +133,8 @@ void dispatch_announce(struct dispatch *dispatch, struct span topic, struct span
 /* ---- Listeners: receivers that are no capsules ---- */
 
 struct listener_options {
-	struct span pattern;       /* copied; a last `*` stands for one segment or more */
-	bool lifecycle;            /* lifecycle events too */
+	struct span pattern; /* copied; a last `*` stands for one segment or more */
+	bool lifecycle;      /* lifecycle events too */
 	struct inbox_budget budget;
 	enum on_full on_full;
 	/* One event, from a turn; `lost` is how many were dropped right before it. May free the listener, must not free the dispatch. */

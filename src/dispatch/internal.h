@@ -9,6 +9,7 @@
 
 struct delivery;
 struct hook;
+struct hook_call;
 
 struct dispatch {
 	struct loop *loop;
@@ -16,7 +17,7 @@ struct dispatch {
 	struct dispatch_options options; /* defaults filled in */
 	struct bus *bus;
 	struct dispatch_hooks hooks;
-	struct list_node members, listeners;
+	struct list_node members, listeners, chains;
 	struct list_node spare; /* struct delivery.link, to use again: one is large */
 	uint32_t spare_count;
 	uint64_t next_call_id;
@@ -60,12 +61,14 @@ struct member {
 	struct list_node running; /* struct delivery.link */
 	uint32_t in_progress;
 	struct list_node hook_calls; /* struct hook_call.link, that wait for their turn */
-	bool ready, stopped, loops;
+	bool ready, loops;
+	struct uuid session; /* of its load */
 
-	/* What its guest waits for, if anything; see waits.c. */
+	/* What its guest waits for, if anything, and what a search is at; see waits.c. */
 	struct event *blocked; /* room for this event */
 	struct hook *hook;     /* answers to this hook */
 	uint32_t mark;
+	struct member *via, *next_found;
 
 	struct member_stats stats;
 };
@@ -82,6 +85,7 @@ struct delivery {
 /* Interceptors that decide about one event, asked one after the other. */
 struct chain {
 	struct dispatch *dispatch;
+	struct list_node link;         /* of dispatch->chains */
 	struct event *event;           /* as it is now; one reference */
 	struct list_node held;         /* struct bus_entry.held_link: those to ask come first */
 	struct binding *asked;         /* whose turn it is; NULL: nobody's yet */
@@ -115,7 +119,8 @@ void member_pump(struct runnable *runnable);
 void delivery_cancel(struct delivery *delivery);
 
 /** Begin to call `binding` for `hook_call` with `input`; `origin` is who asks. hook_answered() comes, from a later turn or at once. */
-void delivery_begin_hook(struct binding *binding, struct hook_call *hook_call, const struct origin *origin, struct span input);
+void delivery_begin_hook(
+	struct binding *binding, struct hook_call *hook_call, const struct origin *origin, struct span input);
 
 /** Free those that are kept to be used again. */
 void deliveries_fini(struct dispatch *dispatch);
@@ -126,7 +131,10 @@ void deliveries_fini(struct dispatch *dispatch);
 MUST_CHECK enum capsule_status chain_new(
 	struct chain **out, struct dispatch *dispatch, struct event *event, struct capsule_error *err);
 
-/** All entries are there: ask the first one. May free the chain. */
+/** Free one whose entries have ended. */
+void chain_free(struct chain *chain);
+
+/** All entries are there: ask the first one. */
 void chain_begin(struct chain *chain);
 
 /** The call of the one who was asked has ended: `answer`, or `failure` when it is not NULL. May free the chain. */
