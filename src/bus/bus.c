@@ -186,6 +186,8 @@ void bus_account(struct bus *bus, struct event *event, struct receiver *receiver
 		books->taken++;
 	else
 		books->missed_as = outcome;
+	books->failed += outcome == OUTCOME_FAILED;
+	books->vetoed += outcome == OUTCOME_VETOED;
 	if (outcome == OUTCOME_OVERFLOW || outcome == OUTCOME_TOO_LARGE || outcome == OUTCOME_NO_MEMORY)
 		receiver->lane->lagged++;
 	if (bus->hooks.outcome != NULL)

@@ -44,13 +44,15 @@ struct event {
 		first; /* what it was before it was rewritten, one reference; that one has the books. NULL: it was not */
 
 	/* What has come of it; see bus.h. */
-	uint32_t matches;      /* receivers that it was for */
-	uint32_t open;         /* of these, without an outcome yet */
-	uint32_t taken;        /* receivers that it was delivered to and that did not fail */
-	uint32_t missed_as;    /* enum event_outcome of the last one of the others; when there are any */
-	struct list_node over; /* struct bus_entry.over_link: those beyond a budget, for which the publisher waits */
+	uint32_t matches;         /* receivers that it was for */
+	uint32_t open;            /* of these, without an outcome yet */
+	uint32_t taken;           /* receivers that it was delivered to and that did not fail */
+	uint32_t failed, vetoed;  /* of the others, these; the rest was dropped */
+	uint32_t missed_as;       /* enum event_outcome of the last one of the others; when there are any */
+	struct list_node over;    /* struct bus_entry.over_link: those beyond a budget, for which the publisher waits */
 	struct op *waiter;        /* ended when `over` has become empty; NULL: nobody waits */
 	struct member *publisher; /* who waits there; NULL: no capsule does */
+	void *ticket;             /* of src/runtime: who wants to know its end; NULL: nobody */
 	struct chain *chain;      /* those who decide about it; NULL: nobody does, or does any more */
 
 	struct buffer envelope; /* of event_envelope(), empty before */

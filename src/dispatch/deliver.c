@@ -123,16 +123,27 @@ static void hook_delivered(struct delivery *delivery, const struct capsule_error
 	delivery_end(delivery);
 }
 
-static void call_done(struct op *op, void *user)
+static void call_over(struct op *op, void *user)
 {
 	struct delivery *delivery = user;
 	const struct capsule_error *err = op->error.status == CAPSULE_OK ? NULL : &op->error;
 
-	delivery->member->stats.cpu_ns += delivery->call.cpu_ns;
 	if (delivery->hook_call != NULL)
 		hook_delivered(delivery, err);
 	else
 		delivered(delivery, err);
+}
+
+static void call_done(struct op *op, void *user)
+{
+	struct delivery *delivery = user;
+	struct member *member = delivery->member;
+
+	member->stats.cpu_ns += delivery->call.cpu_ns;
+	if (op->error.status == CAPSULE_OK && member->after_call != NULL &&
+		member->after_call(member->user, op, call_over, delivery))
+		return;
+	call_over(op, delivery);
 }
 
 /* ---- Beginning ---- */
@@ -143,7 +154,7 @@ static void stamp(struct delivery *delivery, const struct event *event, const st
 	struct engine_call *call = &delivery->call;
 
 	call->origin = event->origin;
-	call->origin.call_id = ++delivery->member->dispatch->next_call_id;
+	call->origin.call_id = dispatch_call_id(delivery->member->dispatch);
 	call->wall_ms = binding->interceptor->timeout_ms;
 }
 
@@ -191,7 +202,7 @@ void delivery_begin_hook(
 	}
 	delivery->hook_call = hook_call;
 	delivery->call.origin = *origin;
-	delivery->call.origin.call_id = ++member->dispatch->next_call_id;
+	delivery->call.origin.call_id = dispatch_call_id(member->dispatch);
 	delivery->call.wall_ms = member->dispatch->options.hook_ms;
 	if (composite_call(member->composite, &delivery->call, call_done, delivery, &err) != CAPSULE_OK)
 		hook_delivered(delivery, &err);

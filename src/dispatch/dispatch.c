@@ -37,6 +37,8 @@ static void event_settled(void *user, struct event *event)
 	struct dispatch *dispatch = user;
 
 	notices_settled(dispatch, event);
+	if (event->ticket != NULL && dispatch->options.ended != NULL)
+		dispatch->options.ended(dispatch->options.user, event);
 	if (dispatch->hooks.settled != NULL)
 		dispatch->hooks.settled(dispatch->hooks.user, event);
 }
@@ -126,6 +128,11 @@ const struct bus_counts *dispatch_counts(const struct dispatch *dispatch)
 	return bus_counts(dispatch->bus);
 }
 
+uint64_t dispatch_call_id(struct dispatch *dispatch)
+{
+	return ++dispatch->next_call_id;
+}
+
 uint64_t dispatch_generation(const struct dispatch *dispatch)
 {
 	return bus_generation(dispatch->bus);
@@ -166,9 +173,9 @@ static enum capsule_status check_receiver(struct dispatch *dispatch, const struc
 {
 	if (receiver->on_full == ON_FULL_DROP_OLDEST || inbox_has_room(receiver->inbox, event->charge))
 		return CAPSULE_OK;
-	if (receiver->on_full == ON_FULL_FAIL && publication->op != NULL)
+	if (receiver->on_full == ON_FULL_FAIL && publication->may_wait)
 		return full(receiver, event, err);
-	if (receiver->on_full == ON_FULL_BLOCK && publication->op != NULL)
+	if (receiver->on_full == ON_FULL_BLOCK && publication->may_wait)
 		return check_wait(dispatch, publication->publisher, receiver, err);
 	return CAPSULE_OK;
 }
@@ -233,7 +240,6 @@ static void make_source(
 static enum capsule_status give(struct dispatch *dispatch, struct publication *publication, struct event *event,
 	const struct bus_matches *matches, struct capsule_error *err)
 {
-	bool may_wait = publication->op != NULL;
 	struct chain *chain = NULL;
 	enum capsule_status status = CAPSULE_OK;
 
@@ -246,7 +252,7 @@ static enum capsule_status give(struct dispatch *dispatch, struct publication *p
 		chain->decided = publication->decided;
 		chain->decided_user = publication->decided_user;
 	}
-	bus_publish(dispatch->bus, event, matches, may_wait, chain != NULL ? &chain->held : NULL);
+	bus_publish(dispatch->bus, event, matches, publication->may_wait, chain != NULL ? &chain->held : NULL);
 	if (chain != NULL)
 		chain_begin(chain);
 	wait_for_room(publication, event);
@@ -277,13 +283,14 @@ static enum capsule_status accept(struct dispatch *dispatch, struct publication 
 	bus_match(dispatch->bus, publication->topic, EVENT_IPC, &matches);
 	publication->matches = (uint32_t)(matches.decider_count + matches.other_count);
 	/* Nobody gets it, nobody watches, nobody waits for an answer: that is its outcome. */
-	if (publication->matches == 0 && dispatch->hooks.settled == NULL &&
+	if (publication->matches == 0 && dispatch->hooks.settled == NULL && publication->ticket == NULL &&
 		publication->payload->request == PAYLOAD_NO_REQUEST)
 		return CAPSULE_OK;
 	make_source(dispatch, publication, &source);
 	status = event_new_ipc(&event, &source, publication->topic, publication->payload, err);
 	if (status != CAPSULE_OK)
 		return status;
+	event->ticket = publication->ticket;
 	status = check_receivers(dispatch, publication, event, &matches, err);
 	if (status == CAPSULE_OK)
 		status = give(dispatch, publication, event, &matches, err);

@@ -33,6 +33,9 @@ struct dispatch_options {
 	uint64_t chain_ms;      /* that all interceptors which decide about one event may take; 0: LIMIT_CHAIN_MS */
 	uint64_t hook_ms;       /* that a hook waits for its answers; 0: LIMIT_HOOK_MS */
 	uint32_t hops_most;     /* events that may lead to one another; 0: LIMIT_EVENT_HOPS */
+	/* All entries of an event with a ticket have their outcome. Must not call into dispatch. May be NULL. */
+	void (*ended)(void *user, struct event *event);
+	void *user;
 };
 
 /** Free it with dispatch_free(), when its members and listeners are. Errors: CAPSULE_ENOMEM, CAPSULE_EIO (no random bytes). */
@@ -49,6 +52,9 @@ const struct bus_counts *dispatch_counts(const struct dispatch *dispatch);
 /** A number that changes when somebody who gets events comes or goes, never 0. */
 uint64_t dispatch_generation(const struct dispatch *dispatch);
 
+/** A number for a call, given once. */
+uint64_t dispatch_call_id(struct dispatch *dispatch);
+
 /* ---- Members ---- */
 
 struct member_options {
@@ -57,6 +63,10 @@ struct member_options {
 	struct composite *composite;     /* who is called; borrowed until member_free() */
 	struct inbox_budget budget;
 	struct rate_limits rate;
+	/* A call of an interceptor has ended well. True: `op` is pending again with its result, and `done` will run; false: there is nothing to
+	 * wait for. May be NULL. */
+	bool (*after_call)(void *user, struct op *op, op_done_fn done, void *done_user);
+	void *user;
 };
 
 /** A capsule that can publish and subscribe from now on; its interceptors are not called before member_ready(). Errors: CAPSULE_ENOMEM. */
@@ -101,7 +111,10 @@ struct publication {
 	const char *source;       /* a static text, for the metadata */
 	struct span topic;        /* valid, at most LIMIT_TOPIC bytes */
 	const struct payload *payload;
-	/* Started when the publisher has to wait, ended when there is room for everything; NULL: it can't wait. */
+	void *ticket;
+	/* Whether receivers with on_full = "block" or "fail" get their way; else they lose what does not fit. `op`, when there is one, is started
+	 * when the publisher has to wait and ended when there is room for everything. */
+	bool may_wait;
 	struct op *op;
 	op_done_fn done;
 	void *op_user;

@@ -51,6 +51,8 @@ struct member {
 	const char *id;
 	const struct manifest *manifest;
 	struct composite *composite;
+	bool (*after_call)(void *user, struct op *op, op_done_fn done, void *done_user);
+	void *user;
 	struct inbox inbox;
 	struct lane calls; /* entries of its bindings */
 	struct subscriptions subscriptions;

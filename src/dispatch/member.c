@@ -52,6 +52,8 @@ enum capsule_status member_new(
 	member->id = options->id;
 	member->manifest = options->manifest;
 	member->composite = options->composite;
+	member->after_call = options->after_call;
+	member->user = options->user;
 	member->pump.run = member_pump;
 	list_init(&member->pump.link);
 	list_init(&member->running);
