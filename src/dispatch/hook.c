@@ -329,7 +329,7 @@ enum capsule_status dispatch_hook(struct member *caller, const struct origin *or
 	HOLD(buffer_fini) struct buffer way = { 0 };
 	HOLD(free_drop) struct binding **bindings = NULL;
 	struct bus_matches matches;
-	struct hook *hook;
+	struct hook *hook = NULL;
 	size_t most, count, left = 0;
 	enum capsule_status status;
 

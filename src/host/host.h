@@ -98,6 +98,8 @@ struct host_services {
 	 * CAPSULE_EINVAL ("duplicate uplink"). NULL: nobody keeps uplinks. */
 	enum capsule_status (*uplink)(void *user, struct span name, struct span platform, enum uplink_profile profile,
 		struct uuid *id, struct capsule_error *err);
+	/* The load can't go on: nobody has given these settings of the manifest, which are borrowed for the call. May be NULL. */
+	void (*missing)(void *user, const struct manifest_env *const *entries, size_t count);
 	/* The capsule's subscriptions and what it may publish; live as long as the host. NULL: it takes no part in events. */
 	struct subscriptions *subscriptions;
 	struct rate *rate;
