@@ -24,4 +24,7 @@ bool topic_delivers(struct span topic, struct span pattern);
  *  topic_delivers()). */
 bool topic_covers(struct span pattern, struct span wanted);
 
+/** Whether there is a topic that both patterns match: each as by topic_delivers() when its `tail` is true, else as by topic_matches(). */
+bool topic_overlaps(struct span a, bool a_tail, struct span b, bool b_tail);
+
 #endif
