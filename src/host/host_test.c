@@ -317,8 +317,8 @@ static void a_service_that_is_not_there_says_so_by_name(void **state)
 	fixture_grant(fixture, "identity = [\"resolve\"]");
 	assert_int_equal(CALL(fixture, "astrid_identity_resolve", span_text("{}")), CAPSULE_EUNSUPPORTED);
 	assert_error_says(fixture, "astrid_identity_resolve: the identity service is not part of this release");
-	assert_int_equal(CALL0(fixture, "astrid_get_interceptor_handles"), CAPSULE_EUNSUPPORTED);
-	assert_error_says(fixture, "the event service is not part of this release");
+	assert_int_equal(CALL(fixture, "astrid_request_approval", span_text("{}")), CAPSULE_EUNSUPPORTED);
+	assert_error_says(fixture, "the approval service is not part of this release");
 }
 
 static void every_row_answers_or_fails_with_a_reason(void **state)
