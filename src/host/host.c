@@ -89,7 +89,7 @@ enum capsule_status host_arg_check(
 	const struct host_arg *arg = &row->args[index];
 
 	assert(index < row->arg_count);
-	if (arg->kind == HOST_UNREAD || len <= arg->limit)
+	if (row->checks_itself || arg->kind == HOST_UNREAD || len <= arg->limit)
 		return CAPSULE_OK;
 	return error_set(err, CAPSULE_ELIMIT,
 		"%s %s: memory allocation of %" PRIu64 " bytes exceeds maximum allowed limit of %" PRIu32 " bytes",

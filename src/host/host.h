@@ -60,7 +60,7 @@ struct host_function {
 	enum host_waits waits;
 	const char *service;    /* what stands behind it, as in "the file service" */
 	const char *capability; /* key of [capabilities] that must not be empty, NULL when none is asked for */
-	bool checks_itself; /* begin checks its texts and asks for the capability, each in its turn among other checks */
+	bool checks_itself;     /* begin checks lengths and texts and asks for the capability, each in its turn */
 	/* NULL when the service behind the row does not exist in this release: the call fails and says so. */
 	enum host_answer (*begin)(struct host_call *call, struct capsule_error *err);
 	/* Only for rows that wait; runs after call->op finished (its error is looked at by the caller first). NULL: nothing to
@@ -178,7 +178,7 @@ MUST_CHECK enum capsule_status host_granted(const struct host_function *row, con
 	const struct manifest *manifest, struct capsule_error *err);
 
 /** Check one argument's length before anything is copied: CAPSULE_ELIMIT with "memory allocation of <len> bytes exceeds
- *  maximum allowed limit of <limit> bytes". For adapters. */
+ *  maximum allowed limit of <limit> bytes"; of rows that check themselves nothing is. For adapters. */
 MUST_CHECK enum capsule_status host_arg_check(
 	const struct host_function *row, uint32_t index, uint64_t len, struct capsule_error *err);
 

@@ -200,6 +200,8 @@ static enum capsule_status read_handle(struct span text, uint64_t *handle, struc
 	if (text.len > HANDLE_MAX)
 		return error_set(
 			err, CAPSULE_ELIMIT, "Subscription handle exceeds %d bytes: it has %zu", HANDLE_MAX, text.len);
+	if (!text_is_utf8(text))
+		return error_set(err, CAPSULE_EINVAL, "Invalid subscription handle: it is not UTF-8");
 	if (!text_parse_u64(text, handle))
 		return error_set(err, CAPSULE_EINVAL,
 			"Invalid subscription handle `%.*s`: expected the number that astrid_ipc_subscribe gave",

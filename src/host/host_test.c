@@ -157,7 +157,7 @@ static void arguments_are_refused_one_byte_over_their_limit(void **state)
 			uint32_t limit = row_at(i)->args[arg].limit;
 
 			assert_int_equal(host_arg_check(row_at(i), arg, limit, &err), CAPSULE_OK);
-			if (row_at(i)->args[arg].kind == HOST_UNREAD)
+			if (row_at(i)->args[arg].kind == HOST_UNREAD || row_at(i)->checks_itself)
 				continue;
 			assert_int_equal(host_arg_check(row_at(i), arg, (uint64_t)limit + 1, &err), CAPSULE_ELIMIT);
 			(void)snprintf(says, sizeof says,
