@@ -48,6 +48,9 @@ bool subscriptions_append_interceptors(const struct subscriptions *subscriptions
 MUST_CHECK enum capsule_status subscription_drain(
 	struct subscription *subscription, size_t budget, bool first, struct buffer *out, struct capsule_error *err);
 
+/** Whether the last drain took messages; `*hops` is the most that one of them came with. */
+bool subscription_drained(const struct subscription *subscription, uint32_t *hops);
+
 /** Whether there is a message to take. */
 bool subscription_ready(const struct subscription *subscription);
 
