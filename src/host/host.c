@@ -199,6 +199,7 @@ enum host_answer host_call_begin(struct host_call *call, const struct host_funct
 	call->row = row;
 	call->result = span_of(NULL, 0);
 	call->number = 0;
+	call->delivered = false;
 	if (repair_args(call, err) != CAPSULE_OK)
 		return HOST_FAILED;
 	if (host_granted(row, call->host->capsule_id, call->host->manifest, err) != CAPSULE_OK) {
