@@ -223,6 +223,7 @@ enum host_answer host_call_begin(struct host_call *call, const struct host_funct
 	call->row = row;
 	call->result = span_of(NULL, 0);
 	call->number = 0;
+	call->delivered = false;
 	if (!row->checks_itself &&
 		(host_call_texts(call, err) != CAPSULE_OK || host_call_granted(call, err) != CAPSULE_OK))
 		return HOST_FAILED;

@@ -153,7 +153,10 @@ struct host_call {
 	struct span args[HOST_ARGS_MAX]; /* borrowed from the guest until finish or cancel */
 	struct span result;              /* borrowed: set by begin or finish, copied by the adapter right after */
 	int64_t number;                  /* for HOST_NUMBER */
-	struct buffer out;               /* room that `result` may point into; kept from call to call */
+	/* Set by a begin that answers HOST_READY although it might have waited: what it hands over came from outside, so the guest did not
+	 * ask in vain. A run loop counts as one that waits then (engine/wasm/run_loop.h). */
+	bool delivered;
+	struct buffer out; /* room that `result` may point into; kept from call to call */
 	struct buffer repaired;          /* text arguments whose UTF-8 was repaired */
 	struct op *op; /* the one in `state` or `fs`, set by a begin that answers HOST_WAITING; else NULL */
 	void (*resume)(struct host_call *call); /* the adapter's; called by host_call_resume() */
