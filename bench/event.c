@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What does an event cost, from its publication until everybody has handled it? The last one of each burst is waited for: capsules
- * handle their events in order. A burst is half of what an inbox holds, so that nothing is lost; the guests count what they get, and
- * a count that is not that of the publications ends the program. The peer's side is bench/peer/src/events.rs, with the same guests. */
+/* What does an event cost, from its publication until everybody has handled it? The last one of each burst is waited for:
+ * capsules handle their events in order. A burst is half of what an inbox holds, so that nothing is lost; the guests count what
+ * they get, and a count that is not that of the publications ends the program. The peer's side is bench/peer/src/events.rs, with
+ * the same guests. */
 #include "base/clock.h"
 #include "floor.h"
 #include "harness.h"
@@ -32,7 +33,8 @@ struct crowd {
 	uint64_t published, settled; /* in all */
 };
 
-/* `matching` capsules whose interceptor is for the topic, among `total`: the others have no code. `more` is more TOML of the interceptor. */
+/* `matching` capsules whose interceptor is for the topic, among `total`: the others have no code. `more` is more TOML of the
+ * interceptor. */
 static struct crowd *make_crowd(const char *guests, size_t matching, size_t total, const char *more)
 {
 	struct crowd *crowd = calloc(1, sizeof *crowd);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What does it cost a guest to ask others: ten that answer a hook, or a run loop that answers an event by another one? It asks
- * ten times in a call, and fails when an answer is missing. The peer's side is bench/peer/src/events.rs, with the same guests. */
+/* What does it cost a guest to ask others: ten that answer a hook, or a run loop that answers an event by another one? It
+ * asks ten times in a call, and fails when an answer is missing. The peer's side is bench/peer/src/events.rs, with the same
+ * guests. */
 #include "harness.h"
 #include "rig.h"
 

@@ -17,8 +17,8 @@ struct rig {
 void rig_open(struct rig *rig, const char *guests, const struct capsule_runtime_options *options);
 void rig_close(struct rig *rig);
 
-/** Write the folder of a capsule of the name `id` with the guest `guest` (GUEST.wasm; NULL: no code) and the tools named in `tools`
- *  (blanks between them); `more` is more TOML, in which its component comes first, "" for none. */
+/** Write the folder of a capsule of the name `id` with the guest `guest` (GUEST.wasm; NULL: no code) and the tools named in
+ *  `tools` (blanks between them); `more` is more TOML, in which its component comes first, "" for none. */
 void rig_write(struct rig *rig, const char *id, const char *guest, const char *tools, const char *more);
 
 /** Load the capsule of the name `id`, which was written. Borrowed from the runtime. */

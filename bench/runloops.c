@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* How much memory do ten thousand guests take that wait in their loops, and how long does it take until one event has woken all of
- * them? Each run in a process of its own. */
+/* How much memory do ten thousand guests take that wait in their loops, and how long does it take until one event has woken
+ * all of them? Each run in a process of its own. */
 #include "base/clock.h"
 #include "harness.h"
 #include "rig.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Asks others, as often as the arguments say, which are a number: all that answer a hook, or a run loop by two events. A round
- * without its answers fails the call, so that none can be lost unnoticed. */
+/* Asks others, as often as the arguments say, which are a number: all that answer a hook, or a run loop by two events. A
+ * round without its answers fails the call, so that none can be lost unnoticed. */
 #define CAPSULE_PORTABLE /* the reference crate runs it, too */
 #include <capsule_guest.h>
 

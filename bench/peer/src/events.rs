@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// Events: the crate's bus, dispatcher and registry, put together as its kernel does it, with capsules that its loader loaded.
+// Events: the crate's bus, dispatcher and registry, put together as its kernel does it, with capsules that its loader
+// loaded.
 //
-// Nothing is lost: the ring of the bus has room for 1,024 events, at most 512 are published before all of them have been handled,
-// and the dispatcher is the only one that reads. Those that are handled are counted by a probe around the capsule, so that the clock
-// stops with the last one, and by the guest itself, whose count is asked for after each batch. A lost event ends the program.
+// Nothing is lost: the ring of the bus has room for 1,024 events, and at most 512 are published before all of them have been
+// handled. Those are counted by a probe around the capsule, so that the clock stops with the last one, and by the guest
+// itself, whose count is asked for after each batch. A lost event ends the program.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -47,8 +48,8 @@ struct Crowd {
 }
 
 impl Crowd {
-    /// `matching` capsules whose interceptor is for the topic, among `total`; the others have no code, which costs the dispatcher
-    /// the same. The first one of them tells about searches if nobody matches.
+    /// `matching` capsules whose interceptor is for the topic, among `total`; the others have no code, which makes no difference
+    /// to the dispatcher: it looks at all of them. The first one tells about searches if nobody matches.
     fn new(guests: &Path, matching: usize, total: usize) -> Crowd {
         let world = World::new(guests);
         let progress = Progress::new();
@@ -178,7 +179,10 @@ pub fn hook(guests: &Path) {
         let folder = world.write_with(&format!("answer-{i}"), "answer", "count", &interceptor("bench.v1.ask"));
         world.register(world.load(&folder));
     }
-    let rights = "[capabilities]\nipc_publish = [\"bench.v1.ping\", \"bench.v1.pong\"]\nipc_subscribe = [\"bench.v1.ping\", \"bench.v1.pong\"]\n";
+    let rights = concat!(
+        "[capabilities]\nipc_publish = [\"bench.v1.ping\", \"bench.v1.pong\"]\n",
+        "ipc_subscribe = [\"bench.v1.ping\", \"bench.v1.pong\"]\n"
+    );
     let ponger = world.load(&world.write_with("ponger", "ponger", "", rights));
     let ready = world.runtime.block_on(ponger.wait_ready(Duration::from_secs(10)));
     assert!(ready.is_ready(), "the run loop is not ready");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// Tells when everything that was published has been handled: capsules of the reference in a wrapper that counts, which is a few
-// nanoseconds beside microseconds.
+// Tells when everything that was published has been handled: capsules of the reference in a wrapper that counts, which is
+// a few nanoseconds beside microseconds.
 
 use std::path::Path;
 use std::pin::Pin;
