@@ -60,7 +60,7 @@ static void arrived(void *user, const struct capsule_event *event, uint64_t lost
 	char text[64];
 
 	(void)snprintf(text, sizeof text, "%.*s", (int)event->payload_len, event->payload);
-	if (lost > 0 || sscanf(text, "{\"data\":{\"woken\":%llu", &woken) != 1)
+	if (lost > 0 || sscanf(text, "{\"type\":\"custom\",\"data\":{\"woken\":%llu}}", &woken) != 1)
 		bench_fail("%llu lost, then: %s", (unsigned long long)lost, text);
 	told->loops++;
 	told->woken += woken;
