@@ -335,6 +335,7 @@ enum host_answer host_ipc_recv(struct host_call *call, struct capsule_error *err
 		begin_wait(call, subscription, handle, timeout_ms);
 		return HOST_WAITING;
 	}
+	call->delivered = subscription_ready(subscription);
 	return drain(call, subscription, true, err) == CAPSULE_OK ? HOST_READY : host_call_failed(call, err);
 }
 
