@@ -6,6 +6,9 @@
 
 #include "base/span.h"
 
+/* What begins so tells what has happened: published by the runtime alone. */
+#define TOPIC_LIFECYCLE "astrid.v1.lifecycle."
+
 /** Whether `topic` is not empty and no segment of it is: any other characters pass. */
 bool topic_valid(struct span topic);
 

@@ -182,7 +182,12 @@ void bus_account(struct bus *bus, struct event *event, struct receiver *receiver
 	inbox->counts.outcomes[outcome]++;
 	check(&bus->counts);
 	check(&inbox->counts);
-	books->taken += outcome == OUTCOME_DELIVERED;
+	if (outcome == OUTCOME_DELIVERED)
+		books->taken++;
+	else
+		books->missed_as = outcome;
+	books->failed += outcome == OUTCOME_FAILED;
+	books->vetoed += outcome == OUTCOME_VETOED;
 	if (outcome == OUTCOME_OVERFLOW || outcome == OUTCOME_TOO_LARGE || outcome == OUTCOME_NO_MEMORY)
 		receiver->lane->lagged++;
 	if (bus->hooks.outcome != NULL)
@@ -220,7 +225,7 @@ void bus_entry_recycle(struct bus *bus, struct bus_entry *entry)
 		free(entry);
 		return;
 	}
-	list_append(&bus->spare, &entry->lane_link);
+	list_append(bus->spare.next, &entry->lane_link); /* the first, to be used next while it is in the cache */
 	bus->spare_count++;
 }
 

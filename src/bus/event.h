@@ -20,7 +20,9 @@ enum event_type {
 /* Costs of an event besides its bytes, wherever it is counted. */
 #define EVENT_OVERHEAD 128
 
-struct chain; /* of src/dispatch: interceptors that decide about it */
+/* Of src/dispatch. */
+struct chain;
+struct member;
 struct op;
 
 struct event {
@@ -42,12 +44,16 @@ struct event {
 		first; /* what it was before it was rewritten, one reference; that one has the books. NULL: it was not */
 
 	/* What has come of it; see bus.h. */
-	uint32_t matches;      /* receivers that it was for */
-	uint32_t open;         /* of these, without an outcome yet */
-	uint32_t taken;        /* of these, which it was delivered to and which did not fail */
-	struct list_node over; /* struct bus_entry.over_link: those beyond a budget, for which the publisher waits */
-	struct op *waiter;     /* of src/dispatch: ended when `over` has become 0; NULL: nobody waits */
-	struct chain *chain;   /* NULL: nobody decides about it any more */
+	uint32_t matches;         /* receivers that it was for */
+	uint32_t open;            /* of these, without an outcome yet */
+	uint32_t taken;           /* receivers that it was delivered to and that did not fail */
+	uint32_t failed, vetoed;  /* of the others, these; the rest was dropped */
+	uint32_t missed_as;       /* enum event_outcome of the last one of the others; when there are any */
+	struct list_node over;    /* struct bus_entry.over_link: those beyond a budget, for which the publisher waits */
+	struct op *waiter;        /* ended when `over` has become empty; NULL: nobody waits */
+	struct member *publisher; /* who waits there; NULL: no capsule does */
+	void *ticket;             /* of src/runtime: who wants to know its end; NULL: nobody */
+	struct chain *chain;      /* those who decide about it; NULL: nobody does, or does any more */
 
 	struct buffer envelope; /* of event_envelope(), empty before */
 	bool has_id;
@@ -73,7 +79,7 @@ struct event_value {
 	union {
 		struct span text; /* of EVENT_TEXT (repaired UTF-8), EVENT_JSON (valid JSON) */
 		uint64_t number;
-		double real;
+		double real; /* one that is no number of JSON becomes null */
 		bool truth;
 		struct uuid uuid;
 	};

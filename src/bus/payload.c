@@ -135,6 +135,7 @@ static void begin(struct payload *payload)
 	buffer_clear(&payload->text);
 	buffer_clear(&payload->extra);
 	payload->type = PAYLOAD_UNKNOWN;
+	payload->tagged = payload->inner = span_of(NULL, 0);
 	payload->request = PAYLOAD_NO_REQUEST;
 	payload->request_id = span_of(NULL, 0);
 }
@@ -146,8 +147,10 @@ static enum capsule_status finish(struct payload *payload, struct capsule_error 
 
 	if (status == CAPSULE_OK)
 		status = buffer_check(&payload->extra, err);
-	if (status != CAPSULE_OK)
-		return error_in(err, "payload");
+	if (status != CAPSULE_OK) {
+		(void)error_in(err, "payload");
+		return status;
+	}
 	payload->tagged = payload->inner = buffer_span(&payload->text);
 	if (payload->type == PAYLOAD_CUSTOM)
 		payload->inner = span_of(payload->tagged.data + sizeof CUSTOM_HEAD - 1,
@@ -162,7 +165,9 @@ static enum capsule_status parse(yyjson_doc **doc, struct span json, struct caps
 	const struct json_limits limits = { .bytes_max = LIMIT_PUBLISH, .depth_max = DEPTH_MAX };
 	enum capsule_status status = json_parse(doc, json, &limits, "payload", err);
 
-	return status == CAPSULE_EINVAL || status == CAPSULE_ELIMIT ? error_in(err, "not valid JSON") : status;
+	if (status == CAPSULE_EINVAL || status == CAPSULE_ELIMIT)
+		(void)error_in(err, "not valid JSON");
+	return status;
 }
 
 enum capsule_status payload_read(struct payload *payload, struct span json, struct capsule_error *err)

@@ -18,6 +18,8 @@ struct subscription {
 	char *pattern;      /* owned; of an interceptor its event */
 	void (*wake)(void *user, bool ended);
 	void *user;
+	size_t drained; /* messages of the last drain */
+	uint32_t hops;  /* the most of these */
 };
 
 void subscriptions_init(struct subscriptions *subscriptions, struct inbox *inbox)
@@ -49,8 +51,8 @@ static void subscription_free(struct subscriptions *subscriptions, struct subscr
 {
 	(void)map_remove(&subscriptions->by_handle, key_of(&subscription->handle));
 	list_remove(&subscription->link);
-	receiver_remove(&subscription->receiver);
-	lane_close(&subscription->lane);
+	lane_close(
+		&subscription->lane); /* takes its receiver with it, and wakes nobody: who waits is told of the end */
 	tell(subscription, true);
 	free(subscription->pattern);
 	free(subscription);
@@ -166,6 +168,12 @@ bool subscriptions_append_interceptors(const struct subscriptions *subscriptions
 
 /* ---- Reading ---- */
 
+bool subscription_drained(const struct subscription *subscription, uint32_t *hops)
+{
+	*hops = subscription->hops;
+	return subscription->drained > 0;
+}
+
 bool subscription_ready(const struct subscription *subscription)
 {
 	return lane_peek(&subscription->lane) != NULL;
@@ -214,8 +222,14 @@ enum capsule_status subscription_drain(
 	if (status != CAPSULE_OK)
 		return status;
 	(void)lane_take_lagged(&subscription->lane);
-	while (count-- > 0)
-		bus_entry_end(
-			LIST_ENTRY(subscription->lane.entries.next, struct bus_entry, lane_link), OUTCOME_DELIVERED);
+	subscription->drained = count;
+	subscription->hops = 0;
+	while (count-- > 0) {
+		struct bus_entry *entry = LIST_ENTRY(subscription->lane.entries.next, struct bus_entry, lane_link);
+
+		if (entry->event->origin.hops > subscription->hops)
+			subscription->hops = entry->event->origin.hops;
+		bus_entry_end(entry, OUTCOME_DELIVERED);
+	}
 	return CAPSULE_OK;
 }

@@ -4,6 +4,8 @@
  * says otherwise: a guard that can be made to fail would guard nothing. */
 #include "dispatch/internal.h"
 
+#include "base/limits.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,20 +25,39 @@ enum capsule_status chain_new(
 	chain->event = event_hold(event);
 	list_init(&chain->held);
 	chain->next.run = chain_run;
+	list_init(&chain->next.link);
+	list_append(&dispatch->chains, &chain->link);
 	chain->limit.fire = limit_fire;
 	event->chain = chain;
 	*out = chain;
 	return CAPSULE_OK;
 }
 
-static void chain_free(struct chain *chain)
+void chain_free(struct chain *chain)
 {
 	struct dispatch *dispatch = chain->dispatch;
 
 	loop_timer_disarm(dispatch->loop, &chain->limit);
 	loop_unready(&chain->next);
+	list_remove(&chain->link);
 	event_release(chain->event);
 	free(chain);
+}
+
+static void tell_publisher(const struct chain *chain)
+{
+	char denied[VERDICT_REASON_MAX + 3 * LIMIT_NAME];
+
+	if (chain->decided == NULL)
+		return;
+	if (!chain->denied) {
+		chain->decided(chain->decided_user, chain->event, NULL);
+		return;
+	}
+	(void)snprintf(denied, sizeof denied, "denied by interceptor `%.128s` of capsule '%.128s'%s%s",
+		chain->denier->interceptor->action, chain->denier->member->id, chain->reason[0] != '\0' ? ": " : "",
+		chain->reason);
+	chain->decided(chain->decided_user, chain->event, denied);
 }
 
 /* Its entries go on, or end; afterwards nobody knows the chain any more. */
@@ -53,6 +74,7 @@ static void chain_end(struct chain *chain)
 		else
 			bus_entry_release(entry, chain->event);
 	}
+	tell_publisher(chain);
 	chain_free(chain);
 	event_release(books);
 }
@@ -61,7 +83,7 @@ static void chain_end(struct chain *chain)
 
 static void tell_decision(const struct chain *chain, const struct binding *binding, bool vetoed, const char *reason)
 {
-	const struct dispatch_hooks *hooks = &chain->dispatch->options.hooks;
+	const struct dispatch_hooks *hooks = &chain->dispatch->hooks;
 	struct member_stats *stats = &binding->member->stats;
 
 	if (vetoed)
@@ -69,7 +91,8 @@ static void tell_decision(const struct chain *chain, const struct binding *bindi
 	else
 		stats->rewritten++;
 	if (hooks->decided != NULL)
-		hooks->decided(hooks->user, chain->event, binding->member, vetoed, reason);
+		hooks->decided(
+			hooks->user, chain->event, binding->member, binding->interceptor->action, vetoed, reason);
 }
 
 static void deny(struct chain *chain, const struct binding *binding, const char *reason)
@@ -144,7 +167,11 @@ void chain_begin(struct chain *chain)
 	/* Without memory for the time limit there is no time. */
 	chain->late = !loop_timer_arm(
 		dispatch->loop, &chain->limit, loop_due_after(dispatch->loop, dispatch->options.chain_ms));
-	go_on(chain);
+	/* The publisher gets to know in a later turn, also when nobody is left to be asked. */
+	if (chain->late || next_to_ask(chain) == NULL)
+		loop_ready(dispatch->loop, &chain->next, false);
+	else
+		go_on(chain);
 }
 
 void chain_taken(struct chain *chain, struct delivery *delivery)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Calling interceptors: a few of one capsule at once, in the order of its inbox. */
 #include "dispatch/internal.h"
-#include "dispatch/hook.h"
 
+#include "base/cleanup.h"
 #include "base/limits.h"
 
 #include <assert.h>
@@ -10,7 +10,8 @@
 
 #define SPARE_MAX 64
 
-struct delivery *delivery_new(struct member *member, const char *action, struct span input)
+/* A call of `member`'s interceptors for `action` with `input`. NULL when out of memory. */
+static struct delivery *delivery_new(struct member *member, const char *action, struct span input)
 {
 	struct dispatch *dispatch = member->dispatch;
 	struct list_node *node = list_take_first(&dispatch->spare);
@@ -34,21 +35,42 @@ struct delivery *delivery_new(struct member *member, const char *action, struct 
 	delivery->call.input = input;
 	delivery->call.cpu_ms = 0;
 	delivery->call.wall_ms = 0;
+	delivery->call.unqueued = true; /* the inbox is the queue, and has its own bounds */
+	list_append(&member->running, &delivery->link);
+	member->in_progress++;
 	return delivery;
 }
 
-void delivery_free(struct delivery *delivery)
+/* It is over: there is room for the next one. */
+static void delivery_end(struct delivery *delivery)
 {
-	struct dispatch *dispatch = delivery->member->dispatch;
+	struct member *member = delivery->member;
+	struct dispatch *dispatch = member->dispatch;
 
 	list_remove(&delivery->link);
+	member->in_progress--;
 	if (dispatch->spare_count >= SPARE_MAX || delivery->call.op.result.capacity > LIMIT_INLINE_WORK) {
 		op_fini(&delivery->call.op);
 		free(delivery);
-		return;
+	} else {
+		list_append(&dispatch->spare, &delivery->link);
+		dispatch->spare_count++;
 	}
-	list_append(&dispatch->spare, &delivery->link);
-	dispatch->spare_count++;
+	if (member->ready)
+		loop_ready(dispatch->loop, &member->pump, false);
+}
+
+void deliveries_fini(struct dispatch *dispatch)
+{
+	struct list_node *node;
+
+	while ((node = list_take_first(&dispatch->spare)) != NULL) {
+		struct delivery *delivery = LIST_ENTRY(node, struct delivery, link);
+
+		op_fini(&delivery->call.op);
+		free(delivery);
+	}
+	dispatch->spare_count = 0;
 }
 
 void delivery_cancel(struct delivery *delivery)
@@ -82,17 +104,34 @@ static void delivered(struct delivery *delivery, const struct capsule_error *err
 	struct bus_entry *entry = delivery->entry;
 	struct binding *binding = binding_of(entry->receiver);
 	struct chain *chain = binding->receiver.decides ? event_books(entry->event)->chain : NULL;
-	struct member *member = delivery->member;
 
 	if (err != NULL)
 		log_failure(delivery, binding, err);
-	note_time(member, entry->event);
+	note_time(delivery->member, entry->event);
 	/* The chain first: while it goes on, the event has entries without an outcome. */
 	if (chain != NULL)
 		chain_answered(chain, buffer_span(&delivery->call.op.result), err);
 	bus_entry_end(entry, err == NULL ? OUTCOME_DELIVERED : OUTCOME_FAILED);
-	member->in_progress--;
-	delivery_free(delivery);
+	delivery_end(delivery);
+}
+
+static void hook_delivered(struct delivery *delivery, const struct capsule_error *err)
+{
+	struct hook_call *call = delivery->hook_call;
+
+	hook_answered(call, buffer_span(&delivery->call.op.result), err);
+	delivery_end(delivery);
+}
+
+static void call_over(struct op *op, void *user)
+{
+	struct delivery *delivery = user;
+	const struct capsule_error *err = op->error.status == CAPSULE_OK ? NULL : &op->error;
+
+	if (delivery->hook_call != NULL)
+		hook_delivered(delivery, err);
+	else
+		delivered(delivery, err);
 }
 
 static void call_done(struct op *op, void *user)
@@ -101,8 +140,10 @@ static void call_done(struct op *op, void *user)
 	struct member *member = delivery->member;
 
 	member->stats.cpu_ns += delivery->call.cpu_ns;
-	delivered(delivery, op->error.status == CAPSULE_OK ? NULL : &op->error);
-	member_pump(&member->pump);
+	if (op->error.status == CAPSULE_OK && member->after_call != NULL &&
+		member->after_call(member->user, op, call_over, delivery))
+		return;
+	call_over(op, delivery);
 }
 
 /* ---- Beginning ---- */
@@ -113,8 +154,18 @@ static void stamp(struct delivery *delivery, const struct event *event, const st
 	struct engine_call *call = &delivery->call;
 
 	call->origin = event->origin;
-	call->origin.call_id = ++delivery->member->dispatch->next_call_id;
+	call->origin.call_id = dispatch_call_id(delivery->member->dispatch);
 	call->wall_ms = binding->interceptor->timeout_ms;
+}
+
+static void no_memory(struct bus_entry *entry, struct chain *chain)
+{
+	struct capsule_error err;
+
+	(void)error_set(&err, CAPSULE_ENOMEM, "no memory for a call");
+	if (chain != NULL)
+		chain_answered(chain, span_of(NULL, 0), &err);
+	bus_entry_end(entry, OUTCOME_FAILED);
 }
 
 static void begin(struct member *member, struct bus_entry *entry)
@@ -126,27 +177,42 @@ static void begin(struct member *member, struct bus_entry *entry)
 
 	bus_entry_take(entry);
 	if (delivery == NULL) {
-		(void)error_set(&err, CAPSULE_ENOMEM, "no memory for a call");
-		if (chain != NULL)
-			chain_answered(chain, span_of(NULL, 0), &err);
-		bus_entry_end(entry, OUTCOME_NO_MEMORY);
+		no_memory(entry, chain);
 		return;
 	}
 	delivery->entry = entry;
 	stamp(delivery, entry->event, binding);
-	list_append(&member->running, &delivery->link);
-	member->in_progress++;
 	if (chain != NULL)
 		chain_taken(chain, delivery);
 	if (composite_call(member->composite, &delivery->call, call_done, delivery, &err) != CAPSULE_OK)
 		delivered(delivery, &err);
 }
 
+void delivery_begin_hook(
+	struct binding *binding, struct hook_call *hook_call, const struct origin *origin, struct span input)
+{
+	struct member *member = binding->member;
+	struct delivery *delivery = delivery_new(member, binding->interceptor->action, input);
+	struct capsule_error err;
+
+	if (delivery == NULL) {
+		(void)error_set(&err, CAPSULE_ENOMEM, "no memory for a call");
+		hook_answered(hook_call, span_of(NULL, 0), &err);
+		return;
+	}
+	delivery->hook_call = hook_call;
+	delivery->call.origin = *origin;
+	delivery->call.origin.call_id = dispatch_call_id(member->dispatch);
+	delivery->call.wall_ms = member->dispatch->options.hook_ms;
+	if (composite_call(member->composite, &delivery->call, call_done, delivery, &err) != CAPSULE_OK)
+		hook_delivered(delivery, &err);
+}
+
 void member_pump(struct runnable *runnable)
 {
 	struct member *member = LIST_ENTRY(runnable, struct member, pump);
 
-	while (member->in_progress < LIMIT_CALLS_IN_PROGRESS && !member->stopped) {
+	while (member->ready && member->in_progress < LIMIT_CALLS_IN_PROGRESS) {
 		struct bus_entry *entry;
 
 		/* Somebody waits for the answer of a hook; for events nobody does. */

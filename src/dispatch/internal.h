@@ -9,27 +9,28 @@
 
 struct delivery;
 struct hook;
+struct hook_call;
 
 struct dispatch {
 	struct loop *loop;
 	const struct log_sink *log;
 	struct dispatch_options options; /* defaults filled in */
 	struct bus *bus;
-	struct list_node members;
+	struct dispatch_hooks hooks;
+	struct list_node members, listeners, chains;
 	struct list_node spare; /* struct delivery.link, to use again: one is large */
 	uint32_t spare_count;
 	uint64_t next_call_id;
 	uint32_t next_number; /* of members */
 	uint32_t mark;        /* of waits.c */
 
-	/* Which lifecycle events are wanted, as long as `wanted_at` is the bus's generation. */
-	uint64_t wanted_at;
-	uint64_t wanted[(EVENT_TYPES + 63) / 64];
+	/* Which lifecycle events are known to be wanted or not, as long as `known_at` is the bus's generation. */
+	uint64_t known_at, known, wanted;
 
 	/* Of notices.c: what is told in a later turn. */
 	struct runnable later;
-	struct list_node refused; /* struct failure, of requests without an answer */
-	uint32_t refused_count;
+	struct list_node unanswered; /* struct failure.link */
+	uint32_t unanswered_count;
 	uint64_t lost;  /* entries that no notice has told yet */
 	bool lost_told; /* a notice was published before */
 	int64_t lost_told_ns;
@@ -50,6 +51,8 @@ struct member {
 	const char *id;
 	const struct manifest *manifest;
 	struct composite *composite;
+	bool (*after_call)(void *user, struct op *op, op_done_fn done, void *done_user);
+	void *user;
 	struct inbox inbox;
 	struct lane calls; /* entries of its bindings */
 	struct subscriptions subscriptions;
@@ -60,12 +63,14 @@ struct member {
 	struct list_node running; /* struct delivery.link */
 	uint32_t in_progress;
 	struct list_node hook_calls; /* struct hook_call.link, that wait for their turn */
-	bool ready, stopped, loops;
+	bool ready, loops;
+	struct uuid session; /* of its load */
 
-	/* What its guest waits for, if anything; see waits.c. */
+	/* What its guest waits for, if anything, and what a search is at; see waits.c. */
 	struct event *blocked; /* room for this event */
 	struct hook *hook;     /* answers to this hook */
 	uint32_t mark;
+	struct member *via, *next_found;
 
 	struct member_stats stats;
 };
@@ -82,6 +87,7 @@ struct delivery {
 /* Interceptors that decide about one event, asked one after the other. */
 struct chain {
 	struct dispatch *dispatch;
+	struct list_node link;         /* of dispatch->chains */
 	struct event *event;           /* as it is now; one reference */
 	struct list_node held;         /* struct bus_entry.held_link: those to ask come first */
 	struct binding *asked;         /* whose turn it is; NULL: nobody's yet */
@@ -93,12 +99,18 @@ struct chain {
 	char reason[VERDICT_REASON_MAX];
 	struct timer limit;
 	struct runnable next;
+	decided_fn decided; /* may be NULL */
+	void *decided_user;
 };
 
 /* ---- member.c ---- */
 
+/** The binding behind a receiver of interceptors, the member behind an inbox: NULL for a listener's. */
 struct binding *binding_of(struct receiver *receiver);
 struct member *member_of(const struct inbox *inbox);
+
+/** Whether `receiver` is an interceptor that is called. */
+bool receiver_is_binding(const struct receiver *receiver);
 
 /* ---- deliver.c ---- */
 
@@ -108,9 +120,12 @@ void member_pump(struct runnable *runnable);
 /** End a call of an interceptor that is under way; its outcome comes in a later turn. */
 void delivery_cancel(struct delivery *delivery);
 
-/** A call of `member`'s interceptors for `action` with `input`, from the spare ones. NULL when out of memory. */
-struct delivery *delivery_new(struct member *member, const char *action, struct span input);
-void delivery_free(struct delivery *delivery);
+/** Begin to call `binding` for `hook_call` with `input`; `origin` is who asks. hook_answered() comes, from a later turn or at once. */
+void delivery_begin_hook(
+	struct binding *binding, struct hook_call *hook_call, const struct origin *origin, struct span input);
+
+/** Free those that are kept to be used again. */
+void deliveries_fini(struct dispatch *dispatch);
 
 /* ---- chain.c ---- */
 
@@ -118,7 +133,10 @@ void delivery_free(struct delivery *delivery);
 MUST_CHECK enum capsule_status chain_new(
 	struct chain **out, struct dispatch *dispatch, struct event *event, struct capsule_error *err);
 
-/** All entries are there: ask the first one. May free the chain. */
+/** Free one whose entries have ended. */
+void chain_free(struct chain *chain);
+
+/** All entries are there: ask the first one. */
 void chain_begin(struct chain *chain);
 
 /** The call of the one who was asked has ended: `answer`, or `failure` when it is not NULL. May free the chain. */
@@ -130,6 +148,20 @@ void chain_taken(struct chain *chain, struct delivery *delivery);
 /** An entry of one who decides ended without being asked, as `outcome`. From inside the bus. */
 void chain_lost(struct chain *chain, struct binding *binding, enum event_outcome outcome);
 
+/* ---- hook.c ---- */
+
+/** Start the next call of a hook that waits for `member`. Returns whether there was one. */
+bool hook_start_next(struct member *member);
+
+/** The call has ended: `answer`, or `failure` when it is not NULL. May free the hook. */
+void hook_answered(struct hook_call *call, struct span answer, const struct capsule_error *failure);
+
+/** Calls of hooks that wait for `member` end without an answer. */
+void hooks_end_calls(struct member *member);
+
+/** The members that `hook` still waits for, one after the other: `*at` begins with 0. NULL behind the last one. */
+struct member *hook_waits_for(const struct hook *hook, size_t *at);
+
 /* ---- waits.c ---- */
 
 /** Whether `member` would wait for itself if it waited for `other`. The way, "a -> b -> a", goes to `way`. */
@@ -137,9 +169,13 @@ bool waits_close(struct dispatch *dispatch, struct member *member, struct member
 
 /* ---- notices.c ---- */
 
-void notices_lost(struct dispatch *dispatch, struct event *event, uint64_t count);
-void notices_settled(struct dispatch *dispatch, struct event *event);
 void notices_init(struct dispatch *dispatch);
 void notices_fini(struct dispatch *dispatch);
+
+/** An entry of `event` was lost. From inside the bus: what is told comes in a later turn. */
+void notices_lost(struct dispatch *dispatch, const struct event *event);
+
+/** All entries of `event` have their outcome: a request that nobody took is answered, likewise. */
+void notices_settled(struct dispatch *dispatch, const struct event *event);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
+#include "engine/wasm/call_queue.h"
 #include "engine/wasm/outcome.h"
 #include "engine/wasm/trap.h"
 
@@ -48,12 +49,18 @@ static int64_t loop_time(const struct wasm_capsule *capsule, int64_t now_ns)
 	return clock == &clock_system ? now_ns : clock_monotonic_ns(clock);
 }
 
+/* What of its CPU time the current call has used: run loops count from their last wait. */
+static int64_t budget_used(const struct wasm_capsule *capsule)
+{
+	return capsule->current == &capsule->run_call ? capsule->since_wait_ns : capsule->cpu_ns;
+}
+
 static void slice_begin(struct wasm_capsule *capsule)
 {
 	struct wasm_instance *instance = capsule->instance;
 
 	/* Reading the processor's clock costs a system call: only guests that are known to spin pay for it. */
-	if (capsule->cpu_ns > PRECISE_NS)
+	if (budget_used(capsule) > PRECISE_NS)
 		capsule->thread_cpu_ns = thread_ns();
 	else
 		capsule->thread_cpu_ns = 0;
@@ -89,16 +96,16 @@ static void slice_end(struct wasm_capsule *capsule)
 	capsule->slice_start_ns = 0;
 }
 
-/* What of its CPU time the current call has used: run loops count from their last wait. */
-static int64_t budget_used(const struct wasm_capsule *capsule)
-{
-	return capsule->current == &capsule->run_call ? capsule->since_wait_ns : capsule->cpu_ns;
-}
-
 static enum capsule_status cpu_exceeded(const struct wasm_capsule *capsule, struct capsule_error *err)
 {
-	return error_set(err, CAPSULE_ETIMEOUT, "timeout: the limit of %lld ms of CPU time is used up",
-		(long long)(capsule->cpu_limit_ns / NS_PER_MS));
+	long long ms = (long long)(capsule->cpu_limit_ns / NS_PER_MS);
+
+	if (capsule->current == &capsule->run_call)
+		return error_set(err, CAPSULE_ETIMEOUT,
+			"timeout: the run loop used %lld ms of CPU time without waiting once; let it wait in astrid_ipc_recv, "
+			"or sleep, where it asks again and again",
+			ms);
+	return error_set(err, CAPSULE_ETIMEOUT, "timeout: the limit of %lld ms of CPU time is used up", ms);
 }
 
 wasmtime_error_t *activation_epoch(
@@ -406,14 +413,10 @@ static bool begin_call(struct wasm_capsule *capsule, struct engine_call *call)
 void activation_next(struct wasm_capsule *capsule)
 {
 	while (capsule->current == NULL && capsule->pause.index == 0 && capsule->module != NULL) {
-		struct list_node *node = list_take_first(&capsule->queue);
-		struct engine_call *call;
+		struct engine_call *call = call_queue_take(capsule);
 
-		if (node == NULL)
+		if (call == NULL)
 			return;
-		call = LIST_ENTRY(node, struct engine_call, link);
-		capsule->queued--;
-		capsule->queued_bytes -= call->input.len;
 		if (begin_call(capsule, call))
 			loop_ready(capsule->shared->loop, &capsule->runnable, false);
 	}
