@@ -43,8 +43,8 @@ static enum capsule_status trigger(struct host_call *call, struct capsule_error 
 	const struct host_services *services = &call->host->services;
 	HOLD(json_doc_drop) yyjson_doc *doc = NULL;
 	enum capsule_status status = json_parse(&doc, call->args[0], &limits, "request", err);
+	struct span topic = { 0 };
 	struct origin origin;
-	struct span topic;
 
 	if (status == CAPSULE_OK)
 		status = read_request(call, doc, &topic, err);
