@@ -12,11 +12,13 @@
 #define STATIC_ENGINE "static engine"
 #define UPLINKS "registry of uplinks"
 #define HOST_FUNCTIONS "host functions"
+#define EVENTS "events"
 
 #define ID .type = KEY_ID
 #define STRING .type = KEY_STRING
 #define PATH .type = KEY_PATH
 #define BOOL .type = KEY_BOOL
+#define INTEGER(least_, most_) .type = KEY_INTEGER, .least = (least_), .most = (most_)
 #define STRINGS .type = KEY_STRINGS
 #define JSON .type = KEY_JSON
 #define JSON_TABLE .type = KEY_JSON_TABLE
@@ -54,6 +56,26 @@ static const char *const uplink_profile_words[] = {
 static const char *const component_instance_words[] = {
 	[INSTANCE_KEPT] = "kept",
 	[INSTANCE_PER_CALL] = "per-call",
+	NULL,
+};
+
+static const char *const interceptor_mode_words[] = {
+	[INTERCEPTOR_OBSERVES] = "observe",
+	[INTERCEPTOR_GUARDS] = "guard",
+	[INTERCEPTOR_REWRITES] = "rewrite",
+	NULL,
+};
+
+static const char *const interceptor_on_error_words[] = {
+	[INTERCEPTOR_DENIES] = "deny",
+	[INTERCEPTOR_ALLOWS] = "allow",
+	NULL,
+};
+
+static const char *const interceptor_on_full_words[] = {
+	[INTERCEPTOR_DROPS_OLDEST] = "drop-oldest",
+	[INTERCEPTOR_BLOCKS] = "block",
+	[INTERCEPTOR_FAILS] = "fail",
 	NULL,
 };
 
@@ -106,6 +128,9 @@ static const struct key_table tables[] = {
 #undef END
 
 static_assert(sizeof(enum uplink_profile) == sizeof(unsigned), "a word is kept as an unsigned number");
+static_assert(sizeof(enum interceptor_mode) == sizeof(unsigned), "a word is kept as an unsigned number");
+static_assert(sizeof(enum interceptor_on_error) == sizeof(unsigned), "a word is kept as an unsigned number");
+static_assert(sizeof(enum interceptor_on_full) == sizeof(unsigned), "a word is kept as an unsigned number");
 static_assert(sizeof(enum topic_direction) == sizeof(unsigned), "a word is kept as an unsigned number");
 
 const struct key_table *keys_tables(size_t *count)
@@ -197,6 +222,7 @@ static void value_fini(const struct key_row *row, void *member)
 		string_list_fini(member);
 		break;
 	case KEY_BOOL:
+	case KEY_INTEGER:
 	case KEY_WORD:
 	case KEY_SUBTABLE:
 		break;

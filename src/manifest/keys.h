@@ -14,6 +14,7 @@ enum key_type {
 	KEY_PATH,
 	KEY_ID, /* a string that is a capsule id */
 	KEY_BOOL,
+	KEY_INTEGER, /* within `least` and `most`, kept as int64_t */
 	KEY_STRINGS, /* array of strings */
 	KEY_WORD,    /* one of `words` */
 	KEY_JSON,    /* any value, kept as JSON */
@@ -35,9 +36,10 @@ struct key_row {
 	const char *alias; /* an older name, NULL when it has none */
 	enum key_type type;
 	enum key_need need;
-	const char *fallback;     /* value when absent: text, "true"/"false" or JSON; NULL for nothing */
+	const char *fallback;     /* value when absent: text, "true"/"false", digits or JSON; NULL for nothing, 0 */
 	size_t limit;             /* bytes or entries, 0 for none */
 	const char *const *words; /* KEY_WORD: NULL-ended, in the order of the enum it is kept as */
+	int64_t least, most;      /* KEY_INTEGER */
 	size_t offset;            /* of the value in the entry */
 	size_t place_offset;      /* of a struct place in the entry, or KEYS_NO_OFFSET */
 	bool added;               /* of this runtime alone: the reference ignores it */

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 typedef void check_fn(const struct key_table *table, const struct key_row *row);
@@ -59,7 +60,8 @@ static void no_two_keys_share_a_member(void **state)
 
 static void check_limit_and_text(const struct key_table *table, const struct key_row *row)
 {
-	bool needs_limit = row->type != KEY_BOOL && row->type != KEY_WORD && row->type != KEY_SUBTABLE;
+	bool needs_limit = row->type != KEY_BOOL && row->type != KEY_INTEGER && row->type != KEY_WORD &&
+		row->type != KEY_SUBTABLE;
 
 	(void)table;
 	assert_int_equal(row->limit > 0, needs_limit);
@@ -72,6 +74,29 @@ static void every_key_has_its_limit_and_its_text(void **state)
 {
 	(void)state;
 	for_each_row(check_limit_and_text);
+}
+
+static void check_range(const struct key_table *table, const struct key_row *row)
+{
+	(void)table;
+	if (row->type != KEY_INTEGER) {
+		assert_true(row->least == 0 && row->most == 0);
+		return;
+	}
+	assert_true(row->least < row->most);
+	if (row->fallback != NULL) {
+		char *end;
+		long long value = strtoll(row->fallback, &end, 10);
+
+		assert_true(end != row->fallback && *end == '\0');
+		assert_true(value >= row->least && value <= row->most);
+	}
+}
+
+static void integers_alone_have_a_range_and_their_default_is_within(void **state)
+{
+	(void)state;
+	for_each_row(check_range);
 }
 
 static void check_fallback(const struct key_table *table, const struct key_row *row)
@@ -122,6 +147,7 @@ int main(void)
 		cmocka_unit_test(every_table_is_found_by_its_name),
 		cmocka_unit_test(no_two_keys_share_a_member),
 		cmocka_unit_test(every_key_has_its_limit_and_its_text),
+		cmocka_unit_test(integers_alone_have_a_range_and_their_default_is_within),
 		cmocka_unit_test(values_that_may_be_absent_have_a_fitting_default),
 		cmocka_unit_test(a_capability_is_a_boolean_or_a_list),
 		cmocka_unit_test(labels_show_how_a_table_is_written),

@@ -119,6 +119,11 @@ struct manifest_interceptor {
 	struct place place, event_place, mode_place, on_error_place, priority_place, timeout_ms_place;
 };
 
+/* Of [events]. An inbox of less than 64 KiB would lose single events of an ordinary size. */
+#define MANIFEST_INBOX_MESSAGES_MOST 1048576
+#define MANIFEST_INBOX_BYTES_LEAST 65536
+#define MANIFEST_INBOX_BYTES_MOST 1073741824
+
 /* What may wait for the capsule. 0: the runtime's limit. */
 struct manifest_events {
 	int64_t inbox_messages, inbox_bytes;

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "manifest/keys.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,7 +39,8 @@ static const char introduction[] =
 	"\n"
 	"## Rules\n"
 	"\n"
-	"- A key has the type that the tables below name; nothing is converted: `\"true\"` is not a boolean.\n"
+	"- A key has the type that the tables below name; nothing is converted: `\"true\"` is not a boolean,\n"
+	"  and `5.0` no integer.\n"
 	"- A table or key that is not listed here is ignored, with a warning that offers the nearest known name.\n"
 	"- Where `[[...]]` is written, any number of entries up to %u may follow each other; a single `[...]` counts as one.\n"
 	"- A list has at most %u entries, an entry at most %u bytes. A text contains no NUL character.\n"
@@ -53,6 +55,7 @@ static void print_type(FILE *out, const struct key_row *row)
 		[KEY_PATH] = "path",
 		[KEY_ID] = "capsule id",
 		[KEY_BOOL] = "boolean",
+		[KEY_INTEGER] = "integer",
 		[KEY_STRINGS] = "list of texts",
 		[KEY_JSON] = "any",
 		[KEY_JSON_TABLE] = "table",
@@ -82,6 +85,8 @@ static void print_limit(FILE *out, const struct key_row *row)
 {
 	if (row->type == KEY_STRINGS)
 		(void)fprintf(out, "%zu entries", row->limit);
+	else if (row->type == KEY_INTEGER)
+		(void)fprintf(out, "%" PRId64 " to %" PRId64, row->least, row->most);
 	else if (row->limit > 0)
 		(void)fprintf(out, "%zu bytes", row->limit);
 	else

@@ -10,6 +10,8 @@ static const char *example(const struct key_row *row)
 	switch (row->type) {
 	case KEY_BOOL:
 		return "true";
+	case KEY_INTEGER:
+		return "0";
 	case KEY_STRINGS:
 		return "[\"...\"]";
 	case KEY_JSON_TABLE:

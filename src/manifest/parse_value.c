@@ -6,7 +6,9 @@
 #include "manifest/reader.h"
 #include "manifest/toml_json.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define SLOT_NAME_MAX (READER_NAME_MAX + READER_LABEL_MAX + 40)
 
@@ -25,6 +27,8 @@ static const char *expected_type(enum key_type type)
 	switch (type) {
 	case KEY_BOOL:
 		return "true or false";
+	case KEY_INTEGER:
+		return "an integer";
 	case KEY_STRINGS:
 		return "an array of strings";
 	case KEY_JSON_TABLE:
@@ -33,6 +37,38 @@ static const char *expected_type(enum key_type type)
 	default:
 		return "a string";
 	}
+}
+
+/* Whether `text` is a whole number in decimal, perhaps with a fraction of zeros: what stands before that goes to `whole`. */
+static bool whole_number(struct span text, struct span *whole)
+{
+	size_t len = 0, zeros;
+
+	if (text.len > 0 && text.data[0] == '-')
+		len = 1;
+	while (len < text.len && text.data[len] >= '0' && text.data[len] <= '9')
+		len++;
+	*whole = span_of(text.data, len);
+	if (len == 0 || len > 19 || whole->data[len - 1] == '-')
+		return false;
+	if (len == text.len)
+		return true;
+	for (zeros = len + 1; zeros < text.len && text.data[zeros] == '0'; zeros++)
+		;
+	return text.data[len] == '.' && zeros == text.len && zeros > len + 1;
+}
+
+static void integer_fix(const struct slot *slot, char fix[READER_FIX_MAX])
+{
+	struct span source = slot->node->kind == DEPS_TOML_STRING ? span_of(slot->node->text, slot->node->text_len)
+								  : reader_source(slot->reader, slot->node);
+	struct span whole;
+
+	if (whole_number(source, &whole))
+		(void)snprintf(fix, READER_FIX_MAX, "write `%s = %.*s`", slot->key, SPAN_ARG(whole));
+	else
+		(void)snprintf(fix, READER_FIX_MAX, "write for example `%s = %" PRId64 "`", slot->key,
+			slot->row->least > 0 ? slot->row->least : 0);
 }
 
 /* What to write instead of a value of the wrong type; false when the message says it already. */
@@ -50,6 +86,9 @@ static bool type_fix(const struct slot *slot, char fix[READER_FIX_MAX])
 				fix, READER_FIX_MAX, "write `%s = %s`, without quotes", slot->key, slot->node->text);
 		else
 			(void)snprintf(fix, READER_FIX_MAX, "write `%s = true` or `%s = false`", slot->key, slot->key);
+		return true;
+	case KEY_INTEGER:
+		integer_fix(slot, fix);
 		return true;
 	case KEY_STRINGS:
 		if (is_string && single)
@@ -201,6 +240,25 @@ static void read_strings(const struct slot *slot)
 		read_item(slot, &slot->reader->nodes[at], ++number, list);
 }
 
+static void read_integer(const struct slot *slot)
+{
+	const struct key_row *row = slot->row;
+	int64_t value = slot->node->integer;
+	char fix[READER_FIX_MAX], name[SLOT_NAME_MAX];
+
+	if (!check_kind(slot, DEPS_TOML_INTEGER))
+		return;
+	if (value >= row->least && value <= row->most) {
+		*(int64_t *)slot->member = value;
+		return;
+	}
+	(void)snprintf(fix, sizeof(fix), "write a number from %" PRId64 " to %" PRId64, row->least, row->most);
+	reader_report(slot->reader, SEVERITY_ERROR, reader_value_place(slot->reader, slot->node), fix,
+		"%s is %" PRId64 ", %s is %" PRId64, slot_name(slot, 0, name), value,
+		value < row->least ? "the least that it may be" : "the most that it may be",
+		value < row->least ? row->least : row->most);
+}
+
 static void read_word(const struct slot *slot)
 {
 	const char *const *words = slot->row->words, *near;
@@ -275,6 +333,9 @@ void reader_read_value(struct reader *reader, const struct reader_entry *entry, 
 		if (check_kind(&slot, DEPS_TOML_BOOLEAN))
 			*(bool *)slot.member = node->boolean != 0;
 		break;
+	case KEY_INTEGER:
+		read_integer(&slot);
+		break;
 	case KEY_STRINGS:
 		read_strings(&slot);
 		break;
@@ -302,6 +363,10 @@ void reader_set_fallback(struct reader *reader, const struct reader_entry *entry
 		return;
 	if (row->type == KEY_BOOL) {
 		*(bool *)member = strcmp(row->fallback, "true") == 0;
+		return;
+	}
+	if (row->type == KEY_INTEGER) {
+		*(int64_t *)member = strtoll(row->fallback, NULL, 10);
 		return;
 	}
 	*(char **)member = text_copy(span_text(row->fallback));

@@ -180,6 +180,7 @@ void manifest_validate(const struct manifest *manifest, struct diagnostics *diag
 	validate_topics(manifest, diagnostics);
 	check_hashes(manifest, diagnostics);
 	validate_env(manifest, diagnostics);
+	validate_interceptors(manifest, diagnostics);
 	validate_twins(manifest, diagnostics);
 	validate_servers(manifest, diagnostics);
 	validate_grants(manifest, diagnostics);

@@ -10,7 +10,7 @@
 
 /** Check a manifest that was read, perhaps not whole: texts may be NULL. Every problem goes to `diagnostics`, in the order of the
  *  checks: astrid-version, version, publish and subscribe patterns, interceptors, provides, requires, uplinks, topics, hashes,
- *  settings, names that stand twice, servers, entries of [capabilities]. Called by manifest_parse(). */
+ *  settings, what interceptors decide, names that stand twice, servers, entries of [capabilities]. Called by manifest_parse(). */
 void manifest_validate(const struct manifest *manifest, struct diagnostics *diagnostics);
 
 #endif

@@ -38,6 +38,9 @@ bool validate_segments(const char *topic, const char *what, struct place place, 
 /** [env] names that no program may get. */
 void validate_env(const struct manifest *manifest, struct diagnostics *found);
 
+/** [[interceptor]], beyond their patterns. */
+void validate_interceptors(const struct manifest *manifest, struct diagnostics *found);
+
 /** Names that may stand once. */
 void validate_twins(const struct manifest *manifest, struct diagnostics *found);
 
