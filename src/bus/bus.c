@@ -225,7 +225,7 @@ void bus_entry_recycle(struct bus *bus, struct bus_entry *entry)
 		free(entry);
 		return;
 	}
-	list_append(&bus->spare, &entry->lane_link);
+	list_append(bus->spare.next, &entry->lane_link); /* the first, to be used next while it is in the cache */
 	bus->spare_count++;
 }
 

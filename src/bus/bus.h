@@ -32,7 +32,8 @@ enum event_outcome {
 
 /* What happens when an inbox is full. Words of `on_full`. */
 enum on_full {
-	ON_FULL_DROP_OLDEST, /* the oldest entries that may be dropped make room; if there are none, the new one is dropped */
+	ON_FULL_DROP_OLDEST, /* the oldest entries that may be dropped make room; if there are none, or publishers wait for
+				room already, the new one is dropped */
 	ON_FULL_BLOCK,       /* the publisher waits until there is room */
 	ON_FULL_FAIL,        /* the publication fails, for everybody */
 };
@@ -130,7 +131,8 @@ struct receiver {
 MUST_CHECK enum capsule_status receiver_add(struct receiver *receiver, struct lane *lane, struct span pattern,
 	enum topic_tail tail, struct capsule_error *err);
 
-/** No more of them; its entries end as OUTCOME_GONE. */
+/** No more of them; its entries end as OUTCOME_GONE. Those that were taken go on: `receiver`, its lane and its inbox must stay until they have
+ *  ended. Harmless when it was not added. */
 void receiver_remove(struct receiver *receiver);
 
 /* ---- Publishing ---- */
@@ -176,7 +178,9 @@ void bus_entry_take(struct bus_entry *entry);
 /** Give `entry` (taken; in a lane or not) its outcome. */
 void bus_entry_end(struct bus_entry *entry, enum event_outcome outcome);
 
-/** Let a held entry go, with `event` in place of what it has (the same, or a rewritten one whose books are those of the first). */
+/** Let a held entry go, with `event` in place of what it has (the same, or a rewritten one whose books are those of the first). A rewritten one
+ *  for which there is no room ends here, unless older ones may be dropped for it: as OUTCOME_TOO_LARGE, or as OUTCOME_OVERFLOW even
+ *  when its receiver is of ON_FULL_BLOCK, since its publisher does not wait any more. */
 void bus_entry_release(struct bus_entry *entry, struct event *event);
 
 /** How many entries the lane has lost since the last time. */

@@ -7,6 +7,7 @@
 #include "base/json.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 
 #define SOURCE_UNKNOWN "unknown"
@@ -113,11 +114,10 @@ const char *event_type_topic(enum event_type type)
 
 enum event_type event_type_find(struct span tag)
 {
-	int type = EVENT_TYPES;
+	int type = 0;
 
-	while (type > 0 && !span_is(tag, rows[--type].tag))
-		if (type == 0)
-			return EVENT_TYPES;
+	while (type < EVENT_TYPES && !span_is(tag, rows[type].tag))
+		type++;
 	return (enum event_type)type;
 }
 
@@ -243,6 +243,8 @@ static bool append_real(struct buffer *out, double real)
 {
 	yyjson_val value = { 0 };
 
+	if (!isfinite(real))
+		return buffer_append_text(out, "null");
 	return yyjson_set_real(&value, real) && json_append_value(out, &value);
 }
 

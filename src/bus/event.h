@@ -79,7 +79,7 @@ struct event_value {
 	union {
 		struct span text; /* of EVENT_TEXT (repaired UTF-8), EVENT_JSON (valid JSON) */
 		uint64_t number;
-		double real;
+		double real; /* one that is no number of JSON becomes null */
 		bool truth;
 		struct uuid uuid;
 	};

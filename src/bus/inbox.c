@@ -68,7 +68,7 @@ void inbox_close(struct inbox *inbox, enum event_outcome outcome)
 
 /* ---- Room ---- */
 
-/* What was rewritten since it came in may be larger than what there was room for. */
+/* While a rewritten entry looks for its place there may be more in the inbox than its budget. */
 static bool fits(const struct inbox *inbox, size_t charge)
 {
 	return inbox->messages < inbox->budget.messages && inbox->bytes <= inbox->budget.bytes &&
@@ -126,11 +126,12 @@ static void count_out(struct bus_entry *entry)
 	if (entry->over)
 		over_ends(entry);
 	list_remove(&entry->full_link);
-	if (!entry->within)
-		return;
-	entry->within = false;
-	inbox->messages--;
-	inbox->bytes -= entry->event->charge;
+	if (entry->within) {
+		entry->within = false;
+		inbox->messages--;
+		inbox->bytes -= entry->event->charge;
+	}
+	/* Also when one that was beyond the budget goes: those behind it may be smaller. */
 	admit(inbox);
 }
 
@@ -213,22 +214,43 @@ void bus_entry_end(struct bus_entry *entry, enum event_outcome outcome)
 	bus_entry_recycle(bus, entry);
 }
 
+/* Put `event` in the place of what `entry` has. Returns whether the entry is still there. */
+static bool exchange(struct bus_entry *entry, struct event *event)
+{
+	struct inbox *inbox = entry->receiver->inbox;
+	struct event *before = entry->event;
+
+	if (entry->within)
+		inbox->bytes += event->charge - before->charge;
+	entry->event = event_hold(event);
+	event_release(before);
+	if (event->charge > inbox->budget.bytes) {
+		bus_entry_end(entry, OUTCOME_TOO_LARGE);
+		return false;
+	}
+	/* It is among those that may be dropped itself, if any may: then it is its turn at last. */
+	while (inbox->bytes > inbox->budget.bytes) {
+		struct bus_entry *oldest = entry;
+
+		if (entry->receiver->on_full == ON_FULL_DROP_OLDEST)
+			oldest = LIST_ENTRY(inbox->droppable.next, struct bus_entry, full_link);
+		bus_entry_end(oldest, OUTCOME_OVERFLOW);
+		if (oldest == entry)
+			return false;
+	}
+	admit(inbox);
+	return true;
+}
+
 void bus_entry_release(struct bus_entry *entry, struct event *event)
 {
 	struct lane *lane = entry->receiver->lane;
-	struct inbox *inbox = entry->receiver->inbox;
 
 	assert(entry->held);
 	list_remove(&entry->held_link);
+	if (entry->event != event && !exchange(entry, event))
+		return;
 	entry->held = false;
-	if (entry->event != event) {
-		struct event *before = entry->event;
-
-		if (entry->within)
-			inbox->bytes += event->charge - before->charge;
-		entry->event = event_hold(event);
-		event_release(before);
-	}
 	if (lane->entries.next == &entry->lane_link)
 		wake(lane);
 }

@@ -135,6 +135,7 @@ static void begin(struct payload *payload)
 	buffer_clear(&payload->text);
 	buffer_clear(&payload->extra);
 	payload->type = PAYLOAD_UNKNOWN;
+	payload->tagged = payload->inner = span_of(NULL, 0);
 	payload->request = PAYLOAD_NO_REQUEST;
 	payload->request_id = span_of(NULL, 0);
 }

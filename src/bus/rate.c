@@ -7,6 +7,8 @@
 
 #include <inttypes.h>
 
+#define RATE_MAX (UINT64_C(1) << 33) /* a second; with this a second's flow in billionths fits into 64 bits */
+
 void rate_init(struct rate *rate, const struct rate_limits *limits, int64_t now_ns)
 {
 	*rate = (struct rate){ .limits = *limits, .filled_ns = now_ns };
@@ -14,11 +16,15 @@ void rate_init(struct rate *rate, const struct rate_limits *limits, int64_t now_
 		rate->limits.bytes_per_s = LIMIT_PUBLISH_BYTES_PER_S;
 	if (rate->limits.messages_per_s == 0)
 		rate->limits.messages_per_s = LIMIT_PUBLISH_MESSAGES_PER_S;
+	if (rate->limits.bytes_per_s > RATE_MAX)
+		rate->limits.bytes_per_s = RATE_MAX;
+	if (rate->limits.messages_per_s > RATE_MAX)
+		rate->limits.messages_per_s = RATE_MAX;
 	rate->bytes = rate->limits.bytes_per_s;
 	rate->messages = rate->limits.messages_per_s;
 }
 
-/* `passed_ns` is less than a second, and limits are far below 2^34: no product overflows. */
+/* `passed_ns` is less than a second. */
 static void pour(uint64_t *level, uint64_t *part, uint64_t per_s, int64_t passed_ns)
 {
 	uint64_t flow = per_s * (uint64_t)passed_ns + *part;

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct rate_limits {
-	uint64_t bytes_per_s;    /* 0: LIMIT_PUBLISH_BYTES_PER_S */
+	uint64_t bytes_per_s;    /* 0: LIMIT_PUBLISH_BYTES_PER_S; more than 2^33 mean that, here and below */
 	uint64_t messages_per_s; /* 0: LIMIT_PUBLISH_MESSAGES_PER_S */
 };
 

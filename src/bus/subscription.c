@@ -49,8 +49,8 @@ static void subscription_free(struct subscriptions *subscriptions, struct subscr
 {
 	(void)map_remove(&subscriptions->by_handle, key_of(&subscription->handle));
 	list_remove(&subscription->link);
-	receiver_remove(&subscription->receiver);
-	lane_close(&subscription->lane);
+	lane_close(
+		&subscription->lane); /* takes its receiver with it, and wakes nobody: who waits is told of the end */
 	tell(subscription, true);
 	free(subscription->pattern);
 	free(subscription);

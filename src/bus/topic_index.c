@@ -10,7 +10,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define SEGMENTS_MAX 128 /* of a topic; a longer one matches nothing. Topics have at most 256 bytes */
+#define SEGMENTS_MAX 128 /* of a topic; a deeper one matches nothing. Topics have at most 256 bytes */
 #define SLOTS_FIRST 16
 #define SORT_BY_HAND 32 /* results: more are given to qsort() */
 
@@ -259,16 +259,19 @@ enum capsule_status topic_index_add(struct topic_index *index, struct span patte
 	struct topic_entry *entry, struct capsule_error *err)
 {
 	bool open = tail == TOPIC_TAIL_REST && pattern.len >= 3 && memcmp(pattern.data + pattern.len - 2, ".*", 2) == 0;
-	struct topic_node *node;
+	bool too_deep = tail == TOPIC_TAIL_REST && topic_segments(pattern) > TOPIC_DEPTH_MAX;
+	struct topic_node *node = NULL;
 
 	assert(entry->node == NULL);
 	if (!topic_valid(pattern))
 		return error_set(err, CAPSULE_EINVAL, "topic pattern `%.*s` has empty segments", SPAN_ARG(pattern));
-	node = found_reserve(index) ? path_make(index, pattern, open) : NULL;
+	if (found_reserve(index))
+		node = too_deep ? index->root : path_make(index, pattern, open);
 	if (node == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for the topic pattern `%.*s`", SPAN_ARG(pattern));
 	entry->node = node;
-	insert_in_order(&node->ends[open ? TOPIC_TAIL_REST : TOPIC_TAIL_ONE], entry);
+	/* Nothing looks for the rest behind the root: what stands there is in the index and never found. */
+	insert_in_order(&node->ends[open || too_deep ? TOPIC_TAIL_REST : TOPIC_TAIL_ONE], entry);
 	index->entries++;
 	index->generation++;
 	return CAPSULE_OK;

@@ -14,7 +14,7 @@ enum topic_tail {
 	TOPIC_TAIL_REST, /* one or more: subscriptions, as topic_delivers() */
 };
 
-/* Topics with more segments reach no pattern of TOPIC_TAIL_REST. */
+/* Topics with more segments reach no pattern of TOPIC_TAIL_REST, whatever its last segment is. */
 #define TOPIC_DEPTH_MAX 20
 
 struct topic_index;
