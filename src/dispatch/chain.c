@@ -245,9 +245,13 @@ static void chain_run(struct runnable *runnable)
 
 void chain_lost(struct chain *chain, struct binding *binding, enum event_outcome outcome)
 {
+	static const char *const why[OUTCOMES] = { [OUTCOME_GONE] = "its capsule is not there any more",
+		[OUTCOME_OVERFLOW] = "its inbox is full",
+		[OUTCOME_TOO_LARGE] = "it is too large for its inbox",
+		[OUTCOME_NO_MEMORY] = "there is no memory for it" };
 	bool was_asked = chain->asked == binding && chain->delivery == NULL;
 
-	failed(chain, binding, outcome == OUTCOME_GONE ? "its capsule is not there any more" : "its inbox is full");
+	failed(chain, binding, why[outcome]);
 	if (!was_asked)
 		return;
 	chain->asked = NULL;
