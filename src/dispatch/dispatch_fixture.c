@@ -353,7 +353,8 @@ void waiting_init(struct waiting *waiting, struct events *events)
 
 void waiting_fini(struct waiting *waiting)
 {
-	op_fini(&waiting->op);
+	if (waiting->op.loop != NULL)
+		op_fini(&waiting->op);
 }
 
 void waiting_done(struct op *op, void *user)

@@ -53,7 +53,7 @@ struct waiting {
 	struct capsule_error error;
 };
 
-#define WAITING(name) HOLD(waiting_fini) struct waiting name
+#define WAITING(name) HOLD(waiting_fini) struct waiting name = { 0 }
 
 /* Options of a test's own are to be set before the first guest: events_open() again. */
 int events_setup(void **state);
