@@ -15,6 +15,11 @@ static enum capsule_status check_topic(struct span topic, struct capsule_error *
 		return error_set(err, CAPSULE_ELIMIT, "`hook` has %zu bytes, at most %u", topic.len, LIMIT_TOPIC);
 	if (!topic_valid(topic))
 		return error_set(err, CAPSULE_EINVAL, "`hook` is `%.*s`, which has empty segments", SPAN_ARG(topic));
+	/* An interceptor could not tell it from what has really happened. */
+	if (span_starts(topic, span_text(TOPIC_LIFECYCLE)))
+		return error_set(err, CAPSULE_EINVAL,
+			"`hook` is `%.*s`: topics below `" TOPIC_LIFECYCLE "` are of the runtime alone",
+			SPAN_ARG(topic));
 	return CAPSULE_OK;
 }
 
