@@ -6,7 +6,7 @@
  *
  * Blocks are split but, as in the reference, not merged again: a guest that never returns cuts a large freed block into ever
  * more small ones. Before that fills the book, freed neighbours are merged after all; no call of usual size gets there. */
-#include "engine/wasm/kernel_memory.h"
+#include "engine/wasm/kernel_book.h"
 
 #include "base/limits.h"
 #include "base/uuid.h"
@@ -16,24 +16,12 @@
 #include <sys/mman.h>
 
 #define MANAGED_AT_FIRST (LIMIT_WASM_PAGE - KERNEL_HEADER)
-#define BOOK_FIRST 16  /* records of a new book */
-#define BOOK_KEPT 1024 /* records; a book that had to become larger is not kept over a reset */
 #define ZERO_BY_HAND                                                                                                   \
 	((size_t)16 * MIB)    /* bytes; giving less back costs more in page faults of the next call than writing it */
 #define OFFSET_END UINT32_MAX /* records hold offsets and sizes in 32 bits */
 
 static_assert((uint64_t)LIMIT_WASM_KERNEL_PAGES * LIMIT_WASM_PAGE < OFFSET_END, "offsets fit 32 bits");
 static_assert(sizeof(struct kernel_header) == KERNEL_HEADER, "the kernel module's code knows the layout");
-
-struct kernel_block {
-	uint32_t offset;      /* of the data */
-	uint32_t size;        /* bytes up to the next block's gap */
-	uint32_t used;        /* bytes asked for; 0 when the block is freed */
-	uint32_t next;        /* record in the same slot, or next of the left-over ones */
-	uint32_t left, right; /* of a freed block, like what follows */
-	uint32_t largest;     /* size in this subtree */
-	uint32_t priority;    /* no child has a higher one */
-};
 
 /* ---- The hash: offset -> record ---- */
 
@@ -352,6 +340,14 @@ static uint32_t merge(struct kernel_memory *memory, uint32_t at)
 	return 0;
 }
 
+/* Enter a freed block in the tree. */
+static void freed_add(struct kernel_memory *memory, uint32_t at)
+{
+	memory->luck = memory->luck * 6364136223846793005u + 1442695040888963407u;
+	memory->blocks[at].priority = (uint32_t)(memory->luck >> 32);
+	tree_add(memory->blocks, &memory->free_root, at);
+}
+
 void kernel_free(struct kernel_memory *memory, uint64_t offset)
 {
 	uint32_t at = find(memory, offset);
@@ -362,11 +358,8 @@ void kernel_free(struct kernel_memory *memory, uint64_t offset)
 	memory->blocks[at].used = 0;
 	if (memory->block_count >= memory->block_limit / 2)
 		at = merge(memory, at);
-	if (at != 0) {
-		memory->luck = memory->luck * 6364136223846793005u + 1442695040888963407u;
-		memory->blocks[at].priority = (uint32_t)(memory->luck >> 32);
-		tree_add(memory->blocks, &memory->free_root, at);
-	}
+	if (at != 0)
+		freed_add(memory, at);
 	if (header->input_offset == offset)
 		header->input_length = 0;
 }
@@ -381,6 +374,11 @@ uint64_t kernel_length(const struct kernel_memory *memory, uint64_t offset)
 uint64_t kernel_bytes(const struct kernel_memory *memory)
 {
 	return memory->managed;
+}
+
+uint64_t kernel_end(const struct kernel_memory *memory)
+{
+	return KERNEL_FIRST + memory->position;
 }
 
 struct span kernel_block(const struct kernel_memory *memory, uint64_t offset)
@@ -456,6 +454,24 @@ void kernel_reset(struct kernel_memory *memory)
 	header->input_offset = header->input_length = 0;
 	header->output_offset = header->output_length = 0;
 	header->error = 0;
+}
+
+void kernel_book_replace(
+	struct kernel_memory *memory, struct kernel_block *blocks, uint32_t *slots, uint32_t capacity, uint32_t count)
+{
+	book_free(memory);
+	blocks[0] = (struct kernel_block){ 0 };
+	memory->blocks = blocks;
+	memory->slots = slots;
+	memory->block_capacity = capacity;
+	memory->block_count = count;
+	memory->left_over = 0;
+	memory->free_root = 0;
+	for (uint32_t at = 1; at <= count; at++) {
+		slot_add(memory, at);
+		if (blocks[at].used == 0)
+			freed_add(memory, at);
+	}
 }
 
 /* ---- Input, output, error ---- */
