@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* How much memory does a capsule take that has been called and is idle, or that waits in the middle of a call or in its run loop? Many of one
- * module, each run in a process of its own, which the ones before have not grown. */
+/* How much memory does a capsule take that has been called and is idle, or that waits in the middle of a call or in its run
+ * loop? Many of one module, each run in a process of its own, which the ones before have not grown. */
 #include "harness.h"
 #include "rig.h"
 

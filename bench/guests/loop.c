@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A run loop that has done much and now has nothing to do: ten thousand host functions with answers, then a sleep of an hour. */
+/* A run loop that has done much and now has nothing to do: three thousand host functions with answers, which is as many
+ * blocks as its kernel memory has room for, then an hour of sleep. */
 #include <capsule_guest.h>
 
 /* A subscription of WASI preview 1 to a clock, and what happened. */
@@ -25,7 +26,7 @@ CAPSULE_EXPORT(run)
 	static uint32_t events;
 
 	for (;;) {
-		for (int i = 0; i < 10000; i++)
+		for (int i = 0; i < 3000; i++)
 			extism_free(astrid_clock_ms());
 		if (poll_oneoff(&hour, &event, 1, &events) != 0)
 			return 1;

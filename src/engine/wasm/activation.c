@@ -162,8 +162,8 @@ static size_t to_pages(size_t bytes)
 	return (bytes + page - 1) / page * page;
 }
 
-/* A run loop that waits may do so for long. What it stands on stays: its stack from a little below the frame in which it began
- * to wait, and its live blocks. */
+/* A run loop that waits may do so for long. What it stands on stays: its stack from a little below the frame in which it
+ * began to wait, and its live blocks. */
 static void trim_waiting(struct wasm_instance *instance)
 {
 	const uint8_t *top = instance->slot->stack + LIMIT_FIBER_STACK, *frame = instance->wait_frame;
@@ -182,8 +182,8 @@ static void trim_idle(struct wasm_instance *instance)
 	slab_trim(instance->slot, TRIM_STACK_KEEP, TRIM_KERNEL_KEEP);
 }
 
-/* One that is in a call comes back into the list at its end, or when a run loop waits: a guest that waits for hours causes one
- * wake-up, not one a second. */
+/* One that is in a call comes back into the list at its end, or when a run loop waits: a guest that waits for hours causes
+ * one wake-up, not one a second. */
 static void trim_fire(struct timer *timer)
 {
 	struct wasm_runtime *shared = LIST_ENTRY(timer, struct wasm_runtime, trim);
@@ -442,8 +442,8 @@ static void begin_call(struct wasm_capsule *capsule, struct engine_call *call)
 		capsule->instance->host_call.origin = &call->origin;
 }
 
-/* Made when the call has its turn and not when it is queued: what queued it, a load above all, has let go of its own memory by then,
- * so that the heap stays in one piece. Initialisers and start functions act for the call that they are run for. */
+/* Made when the call has its turn and not when it is queued: what queued it, a load above all, has let go of its own memory
+ * by then. Initialisers and start functions act for the call that they are run for. */
 static bool have_instance(struct wasm_capsule *capsule)
 {
 	struct capsule_error err;
@@ -459,8 +459,8 @@ static bool have_instance(struct wasm_capsule *capsule)
 	return false;
 }
 
-/* The call is over, by itself. Returns whether another one may follow in the same slice: the instance stays, and there was not so much
- * output that copying it would have to be charged to somebody. */
+/* The call is over, by itself. Returns whether another one may follow in the same slice: the instance stays, and there was
+ * not so much output that copying it would have to be charged to somebody. */
 static bool conclude(struct wasm_capsule *capsule, struct capsule_error *err)
 {
 	const struct engine_call *call = capsule->current;

@@ -18,9 +18,12 @@ struct kernel_block {
 	uint32_t priority;    /* no child has a higher one */
 };
 
-/** Put another book in place of the one there is: `blocks` (taken, capacity + 1 records, the first one unused) with `count` of them filled, and
- *  `slots` (taken, `capacity` zeroes; a power of two). Of each record offset, size and used count. */
-void kernel_book_replace(
-	struct kernel_memory *memory, struct kernel_block *blocks, uint32_t *slots, uint32_t capacity, uint32_t count);
+/** Put another book in place of the one there is: `count` records from records[1] on (borrowed), of each of which offset, size and used
+ *  count. False when there is no memory for it: then nothing has changed. */
+bool kernel_book_replace(struct kernel_memory *memory, const struct kernel_block *records, uint32_t count);
+
+/** A zeroed table, NULL when out of memory; and free it (taken, NULL is fine), with the same size. */
+void *kernel_table_new(size_t bytes);
+void kernel_table_free(void *table, size_t bytes);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The allocator takes new blocks from the end as long as it can, so a guest that never returns has touched every page sooner or
- * later, and has a record for each block it ever had. While it waits, what is freed goes back. */
+/* The allocator takes new blocks from the end as long as it can, so a guest that never returns has touched every page sooner
+ * or later, and has a record for each block it ever had. While it waits, what is freed goes back. */
 #include "engine/wasm/kernel_book.h"
 
 #include <stdlib.h>
@@ -16,10 +16,15 @@ static int by_offset(const void *left, const void *right)
 	return (a->offset > b->offset) - (a->offset < b->offset);
 }
 
+static size_t sorted_bytes(const struct kernel_memory *memory)
+{
+	return ((size_t)memory->block_count + 1) * sizeof(struct kernel_block);
+}
+
 /* A copy of the records from 1 on, by address, without those that are left over. `*count` is their number. */
 static struct kernel_block *sorted_blocks(struct kernel_memory *memory, uint32_t *count)
 {
-	struct kernel_block *sorted = malloc(((size_t)memory->block_count + 1) * sizeof *sorted);
+	struct kernel_block *sorted = kernel_table_new(sorted_bytes(memory));
 
 	*count = 0;
 	if (sorted == NULL)
@@ -80,27 +85,9 @@ static void cut(struct kernel_memory *memory, uint64_t end)
 		memset(from + before, 0, len);
 }
 
-/* The book anew, from `sorted` (taken) with `count` records. */
-static bool make_book(struct kernel_memory *memory, struct kernel_block *sorted, uint32_t count)
-{
-	uint32_t capacity = BOOK_FIRST, *slots;
-	struct kernel_block *blocks;
-
-	while (capacity < count)
-		capacity *= 2;
-	slots = calloc(capacity, sizeof *slots);
-	blocks = slots == NULL ? NULL : realloc(sorted, ((size_t)capacity + 1) * sizeof *blocks);
-	if (blocks == NULL) {
-		free(slots);
-		free(sorted);
-		return false;
-	}
-	kernel_book_replace(memory, blocks, slots, capacity, count);
-	return true;
-}
-
 void kernel_compact(struct kernel_memory *memory)
 {
+	size_t bytes = sorted_bytes(memory);
 	struct kernel_block *sorted;
 	uint64_t end = memory->position;
 	uint32_t count;
@@ -111,14 +98,13 @@ void kernel_compact(struct kernel_memory *memory)
 	if (sorted == NULL)
 		return;
 	count = join_freed(sorted, count);
-	if (count > 0 && sorted[count].used == 0) {
-		end = sorted[count].offset - KERNEL_BLOCK_GAP - KERNEL_FIRST;
-		count--;
+	if (count > 0 && sorted[count].used == 0)
+		end = sorted[count--].offset - KERNEL_BLOCK_GAP - KERNEL_FIRST;
+	if (kernel_book_replace(memory, sorted, count)) {
+		cut(memory, end);
+		for (uint32_t at = 1; at <= count; at++)
+			if (sorted[at].used == 0)
+				release(memory->base + sorted[at].offset, sorted[at].size);
 	}
-	if (!make_book(memory, sorted, count))
-		return;
-	cut(memory, end);
-	for (uint32_t at = 1; at <= count; at++)
-		if (memory->blocks[at].used == 0)
-			release(memory->base + memory->blocks[at].offset, memory->blocks[at].size);
+	kernel_table_free(sorted, bytes);
 }

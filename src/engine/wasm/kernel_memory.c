@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#define TABLE_MAPPED ((size_t)64 * KIB)
 #define MANAGED_AT_FIRST (LIMIT_WASM_PAGE - KERNEL_HEADER)
 #define ZERO_BY_HAND                                                                                                   \
 	((size_t)16 * MIB)    /* bytes; giving less back costs more in page faults of the next call than writing it */
@@ -62,10 +63,39 @@ static void slot_remove(struct kernel_memory *memory, uint32_t at)
 
 /* ---- The book ---- */
 
+/* Large ones are few and short-lived, and would leave holes in the heap. */
+void *kernel_table_new(size_t bytes)
+{
+	void *table;
+
+	if (bytes < TABLE_MAPPED)
+		return calloc(1, bytes);
+	table = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return table == MAP_FAILED ? NULL : table;
+}
+
+void kernel_table_free(void *table, size_t bytes)
+{
+	if (bytes < TABLE_MAPPED)
+		free(table);
+	else if (table != NULL)
+		(void)munmap(table, bytes);
+}
+
+static size_t blocks_bytes(uint32_t capacity)
+{
+	return ((size_t)capacity + 1) * sizeof(struct kernel_block);
+}
+
+static size_t slots_bytes(uint32_t capacity)
+{
+	return capacity * sizeof(uint32_t);
+}
+
 static void book_free(struct kernel_memory *memory)
 {
-	free(memory->blocks);
-	free(memory->slots);
+	kernel_table_free(memory->blocks, blocks_bytes(memory->block_capacity));
+	kernel_table_free(memory->slots, slots_bytes(memory->block_capacity));
 	memory->blocks = NULL;
 	memory->slots = NULL;
 	memory->block_capacity = 0;
@@ -84,24 +114,30 @@ static bool draw_seeds(struct kernel_memory *memory)
 	return true;
 }
 
+/* Empty tables for `capacity` blocks. */
+static bool tables_new(uint32_t capacity, struct kernel_block **blocks, uint32_t **slots)
+{
+	*blocks = kernel_table_new(blocks_bytes(capacity));
+	*slots = *blocks == NULL ? NULL : kernel_table_new(slots_bytes(capacity));
+	if (*slots == NULL) {
+		kernel_table_free(*blocks, blocks_bytes(capacity));
+		return false;
+	}
+	return true;
+}
+
 /* Make the book twice as large. No record is left over then. */
 static bool book_grow(struct kernel_memory *memory)
 {
-	uint32_t capacity = memory->block_capacity == 0 ? BOOK_FIRST : memory->block_capacity * 2;
+	uint32_t capacity = memory->block_capacity == 0 ? BOOK_FIRST : memory->block_capacity * 2, *slots;
 	struct kernel_block *blocks;
-	uint32_t *slots;
 
-	if (!draw_seeds(memory))
+	if (!draw_seeds(memory) || !tables_new(capacity, &blocks, &slots))
 		return false;
-	blocks = realloc(memory->blocks, ((size_t)capacity + 1) * sizeof *blocks);
-	if (blocks == NULL)
-		return false;
+	if (memory->block_count > 0)
+		memcpy(blocks + 1, memory->blocks + 1, memory->block_count * sizeof *blocks);
+	book_free(memory);
 	memory->blocks = blocks;
-	blocks[0] = (struct kernel_block){ 0 };
-	slots = calloc(capacity, sizeof *slots);
-	if (slots == NULL)
-		return false;
-	free(memory->slots);
 	memory->slots = slots;
 	memory->block_capacity = capacity;
 	for (uint32_t i = 1; i <= memory->block_count; i++)
@@ -456,11 +492,16 @@ void kernel_reset(struct kernel_memory *memory)
 	header->error = 0;
 }
 
-void kernel_book_replace(
-	struct kernel_memory *memory, struct kernel_block *blocks, uint32_t *slots, uint32_t capacity, uint32_t count)
+bool kernel_book_replace(struct kernel_memory *memory, const struct kernel_block *records, uint32_t count)
 {
+	uint32_t capacity = BOOK_FIRST, *slots;
+	struct kernel_block *blocks;
+
+	while (capacity < count)
+		capacity *= 2;
+	if (!tables_new(capacity, &blocks, &slots))
+		return false;
 	book_free(memory);
-	blocks[0] = (struct kernel_block){ 0 };
 	memory->blocks = blocks;
 	memory->slots = slots;
 	memory->block_capacity = capacity;
@@ -468,10 +509,12 @@ void kernel_book_replace(
 	memory->left_over = 0;
 	memory->free_root = 0;
 	for (uint32_t at = 1; at <= count; at++) {
+		blocks[at] = records[at];
 		slot_add(memory, at);
 		if (blocks[at].used == 0)
 			freed_add(memory, at);
 	}
+	return true;
 }
 
 /* ---- Input, output, error ---- */

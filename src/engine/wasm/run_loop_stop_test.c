@@ -267,8 +267,8 @@ static void test_a_loop_that_is_still_being_loaded_never_begins(void **state)
 
 /* ---- In between ---- */
 
-/* Frames upon frames below the one that waits, a block that is held and many that were freed: a second later what the loop does not
- * need has gone back, and it goes on with the rest. */
+/* Frames upon frames below the one that waits, a block that is held and many that were freed: a second later what the loop
+ * does not need has gone back, and it goes on with the rest. */
 #define LEVELS "100"
 #define RUN_DEEP                                                                                                       \
 	MODULE(ROWS "(import \"extism:host/env\" \"free\" (func $free (param i64)))"                                   \
