@@ -197,8 +197,9 @@ MUST_CHECK enum capsule_status host_call_finish(struct host_call *call, struct c
 /** Let go of a call that waits; harmless for one that does not. */
 void host_call_cancel(struct host_call *call);
 
-/** Give back the memory that large results and repairs needed. To be called when the guest's own call has ended, so that an
- *  idle capsule does not keep it; `result` is gone afterwards. Not while the call waits. */
+/** Give back the memory that large results and repairs needed. To be called when the guest's own call has ended, so that
+ *  an idle capsule does not keep it; `result` is gone afterwards. While the call waits, only what it has no use for goes:
+ *  `out`, which is empty at each begin, if nothing was put there. */
 void host_call_trim(struct host_call *call);
 
 /** op_done_fn for rows that wait: `user` is the host_call. */
