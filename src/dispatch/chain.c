@@ -96,6 +96,7 @@ static void deny(struct chain *chain, const struct binding *binding, const char 
 	if (chain->denied)
 		return;
 	chain->denied = true;
+	event_books(chain->event)->denied = true;
 	len = snprintf(chain->denial, sizeof chain->denial, "denied by interceptor `%s` of capsule '%s'%s%s",
 		binding->interceptor->action, binding->member->id, reason[0] != '\0' ? ": " : "", reason);
 	if ((size_t)len >= sizeof chain->denial)

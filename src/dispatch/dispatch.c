@@ -267,6 +267,7 @@ static enum capsule_status give(struct dispatch *dispatch, struct publication *p
 	if (status != CAPSULE_OK)
 		return status;
 	publication->asks = chain != NULL;
+	event->deciders = (uint32_t)matches->decider_count;
 	if (chain != NULL) {
 		chain->decided = publication->decided;
 		chain->decided_user = publication->decided_user;

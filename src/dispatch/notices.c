@@ -101,7 +101,8 @@ void notices_settled(struct dispatch *dispatch, const struct event *event)
 {
 	struct failure *failure;
 
-	if (event->request == PAYLOAD_NO_REQUEST || event->taken > 0)
+	/* Who was asked whether it may pass has not handled it. */
+	if (event->request == PAYLOAD_NO_REQUEST || event->taken > event->asked)
 		return;
 	failure = dispatch->unanswered_count < UNANSWERED_MOST ? calloc(1, sizeof *failure) : NULL;
 	if (failure == NULL) {
@@ -111,8 +112,8 @@ void notices_settled(struct dispatch *dispatch, const struct event *event)
 	failure->origin = event->origin;
 	failure->origin.source = (struct uuid){ 0 }; /* it is the runtime that answers */
 	failure->request = event->request;
-	failure->matched = event->matches > 0;
-	failure->outcome = event->missed_as;
+	failure->matched = event->denied || event->matches > event->deciders;
+	failure->outcome = event->denied ? OUTCOME_VETOED : (enum event_outcome)event->missed_as;
 	memcpy(failure->id, event->request_id.data, event->request_id.len);
 	list_append(&dispatch->unanswered, &failure->link);
 	dispatch->unanswered_count++;
