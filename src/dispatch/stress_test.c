@@ -248,8 +248,7 @@ static bool is_quiet(const struct storm *storm)
 	bool quiet = dispatch_counts(storm->events->dispatch)->pending == 0;
 
 	for (int i = 0; i < ACTORS; i++)
-		quiet = quiet && !is_waiting(&storm->actors[i]) &&
-			storm->actors[i].guest->member->in_progress == 0;
+		quiet = quiet && !is_waiting(&storm->actors[i]) && storm->actors[i].guest->member->in_progress == 0;
 	return quiet;
 }
 
@@ -278,14 +277,16 @@ static void calm_down(struct storm *storm)
 static void begin(struct storm *storm, struct events *events)
 {
 	static const char *const tables[ACTORS] = {
-		INBOX("8") ON("t.0", "one") ON("t.1", "two") ON("h.0", "hook"),
+		INBOX("2") ON("t.0", "one") "on_full = \"block\"\n" ON("t.1", "two") ON("h.0", "hook"),
 		INBOX("4") ON("t.*", "all") "on_full = \"block\"\n" ON("h.*", "hook"),
-		INBOX("6") GUARD("t.1", "guard") ON("t.2", "see") GUARD("t.3", "late") "priority = 4\non_error = \"allow\"\n",
-		INBOX("5") REWRITE("t.1", "make") "priority = -3\n" REWRITE("t.4", "make") ON("t.1", "see") "on_full = \"fail\"\n",
+		INBOX("6") GUARD("t.1", "guard") ON("t.2", "see")
+			GUARD("t.3", "late") "priority = 4\non_error = \"allow\"\n",
+		INBOX("5") REWRITE("t.1", "make") "priority = -3\n" REWRITE("t.4", "make")
+			ON("t.1", "see") "on_full = \"fail\"\n",
 		INBOX("3") GUARD("t.3", "guard") "on_full = \"block\"\n" ON("t.4", "see") "on_full = \"block\"\n",
 		INBOX("7") ON("t.2", "loop") ON("t.5", "loop") "on_full = \"block\"\n",
-		"[events]\ninbox_messages = 9\ninbox_bytes = 65536\n" ON("t.0", "see") ON("t.3", "see") ON(
-			"astrid.v1.response.failure.*", "told") ON("*.*.*.*", "facts") ON("h.1", "hook"),
+		"[events]\ninbox_messages = 9\ninbox_bytes = 65536\n" ON("t.0", "see") ON("t.3", "see")
+			ON("astrid.v1.response.failure.*", "told") ON("*.*.*.*", "facts") ON("h.1", "hook"),
 	};
 	const struct dispatch_hooks hooks = { .user = storm, .outcome = count_outcome, .settled = count_settled };
 
@@ -362,7 +363,8 @@ static void the_books_close_and_nobody_waits_for_ever(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_books_close_and_nobody_waits_for_ever, events_setup, events_teardown),
+		cmocka_unit_test_setup_teardown(
+			the_books_close_and_nobody_waits_for_ever, events_setup, events_teardown),
 	};
 
 	return cmocka_run_group_tests_name("dispatch_stress", tests, NULL, NULL);
