@@ -82,6 +82,16 @@ enum capsule_status publish_waiting(
 enum capsule_status publish_as(struct events *events, struct publication *publication, const char *topic,
 	const char *json, struct capsule_error *err);
 
+/* What a publisher was told who wants to know what those who decide say: `denied` is "" when they let it pass. */
+struct decision {
+	int told;
+	char denied[512], payload[256];
+};
+
+void ask(struct events *events, struct decision *decision, const char *topic, const char *json);
+void assert_allowed(const struct decision *decision);
+void assert_denied(const struct decision *decision, const char *why);
+
 void waiting_init(struct waiting *waiting, struct events *events);
 void waiting_fini(struct waiting *waiting);
 void waiting_done(struct op *op, void *user);
