@@ -30,13 +30,14 @@ static const char kernel_text[] =
 	"(func (export \"store_u8\") (param i64 i32) (i32.store8 (i32.wrap_i64 (local.get 0)) (local.get 1)))\n"
 	"(func (export \"output_set\") (param i64 i64)\n"
 	"  (i64.store (i32.const 16) (local.get 0)) (i64.store (i32.const 24) (local.get 1)))\n"
+	"(func (export \"error_set\") (param i64) unreachable)\n"
 	"(func (export \"alloc\") (param i64) (result i64)\n"
 	"  (i64.load (i32.const 32))\n"
 	"  (i64.store (i32.const 32) (i64.add (i64.load (i32.const 32))\n"
 	"    (i64.and (i64.add (local.get 0) (i64.const 127)) (i64.const -64))))))\n";
 
 static const char *const kernel_exports[] = { "input_length", "input_load_u64", "input_load_u8", "store_u64",
-	"store_u8", "output_set", "alloc" };
+	"store_u8", "output_set", "error_set", "alloc" };
 
 struct floor {
 	wasm_engine_t *engine;

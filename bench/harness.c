@@ -86,6 +86,13 @@ static uint64_t warm_up(const struct bench_case *item)
 	}
 }
 
+static double run_once(const struct bench_case *item, uint64_t rounds)
+{
+	double ns = (double)item->run(item->arg, rounds) / (double)rounds;
+
+	return item->ns_per_unit > 0 ? ns / item->ns_per_unit : (double)NS_PER_S / ns;
+}
+
 static void run_alone(const struct bench_case *cases, size_t count)
 {
 	double values[RUNS_ALONE];
@@ -98,7 +105,7 @@ static void run_alone(const struct bench_case *cases, size_t count)
 		return; /* it may be one of another turn */
 	rounds = warm_up(item);
 	for (size_t run = 0; run < RUNS_ALONE; run++)
-		values[run] = (double)item->run(item->arg, rounds) / (double)rounds / item->ns_per_unit;
+		values[run] = run_once(item, rounds);
 	bench_report(item->name, item->unit, values, RUNS_ALONE);
 }
 
@@ -117,8 +124,7 @@ static void run_all(const struct bench_case *cases, size_t count, size_t runs)
 		rounds[i] = warm_up(&cases[i]);
 	for (size_t run = 0; run < runs; run++)
 		for (size_t i = 0; i < count; i++)
-			values[i][run] = (double)cases[i].run(cases[i].arg, rounds[i]) / (double)rounds[i] /
-				cases[i].ns_per_unit;
+			values[i][run] = run_once(&cases[i], rounds[i]);
 	for (size_t i = 0; i < count; i++)
 		bench_report(cases[i].name, cases[i].unit, values[i], runs);
 }

@@ -12,13 +12,14 @@
 
 struct bench_case {
 	const char *name, *unit;
-	double ns_per_unit; /* 1000 for microseconds */
+	double ns_per_unit; /* 1000 for microseconds; 0: the unit is so many a second */
 	/* Do it `count` times; returns how many nanoseconds that took, without what is not to be measured. */
 	int64_t (*run)(void *arg, uint64_t count);
 	void *arg;
 };
 
-/** Measure `count` cases and print each: the median, the lowest and the highest run, in units for doing it once. */
+/** Measure `count` cases and print each: the median, the lowest and the highest run, in units for doing it once, or how
+ *  often it was done in a second. */
 void bench_run(const struct bench_case *cases, size_t count);
 
 /** The same with a third of the runs, for what takes a good part of a second each time. */

@@ -63,7 +63,8 @@ static void close_file(FILE *file, const char *path)
 		bench_fail("%s: %s", path, strerror(errno));
 }
 
-static void write_manifest(const char *folder, const char *id, const char *tools, const char *component)
+/* Without code `code` is false, and `more` stands on its own. */
+static void write_manifest(const char *folder, const char *id, bool code, const char *tools, const char *more)
 {
 	char path[256], names[256], *rest = names, *name;
 	FILE *file;
@@ -71,12 +72,14 @@ static void write_manifest(const char *folder, const char *id, const char *tools
 	(void)snprintf(path, sizeof path, "%s/Capsule.toml", folder);
 	(void)snprintf(names, sizeof names, "%s", tools);
 	file = open_file(path, "w");
-	(void)fprintf(file, "[package]\nname = \"%s\"\nversion = \"1.0.0\"\n[[component]]\nfile = \"guest.wasm\"\n%s\n",
-		id, component);
+	(void)fprintf(file, "[package]\nname = \"%s\"\nversion = \"1.0.0\"\n%s%s\n", id,
+		code ? "[[component]]\nfile = \"guest.wasm\"\n" : "", more);
 	while ((name = strsep(&rest, " ")) != NULL)
-		(void)fprintf(file,
-			"[[tool]]\nname = \"%s\"\ndescription = \"of a bench\"\ninput_schema = { type = \"object\" }\n",
-			name);
+		if (name[0] != '\0')
+			(void)fprintf(file,
+				"[[tool]]\nname = \"%s\"\ndescription = \"of a bench\"\n"
+				"input_schema = { type = \"object\" }\n",
+				name);
 	close_file(file, path);
 }
 
@@ -101,15 +104,16 @@ static void folder_of(const struct rig *rig, const char *id, char *folder, size_
 	(void)snprintf(folder, size, "%s/%s", rig->folder, id);
 }
 
-void rig_write(struct rig *rig, const char *id, const char *guest, const char *tools, const char *component)
+void rig_write(struct rig *rig, const char *id, const char *guest, const char *tools, const char *more)
 {
 	char folder[FOLDER_MAX];
 
 	folder_of(rig, id, folder, sizeof folder);
 	if (mkdir(folder, 0700) != 0)
 		bench_fail("%s: %s", folder, strerror(errno));
-	write_manifest(folder, id, tools, component);
-	copy_module(folder, rig->guests, guest);
+	write_manifest(folder, id, guest != NULL, tools, more);
+	if (guest != NULL)
+		copy_module(folder, rig->guests, guest);
 }
 
 struct capsule *rig_load_written(struct rig *rig, const char *id)
@@ -158,13 +162,18 @@ uint64_t rig_clear_cache(struct rig *rig)
 	return entries;
 }
 
+static void wait_for(struct rig *rig, enum capsule_status started, struct capsule_op *op, const char *name)
+{
+	if (started != CAPSULE_OK || capsule_op_wait(op, rig->error) != CAPSULE_OK)
+		bench_fail("%s: %s", name, capsule_error_text(rig->error));
+}
+
 /* The length of the answer; `started` is what starting it gave. */
 static size_t finish(struct rig *rig, enum capsule_status started, struct capsule_op *op, const char *name)
 {
 	size_t answer;
 
-	if (started != CAPSULE_OK || capsule_op_wait(op, rig->error) != CAPSULE_OK)
-		bench_fail("%s: %s", name, capsule_error_text(rig->error));
+	wait_for(rig, started, op, name);
 	(void)capsule_op_result(op, &answer);
 	capsule_op_free(op);
 	return answer;
@@ -184,6 +193,40 @@ size_t rig_call_export(struct rig *rig, struct capsule *capsule, const char *nam
 	enum capsule_status status = capsule_call_export(capsule, name, input, len, NULL, NULL, &op, rig->error);
 
 	return finish(rig, status, op, name);
+}
+
+uint64_t rig_ask(struct rig *rig, struct capsule *capsule, const char *tool)
+{
+	struct capsule_op *op = NULL;
+	enum capsule_status status = capsule_call(capsule, tool, "{}", 2, NULL, NULL, &op, rig->error);
+	char text[32];
+	size_t len;
+
+	wait_for(rig, status, op, tool);
+	(void)snprintf(text, sizeof text, "%s", capsule_op_result(op, &len));
+	capsule_op_free(op);
+	return strtoull(text, NULL, 10);
+}
+
+void rig_publish(struct rig *rig, const char *topic, const char *payload, size_t len)
+{
+	if (capsule_publish(rig->runtime, topic, payload, len, NULL, NULL, NULL, rig->error) != CAPSULE_OK)
+		bench_fail("%s: %s", topic, capsule_error_text(rig->error));
+}
+
+uint64_t rig_publish_and_wait(struct rig *rig, const char *topic, const char *payload, size_t len)
+{
+	unsigned long long matched = 0, delivered = 0;
+	struct capsule_op *op = NULL;
+	enum capsule_status status = capsule_publish(rig->runtime, topic, payload, len, NULL, NULL, &op, rig->error);
+	const char *result;
+
+	wait_for(rig, status, op, topic);
+	result = capsule_op_result(op, &len);
+	if (sscanf(result, "{\"matched\":%llu,\"delivered\":%llu,", &matched, &delivered) != 2 || matched != delivered)
+		bench_fail("%s: not everybody got it: %s", topic, result);
+	capsule_op_free(op);
+	return matched;
 }
 
 struct capsule_op *rig_start(

@@ -17,9 +17,9 @@ struct rig {
 void rig_open(struct rig *rig, const char *guests, const struct capsule_runtime_options *options);
 void rig_close(struct rig *rig);
 
-/** Write the folder of a capsule of the name `id` with the guest `guest` (GUEST.wasm) and the tools named in `tools` (blanks
- *  between them); `component` is more TOML of its component, "" for none. */
-void rig_write(struct rig *rig, const char *id, const char *guest, const char *tools, const char *component);
+/** Write the folder of a capsule of the name `id` with the guest `guest` (GUEST.wasm; NULL: no code) and the tools named in
+ *  `tools` (blanks between them); `more` is more TOML, in which its component comes first, "" for none. */
+void rig_write(struct rig *rig, const char *id, const char *guest, const char *tools, const char *more);
 
 /** Load the capsule of the name `id`, which was written. Borrowed from the runtime. */
 struct capsule *rig_load_written(struct rig *rig, const char *id);
@@ -36,6 +36,15 @@ size_t rig_call(struct rig *rig, struct capsule *capsule, const char *tool, cons
 
 /** The same for an export, with bytes. */
 size_t rig_call_export(struct rig *rig, struct capsule *capsule, const char *name, const void *input, size_t len);
+
+/** The number that `tool` answers to {}. */
+uint64_t rig_ask(struct rig *rig, struct capsule *capsule, const char *tool);
+
+/** Publish an event and leave it to the turns to come. */
+void rig_publish(struct rig *rig, const char *topic, const char *payload, size_t len);
+
+/** Publish an event and wait until everybody has it. Returns how many those are. Any failure or loss ends the program. */
+uint64_t rig_publish_and_wait(struct rig *rig, const char *topic, const char *payload, size_t len);
 
 /** Start a call of `tool` with {}; the operation is the caller's. */
 struct capsule_op *rig_start(

@@ -89,8 +89,10 @@ def test_the_clock_is_in_milliseconds(call):  # abi:79
     assert before - 1 <= int(told) / 1000 <= time.time() + 1
 
 
-def test_the_caller_is_not_known(call):  # abi:80
-    assert call("caller") == "{}"
+def test_the_caller_of_a_tool_is_the_host(call):  # rt-W-55
+    told = json.loads(call("caller"))
+    assert told.pop("call_id").isdigit()
+    assert told == {"session_id": None, "source": "host", "user_id": "default"}
 
 
 # Key-value store

@@ -118,6 +118,65 @@ def test_beside_a_capsule_that_can_not_be_read_nothing_counts_as_missing(run, ma
     assert "topic:missing" in run("check", needs, other).stdout
 
 
+def eventful(make_capsule, guest, name, *, publish="", subscribe="", events=(), mode="observe"):
+    text = manifest(name=name, tools=["hello"]) + "\n[capabilities]\nipc_publish = [%s]\nipc_subscribe = [%s]\n" % (publish, subscribe)
+    for event in events:
+        text += '[[interceptor]]\nevent = "%s"\naction = "act"\nmode = "%s"\n' % (event, mode)
+    return make_capsule(text, guest("tools.wat"), name=name)
+
+
+def place(folder, text):
+    """Where `text` stands in the manifest, as line:column."""
+    lines = (folder / "Capsule.toml").read_text().splitlines()
+    number = next(i for i, line in enumerate(lines) if text in line)
+    return "%s/Capsule.toml:%d:%d: " % (folder, number + 1, lines[number].index(text) + 1)
+
+
+def test_events_that_none_of_several_capsules_publishes_are_warnings(run, make_capsule, guest):
+    waits = eventful(make_capsule, guest, "waits", subscribe='"notes.v1.*"', events=["user.v1.prompt", "tool.v1.result.waits.hello"])
+    other = eventful(make_capsule, guest, "other", publish='"user.v1.*"')
+    assert run("check", waits).stdout == "no problems found in 1 manifest\n"
+    result = run("check", waits, other)
+    assert result.status == 0
+    assert result.stdout.startswith(place(waits, '"notes.v1.*"') + "warning: no capsule given publishes what `notes.v1.*`")
+    assert "fix: check it together with the capsule that publishes this" in result.stdout
+    assert result.stdout.endswith("0 errors, 1 warning\n")
+    (problem,) = json.loads(run("check", waits, other, "--json").stdout)
+    assert (problem["severity"], problem["file"]) == ("warning", "%s/Capsule.toml" % waits)
+    assert problem["fix"].startswith("check it together") and "`notes.v1.*`" in problem["message"]
+
+
+def test_events_that_none_of_several_capsules_receives_are_warnings(run, make_capsule, guest):
+    speaks = eventful(make_capsule, guest, "speaks", publish='"notes.v1.added", "user.v1.prompt"')
+    hears = eventful(make_capsule, guest, "hears", events=["user.*.prompt"], mode="guard")
+    result = run("check", speaks, hears)
+    assert result.status == 0
+    assert result.stdout.startswith(place(speaks, '"notes.v1.added"') + "warning: `notes.v1.added` in `ipc_publish`")
+    assert result.stdout.endswith("0 errors, 1 warning\n")
+
+
+def test_a_slip_in_the_name_of_a_lifecycle_event_is_told_of_one_capsule_alone(run, make_capsule, guest):
+    folder = eventful(make_capsule, guest, "one", events=["astrid.v1.lifecycle.capsule_laoded"])
+    result = run("check", folder)
+    assert result.status == 0
+    assert result.stdout.startswith(place(folder, '"astrid.v1') + "warning: ")
+    assert "fix: did you mean `astrid.v1.lifecycle.capsule_loaded`?" in result.stdout
+
+
+def test_nobody_decides_about_lifecycle_events(run, make_capsule, guest):
+    folder = eventful(make_capsule, guest, "one", events=["astrid.v1.lifecycle.capsule_loaded"], mode="guard")
+    result = run("check", folder)
+    assert result.status == 1
+    assert result.stdout.startswith(place(folder, '"guard"') + 'error: `mode = "guard"` for `astrid.v1.lifecycle.capsule_loaded`')
+
+
+def test_beside_a_capsule_that_can_not_be_read_no_event_counts_as_missing(run, make_capsule, guest):
+    waits = eventful(make_capsule, guest, "waits", events=["user.v1.prompt"])
+    other = eventful(make_capsule, guest, "other")
+    assert "user.v1.prompt" in run("check", waits, other).stdout
+    assert "user.v1.prompt" not in run("check", waits, other, make_capsule("[package\n", name="broken")).stdout
+
+
 def test_colours_mark_problems_only_when_asked(run, make_capsule):
     folder = make_capsule("[package]\n")
     assert b"\x1b[" not in run("check", folder).output

@@ -52,6 +52,16 @@ def test_less_is_told_and_is_fine(diff, tmp_path):
     assert result.stdout == "- net `*`: every host (%s/old/Capsule.toml:6)\n0 widened, 1 narrowed\n" % tmp_path
 
 
+def test_an_interceptor_that_decides_is_more(diff, tmp_path):
+    observes = '[[interceptor]]\nevent = "user.v1.*"\naction = "act"\n'
+    result = diff(observes, observes + 'mode = "guard"\n')
+    assert (result.status, result.stderr) == (3, "")
+    assert result.stdout == (
+        "+ interceptor `user.v1.*`: decides about events: user.v1.* (guard) (%s/new/Capsule.toml:9)\n"
+        "1 widened, 0 narrowed\n" % tmp_path
+    )
+
+
 def test_json_is_an_array_of_entries(diff):
     result = diff('net = ["a.test"]\n', 'net = ["b.test"]\n', "--json")
     assert result.status == 3

@@ -10,6 +10,7 @@
 #include <capsule/instance.h>
 #include <capsule/discover.h>
 #include <capsule/boot.h>
+#include <capsule/event.h>
 #include <capsule/check.h>
 #include <capsule/policy.h>
 #include <capsule/content.h>

@@ -20,9 +20,11 @@ struct capsule_report;
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_check(
 	struct capsule_report **out, const char *path, struct capsule_error *err);
 
-/** Compare `count` reports (borrowed) with each other: what a manifest requires and none of the others provides becomes a warning in
- *  its report. Nothing is added to fewer than two, or when a manifest has errors, since what it provides is not known then.
- *  Errors: CAPSULE_ENOMEM, CAPSULE_ELIMIT (they depend on each other in too many ways). Threads: any. */
+/** Compare `count` reports (borrowed) with each other. A warning in its report becomes what a manifest requires and none of the others
+ *  provides; the events that an [[interceptor]] or `ipc_subscribe` waits for and that neither one of them nor the runtime publishes;
+ *  and topics of `ipc_publish` that none of them receives. Nothing is added to fewer than two, or when a manifest has errors, since
+ *  what it provides is not known then. Errors: CAPSULE_ENOMEM, CAPSULE_ELIMIT (they depend on each other in too many ways).
+ *  Threads: any. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_check_together(
 	struct capsule_report *const *reports, size_t count, struct capsule_error *err);
 

@@ -35,7 +35,8 @@ CAPSULE_API const char *capsule_policy_text(struct capsule_policy *policy, bool 
 
 /** The same as a JSON object {"id", "version", "manifest", "capabilities": [{"key", "entry", "meaning", "note": "plain" |
  *  "dangerous" | "unused", "why"?, "line", "component"}], "provides": [text], "requires": [text], "tools": [text],
- *  "interceptors": [{"event", "action"}], "dangerous", "unused"}. Borrowed as above. */
+ *  "interceptors": [{"event", "action", "mode", "priority", "timeout_ms", "on_error", "on_full"}], "events": {"inbox_messages",
+ *  "inbox_bytes"} (null: the runtime's limit), "dangerous", "unused"}. Borrowed as above. */
 CAPSULE_API const char *capsule_policy_json(struct capsule_policy *policy);
 
 /* The answer to one question. Texts are borrowed from the policy until the next one. */

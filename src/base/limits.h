@@ -61,8 +61,10 @@ static_assert(LIMIT_WASM_STACK <= LIMIT_FIBER_STACK / 2, "host functions need ro
 #define LIMIT_ORDER_EDGES 1048576 /* between the manifests that are ordered together; each is 32 bytes */
 #define LIMIT_ORDER_STEPS                                                                                              \
 	(1u << 25)       /* comparisons while edges are looked for, half a second; only lists full of `*` come near */
+#define LIMIT_REACH_STEPS (1u << 22) /* searches while patterns of events are compared, half a second; likewise */
 #define LIMIT_UPLINKS 32 /* of one capsule, declared and registered at run time together */
 #define LIMIT_UNLOAD_GRACE_MS 5000 /* that calls in flight may go on while their capsule is unloaded */
+#define LIMIT_LOOP_STOP_MS 500     /* that a run loop may take to end by itself once its capsule is unloaded */
 #define LIMIT_READY_MS 30000       /* that a capsule's run loop may take to become ready before dependents go on */
 
 /* Files */

@@ -75,6 +75,34 @@ bool topic_delivers(struct span topic, struct span pattern)
 
 /* A segment `*` of `wanted` is a text that only `*` in `pattern` fits, and so the question is the one whether a topic is
  * delivered: a pattern of one depth ends in a segment that the last `*` of a deeper one is not. */
+/* Whether the first `count` segments of both can be the same. */
+static bool segments_meet(struct span a, struct span b, size_t count)
+{
+	while (count-- > 0) {
+		struct span left = segment_take(&a), right = segment_take(&b);
+
+		if (!span_is(left, "*") && !span_is(right, "*") && !span_equal(left, right))
+			return false;
+	}
+	return true;
+}
+
+bool topic_overlaps(struct span a, bool a_tail, struct span b, bool b_tail)
+{
+	bool a_open = a_tail && ends_open(a), b_open = b_tail && ends_open(b);
+	size_t a_count = topic_segments(a), b_count = topic_segments(b);
+
+	if (!topic_valid(a) || !topic_valid(b))
+		return false;
+	if (a_open && b_open)
+		return segments_meet(a, b, (a_count < b_count ? a_count : b_count) - 1);
+	if (a_open)
+		return b_count >= a_count && segments_meet(a, b, a_count - 1);
+	if (b_open)
+		return a_count >= b_count && segments_meet(a, b, b_count - 1);
+	return a_count == b_count && segments_meet(a, b, a_count);
+}
+
 bool topic_covers(struct span pattern, struct span wanted)
 {
 	return topic_delivers(wanted, pattern);

@@ -6,6 +6,9 @@
 
 #include "base/span.h"
 
+/* What begins so tells what has happened: published by the runtime alone. */
+#define TOPIC_LIFECYCLE "astrid.v1.lifecycle."
+
 /** Whether `topic` is not empty and no segment of it is: any other characters pass. */
 bool topic_valid(struct span topic);
 
@@ -23,5 +26,8 @@ bool topic_delivers(struct span topic, struct span pattern);
 /** Whether everything that a subscription to `wanted` delivers is delivered by `pattern` too (both read as by
  *  topic_delivers()). */
 bool topic_covers(struct span pattern, struct span wanted);
+
+/** Whether there is a topic that both patterns match: each as by topic_delivers() when its `tail` is true, else as by topic_matches(). */
+bool topic_overlaps(struct span a, bool a_tail, struct span b, bool b_tail);
 
 #endif

@@ -243,6 +243,52 @@ static void relations_agree_with_their_meaning(void **state)
 	}
 }
 
+static void patterns_overlap_when_one_topic_matches_both(void **state)
+{
+	char a[2 * DEPTH], b[2 * DEPTH], topic[2 * DEPTH];
+
+	(void)state;
+	for (size_t i = 0; i < NAMES; i++) {
+		name_make(i, true, a);
+		for (size_t j = 0; j < NAMES; j++) {
+			bool found[2][2] = { { false } };
+
+			name_make(j, true, b);
+			for (size_t k = 0; k < NAMES; k++) {
+				bool of_a[2], of_b[2];
+
+				name_make(k, false, topic);
+				of_a[0] = oracle_matches(topic, a);
+				of_a[1] = oracle_delivers(topic, a);
+				of_b[0] = oracle_matches(topic, b);
+				of_b[1] = oracle_delivers(topic, b);
+				for (size_t tails = 0; tails < 4; tails++)
+					found[tails / 2][tails % 2] |= of_a[tails / 2] && of_b[tails % 2];
+			}
+			for (size_t tails = 0; tails < 4; tails++)
+				if (topic_overlaps(span_text(a), tails / 2, span_text(b), tails % 2) !=
+					found[tails / 2][tails % 2])
+					fail_msg("topic_overlaps(`%s`, `%s`), tails %zu", a, b, tails);
+		}
+	}
+}
+
+static void malformed_patterns_overlap_nothing(void **state)
+{
+	const char *const bad[] = { "", ".", "a.", ".a", "a..b", ".*", "a..*" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		for (size_t tails = 0; tails < 4; tails++) {
+			assert_false(topic_overlaps(span_text(bad[i]), tails / 2, span_text(bad[i]), tails % 2));
+			assert_false(topic_overlaps(span_text(bad[i]), tails / 2, span_text("*.*"), tails % 2));
+			assert_false(topic_overlaps(span_text("*.*"), tails / 2, span_text(bad[i]), tails % 2));
+		}
+	}
+	assert_true(topic_overlaps(span_text("a.b*"), true, span_text("a.b*"), true));
+	assert_false(topic_overlaps(span_text("a.b*"), true, span_text("a.bc"), true));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +300,8 @@ int main(void)
 		cmocka_unit_test(delivery_reaches_any_depth_behind_a_last_wildcard),
 		cmocka_unit_test(covering_compares_what_is_delivered),
 		cmocka_unit_test(relations_agree_with_their_meaning),
+		cmocka_unit_test(patterns_overlap_when_one_topic_matches_both),
+		cmocka_unit_test(malformed_patterns_overlap_nothing),
 	};
 
 	return cmocka_run_group_tests_name("base_topic", tests, NULL, NULL);

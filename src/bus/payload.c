@@ -101,8 +101,9 @@ static bool append_raw(struct payload *payload, const yyjson_val *object)
 		(void)(json_append_value(&payload->extra, name) && buffer_append_byte(&payload->extra, ':') &&
 			json_append_value(&payload->extra, value));
 	}
-	(void)buffer_append_byte(&payload->extra, '}');
-	return buffer_append_text(&payload->text, "{\"type\":\"raw_json\"") &&
+	/* Without memory there may be not even the first byte. */
+	return buffer_append_byte(&payload->extra, '}') &&
+		buffer_append_text(&payload->text, "{\"type\":\"raw_json\"") &&
 		(written == 0 || buffer_append_byte(&payload->text, ',')) &&
 		buffer_append(&payload->text, payload->extra.data + 1, payload->extra.len - 1);
 }
@@ -147,8 +148,10 @@ static enum capsule_status finish(struct payload *payload, struct capsule_error 
 
 	if (status == CAPSULE_OK)
 		status = buffer_check(&payload->extra, err);
-	if (status != CAPSULE_OK)
-		return error_in(err, "payload");
+	if (status != CAPSULE_OK) {
+		(void)error_in(err, "payload");
+		return status;
+	}
 	payload->tagged = payload->inner = buffer_span(&payload->text);
 	if (payload->type == PAYLOAD_CUSTOM)
 		payload->inner = span_of(payload->tagged.data + sizeof CUSTOM_HEAD - 1,
@@ -163,7 +166,9 @@ static enum capsule_status parse(yyjson_doc **doc, struct span json, struct caps
 	const struct json_limits limits = { .bytes_max = LIMIT_PUBLISH, .depth_max = DEPTH_MAX };
 	enum capsule_status status = json_parse(doc, json, &limits, "payload", err);
 
-	return status == CAPSULE_EINVAL || status == CAPSULE_ELIMIT ? error_in(err, "not valid JSON") : status;
+	if (status == CAPSULE_EINVAL || status == CAPSULE_ELIMIT)
+		(void)error_in(err, "not valid JSON");
+	return status;
 }
 
 enum capsule_status payload_read(struct payload *payload, struct span json, struct capsule_error *err)

@@ -18,6 +18,8 @@ struct subscription {
 	char *pattern;      /* owned; of an interceptor its event */
 	void (*wake)(void *user, bool ended);
 	void *user;
+	size_t drained; /* messages of the last drain */
+	uint32_t hops;  /* the most of these */
 };
 
 void subscriptions_init(struct subscriptions *subscriptions, struct inbox *inbox)
@@ -166,6 +168,12 @@ bool subscriptions_append_interceptors(const struct subscriptions *subscriptions
 
 /* ---- Reading ---- */
 
+bool subscription_drained(const struct subscription *subscription, uint32_t *hops)
+{
+	*hops = subscription->hops;
+	return subscription->drained > 0;
+}
+
 bool subscription_ready(const struct subscription *subscription)
 {
 	return lane_peek(&subscription->lane) != NULL;
@@ -177,7 +185,8 @@ void subscription_wait(struct subscription *subscription, void (*wake)(void *use
 	subscription->user = user;
 }
 
-/* How many entries fit into one answer, and their envelopes. Nothing is taken yet: without memory for all nothing must be lost. */
+/* How many entries fit into one answer, and their envelopes. Nothing is taken yet: without memory for all nothing
+ * must be lost. */
 static size_t append_messages(const struct subscription *subscription, size_t budget, bool first, struct buffer *out)
 {
 	size_t count = 0, used = 0;
@@ -214,8 +223,14 @@ enum capsule_status subscription_drain(
 	if (status != CAPSULE_OK)
 		return status;
 	(void)lane_take_lagged(&subscription->lane);
-	while (count-- > 0)
-		bus_entry_end(
-			LIST_ENTRY(subscription->lane.entries.next, struct bus_entry, lane_link), OUTCOME_DELIVERED);
+	subscription->drained = count;
+	subscription->hops = 0;
+	while (count-- > 0) {
+		struct bus_entry *entry = LIST_ENTRY(subscription->lane.entries.next, struct bus_entry, lane_link);
+
+		if (entry->event->origin.hops > subscription->hops)
+			subscription->hops = entry->event->origin.hops;
+		bus_entry_end(entry, OUTCOME_DELIVERED);
+	}
 	return CAPSULE_OK;
 }

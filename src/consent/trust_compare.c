@@ -68,6 +68,7 @@ static void tell_right(struct telling *telling, const char *when, const char *ri
 		{ "ipc_subscribe ", "subscribe to " },
 		{ "identity ", "use identities: " },
 		{ "allow_prompt_injection", "add text to prompts" },
+		{ POLICY_INTERCEPTOR " ", "decide about events: " },
 	};
 
 	if (!begin(telling))

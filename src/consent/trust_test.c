@@ -258,6 +258,27 @@ static void rights_are_told_as_they_come_and_go(void **state)
 	assert_changes(fixture, expected);
 }
 
+static void deciding_about_events_is_a_right(void **state)
+{
+#define INTERCEPTOR "[[interceptor]]\nevent = \"user.v1.*\"\naction = \"check\"\n"
+	struct fixture *fixture = *state;
+
+	take(fixture, HEAD INTERCEPTOR);
+	assert_int_equal(fixture->subject.right_count, 0);
+	approve(fixture);
+	take(fixture, HEAD INTERCEPTOR "mode = \"guard\"\n");
+	assert_int_equal(fixture->subject.right_count, 1);
+	assert_string_equal(fixture->subject.rights[0], "interceptor user.v1.* -> guard");
+	assert_changes(fixture, "Capsule.toml changed\nmay now decide about events: user.v1.* -> guard");
+	approve(fixture);
+	assert_null(check(fixture));
+	take(fixture, HEAD INTERCEPTOR "mode = \"rewrite\"\n");
+	assert_changes(fixture,
+		"Capsule.toml changed\nmay no longer decide about events: user.v1.* -> guard\n"
+		"may now decide about events: user.v1.* -> rewrite");
+#undef INTERCEPTOR
+}
+
 static void a_link_that_leads_elsewhere_now_is_told(void **state)
 {
 	struct fixture *fixture = *state;
@@ -449,6 +470,7 @@ int main(void)
 		TEST(a_file_that_is_too_large_is_refused),
 		TEST(a_receipt_holds_until_something_changes),
 		TEST(rights_are_told_as_they_come_and_go),
+		TEST(deciding_about_events_is_a_right),
 		TEST(a_link_that_leads_elsewhere_now_is_told),
 		TEST(names_are_told_on_one_line),
 		TEST(many_changes_are_counted),

@@ -175,9 +175,9 @@ static bool has_place(const struct dispatch *dispatch, const struct receiver *re
 	uint32_t before = 0;
 
 	if (member != NULL) {
-		if (member->wanted_mark != dispatch->mark)
+		if (member->wanted_mark != dispatch->publications)
 			member->wanted = 0;
-		member->wanted_mark = dispatch->mark;
+		member->wanted_mark = dispatch->publications;
 		before = member->wanted++;
 	}
 	return inbox_has_room(inbox, charge) && inbox->budget.messages - inbox->messages > before &&
@@ -203,7 +203,7 @@ static enum capsule_status check_receivers(struct dispatch *dispatch, const stru
 {
 	enum capsule_status status = CAPSULE_OK;
 
-	dispatch->mark++;
+	dispatch->publications++;
 	for (size_t i = 0; status == CAPSULE_OK && i < matches->decider_count; i++)
 		status = check_receiver(dispatch, publication, event, matches->deciders[i], err);
 	for (size_t i = 0; status == CAPSULE_OK && i < matches->other_count; i++)

@@ -315,6 +315,7 @@ enum capsule_status publish_as(struct events *events, struct publication *public
 	publication->topic = span_text(topic);
 	publication->payload = &payload;
 	status = dispatch_publish(events->dispatch, publication, err);
+	publication->payload = NULL;
 	payload_fini(&payload);
 	return status;
 }

@@ -22,8 +22,9 @@ struct dispatch {
 	struct list_node spare; /* struct delivery.link, to use again: one is large */
 	uint32_t spare_count;
 	uint64_t next_call_id;
-	uint32_t next_number; /* of members */
-	uint64_t mark;        /* of waits.c, and of one look at all receivers of an event */
+	uint32_t next_number;  /* of members */
+	uint64_t mark;         /* of waits.c */
+	uint64_t publications; /* looks at all receivers of an event */
 
 	/* Which lifecycle events are known to be wanted or not, as long as `known_at` is the bus's generation. */
 	uint64_t known_at, known, wanted;

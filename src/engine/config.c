@@ -70,15 +70,9 @@ static enum capsule_status default_value(
 	return config_put(config, entry->key, text, err);
 }
 
-static void note_missing(struct buffer *missing, const char *key)
-{
-	if (missing->len > 0)
-		buffer_append_text(missing, ", ");
-	buffer_append_text(missing, key);
-}
-
+/* Whether there is a value for `entry`, which is in `config` then. */
 static enum capsule_status resolve(struct map *config, const struct engine_env *env, struct kv_scope *scope,
-	const struct manifest_env *entry, struct buffer *missing, struct capsule_error *err)
+	const struct manifest_env *entry, bool *missing, struct capsule_error *err)
 {
 	enum found found;
 	enum capsule_status status = stored_value(config, env, scope, entry->key, &found, err);
@@ -87,32 +81,52 @@ static enum capsule_status resolve(struct map *config, const struct engine_env *
 		return status;
 	if (found == ABSENT && entry->enum_values.count <= 1 && entry->default_json != NULL)
 		return default_value(config, entry, err);
-	note_missing(missing, entry->key);
+	*missing = true;
 	return CAPSULE_OK;
+}
+
+static enum capsule_status tell_missing(const struct engine_env *env, const struct manifest_env *const *entries,
+	size_t count, struct capsule_error *err)
+{
+	HOLD(buffer_fini) struct buffer names = { 0 };
+
+	for (size_t i = 0; i < count; i++)
+		(void)((i == 0 || buffer_append_text(&names, ", ")) && buffer_append_text(&names, entries[i]->key));
+	if (env->services.missing != NULL)
+		env->services.missing(env->services.user, entries, count);
+	return error_set(err, CAPSULE_EMANIFEST,
+		"Missing required environment variables: %.*s. Give each a default in [env] of Capsule.toml, or store a "
+		"value under its name",
+		SPAN_ARG(buffer_span(&names)));
 }
 
 static enum capsule_status resolve_all(struct map *config, const struct engine_env *env, struct capsule_error *err)
 {
-	HOLD(buffer_fini) struct buffer missing = { 0 };
+	const struct manifest *manifest = env->manifest;
+	HOLD(free_drop) const struct manifest_env **missing = calloc(manifest->env.count, sizeof *missing);
 	struct kv_scope *scope = NULL;
-	enum capsule_status status = env->services.kv(env->services.user, &scope, err);
+	size_t count = 0;
+	enum capsule_status status;
 
-	for (size_t i = 0; status == CAPSULE_OK && i < env->manifest->env.count; i++) {
-		const struct manifest_env *entry = &env->manifest->env.items[i];
+	if (missing == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory for the settings of a capsule");
+	status = env->services.kv(env->services.user, &scope, err);
+	for (size_t i = 0; status == CAPSULE_OK && i < manifest->env.count; i++) {
+		const struct manifest_env *entry = &manifest->env.items[i];
+		bool is_missing = false;
 
 		if (strcmp(entry->key, SOCKET_KEY) == 0 && env->socket_path != NULL)
 			log_write(env->log, CAPSULE_LOG_WARN, env->capsule_id,
 				span_text(
 					"[env] " SOCKET_KEY " is set by the runtime; the manifest's entry is ignored"));
 		else
-			status = resolve(config, env, scope, entry, &missing, err);
+			status = resolve(config, env, scope, entry, &is_missing, err);
+		if (is_missing)
+			missing[count++] = entry;
 	}
-	if (status != CAPSULE_OK || missing.len == 0)
+	if (status != CAPSULE_OK || count == 0)
 		return status;
-	return error_set(err, CAPSULE_EMANIFEST,
-		"Missing required environment variables: %s. Give each a default in [env] of Capsule.toml, or store a "
-		"value under its name",
-		buffer_text(&missing));
+	return tell_missing(env, missing, count, err);
 }
 
 static enum capsule_status copy_settings(struct map *config, const struct map *settings, struct capsule_error *err)

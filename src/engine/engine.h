@@ -52,7 +52,7 @@ struct engine_call {
 	struct span input; /* borrowed until done */
 	struct origin origin;
 	uint64_t cpu_ms, wall_ms; /* 0: the engine's limit; the smaller one wins */
-	bool unqueued;            /* its owner bounds how many there are: the limits of the queue do not count for it */
+	bool unqueued; /* its owner bounds how many there are: the limits of the queue do not count for it. Until done as it was. */
 	/* Filled before done: */
 	int64_t wall_ns;       /* from the start of the call to its end, waiting in the queue not counted */
 	int64_t cpu_ns;        /* guest and host work */
@@ -70,8 +70,10 @@ struct engine_ops {
 	 * op_finish() or op_fail(). On failure the caller still calls unload() and free(). op_cancel(op) may come. */
 	void (*load)(struct engine *engine, struct op *op);
 
-	/* Stop taking calls, end the running one and those that wait with CAPSULE_ECANCELLED, let go of the guest. Then the
-	 * engine finishes `op` (started by the caller). Always succeeds, may be repeated. */
+	/* Stop taking calls, end the running one and those that wait with CAPSULE_ECANCELLED, let go of the guest. A run loop, whose
+	 * waits the caller has ended, gets LIMIT_LOOP_STOP_MS to end by itself; how it ends is told to nobody. Then the engine
+	 * finishes `op` (started by the caller). Always succeeds; may be repeated, also while it is under way: each `op` is
+	 * finished. */
 	void (*unload)(struct engine *engine, struct op *op);
 
 	/* Queue `call` (borrowed until done; call->op is started by the engine with `done` and `user`). Fails at once, without
@@ -84,8 +86,8 @@ struct engine_ops {
 	enum engine_health (*health)(struct engine *engine, struct capsule_error *why);
 
 	/* End `op` (started by the caller, whose deadline it has) when the engine can serve: at once, when a run loop says so, with
-	 * CAPSULE_ESTATE when it ended without having said so. Once ready, always ready. op_cancel(op) may come. NULL: ready when
-	 * loaded. */
+	 * CAPSULE_ESTATE when it ended without having said so or is being unloaded. Once ready, always ready; and one that is
+	 * unloaded has nothing left to wait for. op_cancel(op) may come. NULL: ready when loaded. */
 	void (*wait_ready)(struct engine *engine, struct op *op);
 
 	/* Append its tools, JSON objects {"name", "description", "input_schema"} with commas between them and one in front unless

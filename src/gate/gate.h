@@ -30,7 +30,7 @@ enum gate_reason {
 	GATE_BY_ALL,       /* allowed or denied by a gate that always says so */
 	GATE_NOT_DECLARED, /* denied: no entry of the key matches (the list may be empty) */
 	GATE_DOTS,         /* denied: the path has a component ".." or is not absolute */
-	GATE_PROTECTED,    /* denied: the runtime's own files; no declaration opens them */
+	GATE_PROTECTED,    /* denied: the runtime's own files and topics; no declaration opens them */
 	GATE_ARGUMENTS,    /* denied: the command has blanks; arguments belong elsewhere */
 	GATE_MALFORMED,    /* denied: the operand is no path, host, program, topic, pattern or level */
 	GATE_BY_EMBEDDER,  /* denied by the narrower gate */

@@ -95,7 +95,9 @@ static bool append_denied(const char *path, const struct gate_question *question
 	case GATE_NOT_DECLARED:
 		return append_not_declared(path, question, decision, out);
 	case GATE_PROTECTED:
-		return buffer_append_text(out, ": the runtime's own files are closed to every capsule");
+		if (problem == NULL)
+			return buffer_append_text(out, ": the runtime's own files are closed to every capsule");
+		return buffer_printf(out, ": it %s", problem);
 	case GATE_DOTS:
 	case GATE_ARGUMENTS:
 	case GATE_MALFORMED:

@@ -296,6 +296,26 @@ static enum capsule_status add_uplink(struct maker *maker, const struct manifest
 	return add(maker, row, uplink->name, buffer_text(&words), NULL);
 }
 
+static enum capsule_status add_interceptor(struct maker *maker, const struct manifest_interceptor *interceptor)
+{
+	static const char *const modes[] = { "observe", "guard", "rewrite" };
+	HOLD(buffer_fini) struct buffer words = { 0 };
+	struct policy_row row = {
+		.operation = GATE_OPERATIONS, .key = POLICY_INTERCEPTOR, .place = interceptor->mode_place
+	};
+
+	if (interceptor->mode == INTERCEPTOR_OBSERVES)
+		return CAPSULE_OK;
+	row.target = text_copy(span_text(modes[interceptor->mode]));
+	if (row.target == NULL ||
+		!buffer_printf(&words, "decides about events: %s (%s)", interceptor->event, row.target) ||
+		buffer_text(&words) == NULL) {
+		row_fini(&row);
+		return no_memory(maker->err);
+	}
+	return add(maker, row, interceptor->event, buffer_text(&words), topic_why(interceptor->event));
+}
+
 static enum capsule_status make(struct maker *maker, const struct manifest *manifest)
 {
 	enum capsule_status status = add_capabilities(maker, &manifest->capabilities, false);
@@ -304,6 +324,8 @@ static enum capsule_status make(struct maker *maker, const struct manifest *mani
 		status = add_capabilities(maker, &manifest->components.items[0].capabilities, true);
 	for (size_t i = 0; i < manifest->uplinks.count && status == CAPSULE_OK; i++)
 		status = add_uplink(maker, &manifest->uplinks.items[i]);
+	for (size_t i = 0; i < manifest->interceptors.count && status == CAPSULE_OK; i++)
+		status = add_interceptor(maker, &manifest->interceptors.items[i]);
 	return status;
 }
 

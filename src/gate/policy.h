@@ -13,14 +13,18 @@ enum policy_note {
 	POLICY_UNUSED,    /* grants nothing, or hardly what was meant: why says the reason */
 };
 
+/* The key of an [[interceptor]] that decides about events: it is shown by the pattern of its events. */
+#define POLICY_INTERCEPTOR "interceptor"
+
 struct policy_row {
-	/* GATE_OPERATIONS for the flags `uplink` and `allow_prompt_injection` and for `kv`. */
+	/* GATE_OPERATIONS for the flags `uplink` and `allow_prompt_injection`, for `kv` and for interceptors. */
 	enum gate_operation operation;
-	const char *key; /* of [capabilities]; "uplink" with a name for [[uplink]]. Static */
+	const char *key; /* of [capabilities]; "uplink" with a name for [[uplink]], POLICY_INTERCEPTOR. Static */
 	char *entry;     /* as written */
 	char *meaning;   /* what it resolves to: a path, "example.com and its subdomains", ... */
-	char *target;    /* what is compared: path, host, platform of an uplink, else the entry; NULL: grants nothing */
-	char *why;       /* of the note; NULL when plain */
+	/* What is compared: path, host, platform of an uplink, mode of an interceptor, else the entry; NULL: grants nothing. */
+	char *target;
+	char *why; /* of the note; NULL when plain */
 	enum policy_note note;
 	struct place place;
 	bool by_component;
@@ -45,7 +49,7 @@ struct policy_difference {
 };
 
 /** What `after` allows that `before` did not and the reverse, by meaning and not by text: `*` covers a folder below the
- *  workspace, a host covers its subdomains, a pattern the topics it matches, admin covers link. `*out` (free with free()) has
+ *  workspace, a host covers its subdomains, a pattern the topics it matches, admin covers link, rewriting covers guarding. `*out` (free with free()) has
  *  `*count` entries. Errors: CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status policy_compare(const struct policy *before, const struct policy *after,
 	struct policy_difference **out, size_t *count, struct capsule_error *err);

@@ -54,6 +54,13 @@ static enum capsule_status index_make(struct index *out, const struct policy *po
 	return CAPSULE_OK;
 }
 
+/* Whoever may rewrite an event may deny it too. */
+static bool decides_more(const struct policy_row *a, const struct policy_row *b)
+{
+	return topic_matches(span_text(b->entry), span_text(a->entry)) &&
+		(strcmp(a->target, "rewrite") == 0 || strcmp(a->target, b->target) == 0);
+}
+
 /* Whether `a` allows all that `b` does; both have targets, are of one operation, and are in no set. */
 static bool row_covers(const struct policy_row *a, const struct policy_row *b)
 {
@@ -73,7 +80,9 @@ static bool row_covers(const struct policy_row *a, const struct policy_row *b)
 	case GATE_UPLINK:
 		return strcmp(a->entry, b->entry) == 0 && span_equal(wide, wanted);
 	case GATE_OPERATIONS:
-		return strcmp(a->key, b->key) == 0;
+		if (strcmp(a->key, b->key) != 0)
+			return false;
+		return strcmp(a->key, POLICY_INTERCEPTOR) != 0 || decides_more(a, b);
 	default:
 		return span_equal(wide, wanted);
 	}

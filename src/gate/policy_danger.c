@@ -165,12 +165,22 @@ static bool reaches_runtime(struct span pattern)
 		: span_starts(pattern, span_text("astrid.")) || span_starts(pattern, span_text("*."));
 }
 
+static const char *flag_danger(const struct policy_row *row)
+{
+	if (strcmp(row->key, "allow_prompt_injection") == 0)
+		return "what it adds to prompts is obeyed like a person's words";
+	if (strcmp(row->key, POLICY_INTERCEPTOR) != 0)
+		return NULL;
+	if (reaches_runtime(span_text(row->entry)))
+		return "it may keep events of the runtime itself from everybody";
+	return strcmp(row->target, "rewrite") == 0 ? "it may change what others publish, and it still counts as theirs"
+						   : NULL;
+}
+
 const char *policy_danger(const struct policy_row *row, const struct entry_roots *roots)
 {
 	if (row->operation == GATE_OPERATIONS)
-		return strcmp(row->key, "allow_prompt_injection") == 0
-			? "what it adds to prompts is obeyed like a person's words"
-			: NULL;
+		return flag_danger(row);
 	if (row->target == NULL)
 		return NULL;
 	switch (row->operation) {

@@ -248,6 +248,73 @@ static void what_grants_nothing_is_no_difference(void **state)
 	check_change("net = [\"https://a.test\"]", "net = [\"*.a.test\"]", 0, 0);
 }
 
+#define INTERCEPTS(event, mode) "[[interceptor]]\nevent = \"" event "\"\naction = \"a\"\nmode = \"" mode "\"\n"
+
+static void check_interceptors(const char *before, const char *after, size_t widened, size_t narrowed)
+{
+	HOLD(made_fini) struct made old = make_text(before);
+	HOLD(made_fini) struct made new = make_text(after);
+	HOLD(free_drop) struct policy_difference *found = NULL;
+	size_t count = 0, wide = 0;
+
+	assert_int_equal(policy_compare(&old.policy, &new.policy, &found, &count, NULL), CAPSULE_OK);
+	for (size_t i = 0; i < count; i++)
+		wide += found[i].change == POLICY_WIDENED;
+	if (wide != widened || count - wide != narrowed)
+		fail_msg("%s -> %s: %zu widened, %zu narrowed", before, after, wide, count - wide);
+}
+
+static void deciding_about_more_events_is_more(void **state)
+{
+	(void)state;
+	check_interceptors("", INTERCEPTS("a.b", "observe"), 0, 0);
+	check_interceptors("", INTERCEPTS("a.b", "guard"), 1, 0);
+	check_interceptors(INTERCEPTS("a.b", "observe"), INTERCEPTS("a.b", "guard"), 1, 0);
+	check_interceptors(INTERCEPTS("a.b", "guard"), "", 0, 1);
+	check_interceptors(INTERCEPTS("a.b", "guard"), INTERCEPTS("a.b", "guard") "priority = 7\n", 0, 0);
+	check_interceptors(INTERCEPTS("a.b", "guard"), INTERCEPTS("a.c", "guard"), 1, 1);
+	check_interceptors(INTERCEPTS("a.b", "guard"), INTERCEPTS("a.*", "guard"), 1, 0);
+	check_interceptors(INTERCEPTS("a.*", "guard"), INTERCEPTS("a.b", "guard"), 0, 1);
+	check_interceptors(INTERCEPTS("a.*", "guard"), INTERCEPTS("a.b.c", "guard"), 1, 1);
+	check_interceptors(INTERCEPTS("a.b", "guard"), INTERCEPTS("a.b", "rewrite"), 1, 0);
+	check_interceptors(INTERCEPTS("a.*", "rewrite"), INTERCEPTS("a.b", "guard"), 0, 1);
+	check_interceptors(INTERCEPTS("a.b", "rewrite"), INTERCEPTS("a.b", "rewrite") INTERCEPTS("a.b", "guard"), 0, 0);
+	check_interceptors("[capabilities]\nallow_prompt_injection = true\n", INTERCEPTS("a.b", "guard"), 1, 1);
+}
+
+static void deciding_about_events_is_told_with_its_dangers(void **state)
+{
+	static const struct {
+		const char *text, *meaning;
+		enum policy_note note;
+		const char *why;
+	} cases[] = {
+		{ INTERCEPTS("user.v1.*", "guard"), "decides about events: user.v1.* (guard)", POLICY_PLAIN, NULL },
+		{ INTERCEPTS("user.v1.*", "rewrite"), "decides about events: user.v1.* (rewrite)", POLICY_DANGEROUS,
+			"it may change what others publish, and it still counts as theirs" },
+		{ INTERCEPTS("astrid.v1.approval", "guard"), "decides about events: astrid.v1.approval (guard)",
+			POLICY_DANGEROUS, "it may keep events of the runtime itself from everybody" },
+		{ INTERCEPTS("*.v1", "guard"), "decides about events: *.v1 (guard)", POLICY_DANGEROUS,
+			"it may keep events of the runtime itself from everybody" },
+		{ INTERCEPTS("a.b*", "guard"), "decides about events: a.b* (guard)", POLICY_UNUSED,
+			"`*` is a wildcard only as a whole segment" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		HOLD(made_fini) struct made made = make_text(cases[i].text);
+		const struct policy_row *row = &made.policy.rows[0];
+
+		assert_int_equal(made.policy.count, 1);
+		assert_string_equal(row->key, "interceptor");
+		assert_string_equal(row->meaning, cases[i].meaning);
+		assert_int_equal(row->place.line, 7);
+		assert_int_equal(row->note, cases[i].note);
+		if (cases[i].why != NULL)
+			assert_string_equal(row->why, cases[i].why);
+	}
+}
+
 #define COMPONENT "[[component]]\nfile = \"a.wasm\"\n[component.capabilities]\n"
 
 static void check_component(const char *before, const char *after, size_t widened)
@@ -317,6 +384,8 @@ int main(void)
 		cmocka_unit_test(rows_come_in_the_order_of_keys_and_name_their_lines),
 		cmocka_unit_test(policies_are_compared_by_what_they_allow),
 		cmocka_unit_test(topics_are_compared_as_their_lists_read_them),
+		cmocka_unit_test(deciding_about_more_events_is_more),
+		cmocka_unit_test(deciding_about_events_is_told_with_its_dangers),
 		cmocka_unit_test(what_grants_nothing_is_no_difference),
 		cmocka_unit_test(a_right_of_the_component_is_less_than_one_of_the_capsule),
 		cmocka_unit_test(text_and_json_hold_every_row_and_no_control_character),

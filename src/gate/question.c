@@ -70,6 +70,18 @@ static bool wildcard_inside(struct span pattern)
 	return false;
 }
 
+static const char *publish_problem(struct span topic, enum gate_reason *reason)
+{
+	const char *problem = topic_problem(topic);
+
+	if (problem == NULL)
+		problem = depth_problem(topic);
+	if (problem != NULL || !span_starts(topic, span_text(TOPIC_LIFECYCLE)))
+		return problem;
+	*reason = GATE_PROTECTED;
+	return "is below " TOPIC_LIFECYCLE ", where the runtime alone says what has happened";
+}
+
 static const char *pattern_problem(struct span pattern)
 {
 	const char *problem = topic_problem(pattern);
@@ -82,7 +94,6 @@ static const char *pattern_problem(struct span pattern)
 const char *question_problem(const struct gate_question *question, enum gate_reason *reason)
 {
 	struct span operand = question->operand;
-	const char *problem;
 
 	*reason = GATE_MALFORMED;
 	switch (question->operation) {
@@ -99,8 +110,7 @@ const char *question_problem(const struct gate_question *question, enum gate_rea
 	case GATE_IDENTITY:
 		return identity_level(operand) > 0 ? NULL : "is none of resolve, link and admin";
 	case GATE_PUBLISH:
-		problem = topic_problem(operand);
-		return problem != NULL ? problem : depth_problem(operand);
+		return publish_problem(operand, reason);
 	case GATE_SUBSCRIBE:
 		return pattern_problem(operand);
 	case GATE_BIND:

@@ -14,6 +14,8 @@
 #define PREFIX "astrid_"
 
 static_assert(offsetof(struct kv_request, op) == 0, "state.op and the operation of state.kv are the same");
+static_assert(
+	offsetof(struct host_call, state.recv.op) == offsetof(struct host_call, state.op), "and that of state.recv");
 
 /* What to write into Capsule.toml for each capability that rows ask for, and what the gate is asked then. */
 struct capability {
@@ -55,6 +57,7 @@ void host_call_init(struct host_call *call, struct host *host, void (*resume)(st
 void host_call_fini(struct host_call *call)
 {
 	host_fs_free(call);
+	host_ipc_free(call);
 	op_fini(&call->state.op);
 	call->op = NULL;
 	buffer_fini(&call->out);
@@ -72,6 +75,7 @@ void host_call_trim(struct host_call *call)
 	assert(call->op == NULL);
 	call->result = span_of(NULL, 0);
 	host_fs_free(call);
+	host_ipc_free(call);
 	trim(&call->out);
 	trim(&call->repaired);
 	trim(&call->state.op.result);
@@ -85,7 +89,7 @@ enum capsule_status host_arg_check(
 	const struct host_arg *arg = &row->args[index];
 
 	assert(index < row->arg_count);
-	if (arg->kind == HOST_UNREAD || len <= arg->limit)
+	if (row->checks_itself || arg->kind == HOST_UNREAD || len <= arg->limit)
 		return CAPSULE_OK;
 	return error_set(err, CAPSULE_ELIMIT,
 		"%s %s: memory allocation of %" PRIu64 " bytes exceeds maximum allowed limit of %" PRIu32 " bytes",
@@ -93,7 +97,7 @@ enum capsule_status host_arg_check(
 }
 
 /* Check the text arguments. Those to be repaired are copied one behind the other first, because the room moves meanwhile. */
-static enum capsule_status repair_args(struct host_call *call, struct capsule_error *err)
+enum capsule_status host_call_texts(struct host_call *call, struct capsule_error *err)
 {
 	const struct host_function *row = call->row;
 	size_t lens[HOST_ARGS_MAX] = { 0 }, at = 0;
@@ -143,7 +147,7 @@ enum capsule_status host_granted(const struct host_function *row, const char *ca
 		row->name, key, capsule_id, key, key, capability_of(key)->example);
 }
 
-static void tell_refused(
+void host_call_tell_refused(
 	const struct host_call *call, const struct gate_question *question, const struct gate_decision *decision)
 {
 	const struct host_services *services = &call->host->services;
@@ -164,7 +168,16 @@ static void tell_not_granted(const struct host_call *call)
 
 	if (call->host->manifest != NULL)
 		decision.place = call->host->manifest->capabilities.place;
-	tell_refused(call, &question, &decision);
+	host_call_tell_refused(call, &question, &decision);
+}
+
+enum capsule_status host_call_granted(const struct host_call *call, struct capsule_error *err)
+{
+	enum capsule_status status = host_granted(call->row, call->host->capsule_id, call->host->manifest, err);
+
+	if (status == CAPSULE_EDENIED)
+		tell_not_granted(call);
+	return status;
 }
 
 static const struct gate *gate_of(const struct host_call *call)
@@ -186,12 +199,23 @@ enum capsule_status host_call_permit(
 
 	if (host_call_allows(call, question, &decision))
 		return CAPSULE_OK;
-	tell_refused(call, question, &decision);
+	host_call_tell_refused(call, question, &decision);
 	(void)gate_refuse(err, gate_of(call), call->host->capsule_id, question, &decision);
 	return error_in(err, "security denied %s", what);
 }
 
 /* The way of a call. */
+
+void host_call_origin(const struct host_call *call, struct origin *out)
+{
+	if (call->origin != NULL)
+		*out = *call->origin;
+	else
+		origin_init(out);
+	/* In a call it is the call that leads to what is done, whatever the guest reads meanwhile. */
+	if (out->call_id == 0 && out->hops < call->host->received_hops)
+		out->hops = call->host->received_hops;
+}
 
 enum host_answer host_call_begin(struct host_call *call, const struct host_function *row, struct capsule_error *err)
 {
@@ -199,12 +223,10 @@ enum host_answer host_call_begin(struct host_call *call, const struct host_funct
 	call->row = row;
 	call->result = span_of(NULL, 0);
 	call->number = 0;
-	if (repair_args(call, err) != CAPSULE_OK)
+	call->delivered = false;
+	if (!row->checks_itself &&
+		(host_call_texts(call, err) != CAPSULE_OK || host_call_granted(call, err) != CAPSULE_OK))
 		return HOST_FAILED;
-	if (host_granted(row, call->host->capsule_id, call->host->manifest, err) != CAPSULE_OK) {
-		tell_not_granted(call);
-		return HOST_FAILED;
-	}
 	if (row->begin == NULL) {
 		(void)error_set(err, CAPSULE_EUNSUPPORTED,
 			"%s: the %s service is not part of this release; `capsule inspect` shows which functions are",

@@ -60,6 +60,7 @@ struct host_function {
 	enum host_waits waits;
 	const char *service;    /* what stands behind it, as in "the file service" */
 	const char *capability; /* key of [capabilities] that must not be empty, NULL when none is asked for */
+	bool checks_itself;     /* begin checks lengths and texts and asks for the capability, each in its turn */
 	/* NULL when the service behind the row does not exist in this release: the call fails and says so. */
 	enum host_answer (*begin)(struct host_call *call, struct capsule_error *err);
 	/* Only for rows that wait; runs after call->op finished (its error is looked at by the caller first). NULL: nothing to
@@ -98,6 +99,8 @@ struct host_services {
 	 * CAPSULE_EINVAL ("duplicate uplink"). NULL: nobody keeps uplinks. */
 	enum capsule_status (*uplink)(void *user, struct span name, struct span platform, enum uplink_profile profile,
 		struct uuid *id, struct capsule_error *err);
+	/* The load can't go on: nobody has given these settings of the manifest, which are borrowed for the call. May be NULL. */
+	void (*missing)(void *user, const struct manifest_env *const *entries, size_t count);
 	/* The capsule's subscriptions and what it may publish; live as long as the host. NULL: it takes no part in events. */
 	struct subscriptions *subscriptions;
 	struct rate *rate;
@@ -135,6 +138,9 @@ struct host {
 	struct loop *loop;
 	const struct log_sink *log;
 	struct kv_scope *kv; /* cached answer of services.kv */
+	/* The most hops of the messages that the guest took last: what a run loop publishes next is put down to them. 0 when it
+	 * waited for some and none came. */
+	uint32_t received_hops;
 	/* The engine's: the guest says that it is ready. NULL: nobody waits for that. */
 	void (*ready)(struct host *host);
 };
@@ -147,7 +153,10 @@ struct host_call {
 	struct span args[HOST_ARGS_MAX]; /* borrowed from the guest until finish or cancel */
 	struct span result;              /* borrowed: set by begin or finish, copied by the adapter right after */
 	int64_t number;                  /* for HOST_NUMBER */
-	struct buffer out;               /* room that `result` may point into; kept from call to call */
+	/* Set by a begin that answers HOST_READY although it might have waited: what it hands over came from outside, so the guest did not
+	 * ask in vain. A run loop counts as one that waits then (engine/wasm/run_loop.h). */
+	bool delivered;
+	struct buffer out; /* room that `result` may point into; kept from call to call */
 	struct buffer repaired;          /* text arguments whose UTF-8 was repaired */
 	struct op *op; /* the one in `state` or `fs`, set by a begin that answers HOST_WAITING; else NULL */
 	void (*resume)(struct host_call *call); /* the adapter's; called by host_call_resume() */
@@ -155,8 +164,13 @@ struct host_call {
 	union {
 		struct kv_request kv;
 		struct op op;
+		struct {
+			struct op op;
+			uint64_t handle; /* of the subscription that is waited for */
+		} recv;
 	} state;
-	struct host_fs *fs; /* made by the first file function, NULL before and once idle: a path takes room */
+	struct host_fs *fs;      /* made by the first file function, NULL before and once idle: a path takes room */
+	struct payload *payload; /* the same for publications */
 };
 
 /** Make `call` idle for calls of `host` (borrowed). `resume` and `user` are the adapter's. */
@@ -169,7 +183,7 @@ MUST_CHECK enum capsule_status host_granted(const struct host_function *row, con
 	const struct manifest *manifest, struct capsule_error *err);
 
 /** Check one argument's length before anything is copied: CAPSULE_ELIMIT with "memory allocation of <len> bytes exceeds
- *  maximum allowed limit of <limit> bytes". For adapters. */
+ *  maximum allowed limit of <limit> bytes"; of rows that check themselves nothing is. For adapters. */
 MUST_CHECK enum capsule_status host_arg_check(
 	const struct host_function *row, uint32_t index, uint64_t len, struct capsule_error *err);
 

@@ -138,6 +138,22 @@ static const char files[] =
 	"functions at once; a deleted file is hidden until then. Parents of a new file are made. Capsules that may start programs\n"
 	"write to the workspace directly. `global://` is always written directly, and parents are not made there.\n";
 
+static const char events[] =
+	"\n"
+	"## Events\n"
+	"\n"
+	"A topic is a row of segments with dots between them. An entry of `ipc_publish` matches topics of as many segments, `*` any one;\n"
+	"a last `*` in a subscription, and in an entry of `ipc_subscribe`, stands for one segment or more. Only the runtime publishes\n"
+	"below `astrid.v1.lifecycle.`. Each capsule may publish 10 MiB a second.\n"
+	"\n"
+	"A published value that is an object with one of the known `type`s, and the members that belong to it, travels as that; any other\n"
+	"value `v` travels as `{\"type\":\"custom\",\"data\":v}`.\n"
+	"\n"
+	"`astrid_ipc_poll` and `astrid_ipc_recv` give `{\"dropped\":0,\"lagged\":n,\"messages\":[...]}`: messages in order of publication, each\n"
+	"with `payload`, `signature`, `source_id`, `timestamp` and `topic`. `lagged` counts those that were lost since the last time, when\n"
+	"more had come than a capsule's 1,024 messages or 16 MiB. One answer has payloads of up to 10 MiB, the rest comes with the next. When a\n"
+	"subscription ends while its guest waits, the guest gets an answer without messages, and the next use of the handle fails.\n";
+
 static bool put_page(FILE *out)
 {
 	fputs(intro, out);
@@ -146,6 +162,7 @@ static bool put_page(FILE *out)
 	for (size_t i = 0; i < ROW_COUNT; i++)
 		put_row(out, &rows[i]);
 	fputs(files, out);
+	fputs(events, out);
 	fputs(bulk, out);
 	return fflush(out) == 0 && !ferror(out);
 }

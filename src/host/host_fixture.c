@@ -134,12 +134,14 @@ void fixture_reopen(struct fixture *fixture, const char *capsule)
 
 static void make_gate(struct fixture *fixture)
 {
-	const struct gate_roots roots = { .workspace = fixture_file(fixture, "workspace"),
-		.global = fixture_file(fixture, "shared"),
-		.forbidden = fixture_file(fixture, "workspace/home") };
+	struct gate_roots roots = { 0 };
 
-	if (fixture->files == NULL)
+	if (fixture->files == NULL && fixture->events == NULL)
 		return;
+	if (fixture->files != NULL)
+		roots = (struct gate_roots){ .workspace = fixture_file(fixture, "workspace"),
+			.global = fixture_file(fixture, "shared"),
+			.forbidden = fixture_file(fixture, "workspace/home") };
 	if (gate_new_manifest(&fixture->gate, fixture->manifest, &roots, GATE_FOR_COMPONENT, &fixture->err) !=
 		CAPSULE_OK)
 		fail_msg("%s", fixture->err.text);

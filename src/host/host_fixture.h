@@ -6,6 +6,8 @@
 
 #include "host/host.h"
 
+struct event_fixture;
+
 #define FIXTURE_CAPSULE "testing"
 #define FIXTURE_RECORDS 8
 
@@ -30,7 +32,7 @@ struct fixture {
 	int ready_count;
 	char *files;          /* of fixture_open_files(): its folder */
 	struct vfs *trees[2]; /* by enum host_tree */
-	struct gate *gate;    /* of the manifest; only with files */
+	struct gate *gate;    /* of the manifest; only with files or events */
 	int refused;          /* how often something was told to the audit, and the last of it */
 	enum gate_operation refused_operation;
 	char refused_operand[256];
@@ -39,6 +41,7 @@ struct fixture {
 	struct uuid uplink;  /* what host_services.uplink gives, and what it was given last */
 	char uplink_name[64], uplink_platform[64];
 	enum uplink_profile uplink_profile;
+	struct event_fixture *events; /* of event_fixture_new() */
 	struct host host;
 	struct host_call call;
 	int resumed;              /* how often resume() ran in the call */

@@ -25,8 +25,8 @@ enum {
 	{                                                                                                              \
 		(name), (kind), (limit)                                                                                \
 	}
-#define HOST_FUNCTION(                                                                                                 \
-	index, function, service_name, capability_key, waits_for, begin_fn, finish_fn, result_kind, text, ...)         \
+#define ROW(                                                                                                           \
+	by_row, index, function, service_name, capability_key, waits_for, begin_fn, finish_fn, result_kind, text, ...) \
 	[index] = {                                                                                                    \
 		.name = #function,                                                                                     \
 		.args = { __VA_ARGS__ },                                                                               \
@@ -35,13 +35,17 @@ enum {
 		.waits = (waits_for),                                                                                  \
 		.service = (service_name),                                                                             \
 		.capability = (capability_key),                                                                        \
+		.checks_itself = (by_row),                                                                             \
 		.begin = (begin_fn),                                                                                   \
 		.finish = (finish_fn),                                                                                 \
 		.doc = (text),                                                                                         \
 	},
+#define HOST_FUNCTION(...) ROW(false, __VA_ARGS__)
+#define HOST_FUNCTION_CHECKING(...) ROW(true, __VA_ARGS__)
 const struct host_function host_functions[] = {
 #include "host/host_functions.def"
 };
+#undef ROW
 #undef HOST_FUNCTION
 #undef ARG
 #undef NO_ARGS

@@ -7,6 +7,8 @@
 #include "base/limits.h"
 #include "base/text.h"
 
+#include <inttypes.h>
+
 enum host_answer host_sys_get_config(struct host_call *call, struct capsule_error *err)
 {
 	const char *value = map_get(&call->host->config, call->args[0]);
@@ -17,12 +19,32 @@ enum host_answer host_sys_get_config(struct host_call *call, struct capsule_erro
 	return HOST_READY;
 }
 
-/* The origin of a call carries neither a session nor a user in the sense of the guest ABI, which asks for an empty object
- * then. */
+static void append_caller(struct buffer *out, const struct origin *origin)
+{
+	static const struct uuid none;
+	bool capsule = memcmp(&origin->source, &none, sizeof none) != 0;
+	char session[UUID_TEXT_LEN + 1];
+
+	uuid_format(&origin->source, session);
+	(void)buffer_printf(out, "{\"call_id\":\"%" PRIu64 "\",\"session_id\":", origin->call_id);
+	(void)(capsule ? buffer_printf(out, "\"%s\"", session) : buffer_append_text(out, "null"));
+	(void)buffer_printf(out, ",\"source\":\"%s\",\"user_id\":", capsule ? "capsule" : "host");
+	(void)json_append_lossy(out, span_text(origin->principal));
+	(void)buffer_append_byte(out, '}');
+}
+
+/* Nobody has asked for what happens outside of calls: while a module is initialised, and in a run loop. */
 enum host_answer host_sys_get_caller(struct host_call *call, struct capsule_error *err)
 {
-	(void)err;
-	call->result = span_text("{}");
+	if (call->origin == NULL || call->origin->call_id == 0) {
+		call->result = span_text("{}");
+		return HOST_READY;
+	}
+	buffer_clear(&call->out);
+	append_caller(&call->out, call->origin);
+	if (buffer_check(&call->out, err) != CAPSULE_OK)
+		return host_call_failed(call, err);
+	call->result = buffer_span(&call->out);
 	return HOST_READY;
 }
 

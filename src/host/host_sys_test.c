@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <setjmp.h>
@@ -59,7 +60,7 @@ static void config_key_is_repaired(void **state)
 	assert_result(fixture, "found");
 }
 
-/* abi:80 */
+/* abi:80: outside of calls, where nobody asks */
 static void caller_is_an_empty_object(void **state)
 {
 	struct fixture *fixture = *state;
@@ -69,6 +70,30 @@ static void caller_is_an_empty_object(void **state)
 	assert_result(fixture, "{}");
 	origin_init(&origin);
 	fixture->call.origin = &origin;
+	assert_int_equal(CALL0(fixture, "astrid_get_caller"), CAPSULE_OK);
+	assert_result(fixture, "{}");
+}
+
+/* rt-W-55 */
+static void caller_is_who_asked_for_the_call(void **state)
+{
+	struct fixture *fixture = *state;
+	struct origin origin;
+
+	origin_init(&origin);
+	origin.call_id = UINT64_MAX;
+	fixture->call.origin = &origin;
+	assert_int_equal(CALL0(fixture, "astrid_get_caller"), CAPSULE_OK);
+	assert_result(fixture,
+		"{\"call_id\":\"18446744073709551615\",\"session_id\":null,\"source\":\"host\",\"user_id\":\"default\"}");
+	origin.call_id = 7;
+	origin.source.bytes[0] = 0xAB;
+	(void)snprintf(origin.principal, sizeof origin.principal, "a\"\n\xFF");
+	assert_int_equal(CALL0(fixture, "astrid_get_caller"), CAPSULE_OK);
+	assert_result(fixture,
+		"{\"call_id\":\"7\",\"session_id\":\"ab000000-0000-0000-0000-000000000000\",\"source\":\"capsule\","
+		"\"user_id\":\"a\\\"\\n\xEF\xBF\xBD\"}");
+	origin.call_id = 0; /* a run loop in its own time */
 	assert_int_equal(CALL0(fixture, "astrid_get_caller"), CAPSULE_OK);
 	assert_result(fixture, "{}");
 }
@@ -267,6 +292,7 @@ int main(void)
 		CASE(missing_config_is_empty),
 		CASE(config_key_is_repaired),
 		CASE(caller_is_an_empty_object),
+		CASE(caller_is_who_asked_for_the_call),
 		CASE(message_at_the_limit_is_logged_whole),
 		CASE(level_words_are_understood_in_any_case),
 		CASE(other_levels_are_info),

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Uplinks: connections of a capsule to a platform outside, registered while it runs. */
+/* Uplinks: connections of a capsule to a platform outside, registered while it runs, and what comes in through them. */
 #include "host/host_rows.h"
 
 #include "base/cleanup.h"
 #include "base/text.h"
+
+#define ID_MAX 64 /* bytes of an id in any of its forms */
 
 static char *lower_copy(struct span text)
 {
@@ -93,5 +95,34 @@ enum host_answer host_uplink_register(struct host_call *call, struct capsule_err
 	if (!buffer_append(&call->out, text, UUID_TEXT_LEN) && buffer_check(&call->out, err) != CAPSULE_OK)
 		return host_call_failed(call, err);
 	call->result = buffer_span(&call->out);
+	return HOST_READY;
+}
+
+/* Messages that come in. */
+
+static enum capsule_status hand_in(const struct host_call *call, bool *taken, struct capsule_error *err)
+{
+	const struct host_services *services = &call->host->services;
+	struct span text = call->args[0];
+	struct uuid id;
+
+	if (text.len > ID_MAX)
+		return error_set(err, CAPSULE_ELIMIT, "uplink_id too long: %zu bytes, at most %d", text.len, ID_MAX);
+	if (!uuid_parse(text, &id))
+		return error_set(err, CAPSULE_EINVAL,
+			"invalid uplink_id `%.*s`: expected the id that astrid_uplink_register gave", SPAN_ARG(text));
+	if (services->uplink_send == NULL)
+		return error_set(err, CAPSULE_EUNSUPPORTED,
+			"no inbound channel: Capsule.toml of '%s' declares no [[uplink]]", call->host->capsule_id);
+	return services->uplink_send(services->user, &id, call->args[1], call->args[2], taken, err);
+}
+
+enum host_answer host_uplink_send(struct host_call *call, struct capsule_error *err)
+{
+	bool taken = false;
+
+	if (hand_in(call, &taken, err) != CAPSULE_OK)
+		return host_call_failed(call, err);
+	call->result = span_text(taken ? "{\"ok\":true}" : "{\"dropped\":true,\"ok\":false}");
 	return HOST_READY;
 }

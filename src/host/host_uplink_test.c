@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Registering uplinks: words, the gate, what whoever keeps them gets. */
-#include "host/host_fixture.h"
+/* Registering uplinks: words, the gate, what whoever keeps them gets; and their messages. */
+#include "host/host_event_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -104,6 +104,71 @@ static void somebody_has_to_keep_uplinks(void **state)
 	assert_error_says(fixture, "nobody keeps uplinks here");
 }
 
+/* ---- Messages that come in ---- */
+
+#define ID "ab000000-0000-0000-0000-000000000000"
+
+#define SEND(fixture, id, user, content)                                                                               \
+	CALL(fixture, "astrid_uplink_send", span_text(id), span_text(user), span_text(content))
+
+static int set_up_sending(void **state)
+{
+	struct fixture *fixture = fixture_new(false);
+
+	event_fixture_new(fixture)->uplink.bytes[0] = 0xAB;
+	*state = fixture;
+	return 0;
+}
+
+static int tear_down_sending(void **state)
+{
+	struct fixture *fixture = *state;
+
+	event_fixture_free(fixture->events);
+	fixture_free(fixture);
+	return 0;
+}
+
+static void a_message_is_taken_or_dropped(void **state) /* abi:134 */
+{
+	struct fixture *fixture = *state;
+	struct event_fixture *events = fixture->events;
+
+	events->room = true;
+	assert_int_equal(SEND(fixture, ID, "u\xFF", "hi"), CAPSULE_OK);
+	assert_result(fixture, "{\"ok\":true}");
+	assert_true(span_is(buffer_span(&events->user), "u\xEF\xBF\xBD"));
+	assert_true(span_is(buffer_span(&events->content), "hi"));
+	events->room = false;
+	assert_int_equal(SEND(fixture, "AB000000000000000000000000000000", "", ""), CAPSULE_OK);
+	assert_result(fixture, "{\"dropped\":true,\"ok\":false}");
+	assert_int_equal(events->sent, 2);
+}
+
+static void a_message_is_of_an_uplink_of_the_capsule(void **state) /* abi:134 */
+{
+	static const char *const broken[] = { "xyz", "", ID " ", "\xFF", "ab000000-0000-0000-0000-00000000000" };
+	struct fixture *fixture = *state;
+	char id[65];
+
+	for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+		assert_int_equal(SEND(fixture, broken[i], "u", "hi"), CAPSULE_EINVAL);
+		assert_error_says(fixture, "uplink_send failed: invalid uplink_id");
+	}
+	memset(id, 'a', sizeof id);
+	assert_int_equal(
+		CALL(fixture, "astrid_uplink_send", span_of(id, 65), span_text("u"), span_text("hi")), CAPSULE_ELIMIT);
+	assert_error_says(fixture, "uplink_id too long");
+	assert_int_equal(
+		CALL(fixture, "astrid_uplink_send", span_of(id, 64), span_text("u"), span_text("hi")), CAPSULE_EINVAL);
+	assert_int_equal(SEND(fixture, "ac000000-0000-0000-0000-000000000000", "u", "hi"), CAPSULE_ENOTFOUND);
+	assert_error_says(fixture, "not registered");
+	fixture->host.services.uplink_send = NULL;
+	assert_int_equal(SEND(fixture, ID, "u", "hi"), CAPSULE_EUNSUPPORTED);
+	assert_error_says(fixture, "no inbound channel");
+	assert_int_equal(fixture->events->sent, 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -113,6 +178,10 @@ int main(void)
 		CASE(what_the_manifest_does_not_declare_is_refused),
 		CASE(a_source_begins_and_ends_with_a_letter_or_digit),
 		CASE(somebody_has_to_keep_uplinks),
+#undef CASE
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up_sending, tear_down_sending)
+		CASE(a_message_is_taken_or_dropped),
+		CASE(a_message_is_of_an_uplink_of_the_capsule),
 	};
 #undef CASE
 

@@ -277,6 +277,7 @@ static void go_on(struct boot *boot)
 	if (stepped)
 		return;
 	boot->runtime->boot = NULL;
+	events_tell_started(boot->runtime);
 	if (capsule_append_states(boot->runtime, &handle->call.op.result)) {
 		op_finish(&handle->call.op);
 	} else {
@@ -409,6 +410,7 @@ enum capsule_status capsule_shutdown(struct capsule_runtime *runtime, capsule_do
 	if (op == NULL)
 		return CAPSULE_ENOMEM;
 	op_start(&op->call.op, operation_done, op, NULL, 0, "shutdown");
+	events_tell_shutdown(runtime);
 	if (runtime->boot != NULL)
 		op_cancel(&runtime->boot->handle->call.op);
 	status = takedown_start(runtime, 0, op, err);

@@ -58,13 +58,10 @@ static enum capsule_status append_arguments(
 
 static void stamp(struct capsule_op *op)
 {
-	struct capsule_runtime *runtime = op->runtime;
 	struct origin *origin = &op->call.origin;
-	size_t len = strlen(runtime->principal);
 
-	origin_init(origin);
-	memcpy(origin->principal, runtime->principal, len + 1);
-	origin->call_id = ++runtime->next_call_id;
+	runtime_origin(op->runtime, origin);
+	origin->call_id = dispatch_call_id(op->runtime->dispatch);
 }
 
 /* The name, its terminator, then the bytes: one block. */
@@ -82,29 +79,40 @@ static struct capsule_op *call_new(struct capsule *capsule, enum engine_call_kin
 	return op;
 }
 
+static void call_committed(struct op *op, void *user)
+{
+	(void)op;
+	tool_call_end(user, operation_done);
+}
+
 /* The engine is done with it; what the guest wrote may have to be committed before anybody is told. */
 static void call_done(struct op *op, void *user)
 {
 	struct capsule_op *handle = user;
 
-	if (op->error.status == CAPSULE_OK && services_commit(&handle->capsule->services, op, operation_done, handle))
+	if (op->error.status == CAPSULE_OK && services_commit(&handle->capsule->services, op, call_committed, handle))
 		return;
-	operation_done(op, handle);
+	call_committed(op, handle);
 }
 
-static enum capsule_status call_start(
-	struct capsule *capsule, struct capsule_op *op, struct capsule_op **out, struct capsule_error *err)
+static enum capsule_status call_engine(struct capsule_op *op, struct capsule_error *err)
+{
+	const char *name = (const char *)op->input.data;
+	size_t skip = strlen(name) + 1;
+
+	op->call.name = name;
+	op->call.input = span_of(op->input.data + skip, op->input.len - skip);
+	return composite_call(op->capsule->composite, &op->call, call_done, op, err);
+}
+
+static enum capsule_status call_start(struct capsule_op *op, struct capsule_op **out, struct capsule_error *err)
 {
 	enum capsule_status status = buffer_check(&op->input, err);
 
-	if (status == CAPSULE_OK) {
-		const char *name = (const char *)op->input.data;
-		size_t skip = strlen(name) + 1;
-
-		op->call.name = name;
-		op->call.input = span_of(op->input.data + skip, op->input.len - skip);
-		status = composite_call(capsule->composite, &op->call, call_done, op, err);
-	}
+	if (status == CAPSULE_OK)
+		status = op->call.kind == ENGINE_TOOL && op->capsule->member != NULL
+			? tool_call_begin(op, call_engine, err)
+			: call_engine(op, err);
 	if (status != CAPSULE_OK) {
 		operation_discard(op);
 		return status;
@@ -150,7 +158,7 @@ enum capsule_status capsule_call(struct capsule *capsule, const char *name, cons
 		operation_discard(op);
 		return status;
 	}
-	return call_start(capsule, op, out, err);
+	return call_start(op, out, err);
 }
 
 enum capsule_status capsule_call_export(struct capsule *capsule, const char *name, const void *input, size_t len,
@@ -174,5 +182,5 @@ enum capsule_status capsule_call_export(struct capsule *capsule, const char *nam
 	if (op == NULL)
 		return CAPSULE_ENOMEM;
 	buffer_append(&op->input, input, len);
-	return call_start(capsule, op, out, err);
+	return call_start(op, out, err);
 }

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "life/event_reach.h"
 #include "manifest/order.h"
 
 #include <errno.h>
@@ -127,6 +128,9 @@ enum capsule_status capsule_check(struct capsule_report **out, const char *path,
 		if (dir == NULL)
 			return error_copy(err, &failure);
 		check_files(&report->diagnostics, report->manifest, dir);
+		status = event_reach_alone(report->manifest, &report->diagnostics, &failure);
+		if (status != CAPSULE_OK)
+			return error_copy(err, &failure);
 	}
 	diagnostics_sort(&report->diagnostics);
 	*out = GIVE(report);
@@ -152,17 +156,13 @@ static void add_unmet(struct capsule_report *report, size_t requirement)
 		report->manifest->requires.items[requirement]);
 }
 
-enum capsule_status capsule_check_together(
+static enum capsule_status compare_requirements(
 	struct capsule_report *const *reports, size_t count, struct capsule_error *err)
 {
-	HOLD(free_drop) const struct manifest **manifests = NULL;
+	HOLD(free_drop) const struct manifest **manifests = calloc(count, sizeof *manifests);
 	HOLD(order_fini) struct order order = { 0 };
 	enum capsule_status status;
 
-	error_clear(err);
-	if (reports == NULL || !all_known(reports, count))
-		return CAPSULE_OK;
-	manifests = calloc(count, sizeof *manifests);
 	if (manifests == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory to compare %zu manifests", count);
 	for (size_t i = 0; i < count; i++)
@@ -170,6 +170,32 @@ enum capsule_status capsule_check_together(
 	status = order_manifests(&order, manifests, count, err);
 	for (size_t i = 0; i < order.unmet_count; i++)
 		add_unmet(reports[order.unmet[i].consumer], order.unmet[i].requirement);
+	return status;
+}
+
+static enum capsule_status compare_events(
+	struct capsule_report *const *reports, size_t count, struct capsule_error *err)
+{
+	HOLD(free_drop) struct reach_subject *subjects = calloc(count, sizeof *subjects);
+
+	if (subjects == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory to compare %zu manifests", count);
+	for (size_t i = 0; i < count; i++)
+		subjects[i] = (struct reach_subject){ reports[i]->manifest, &reports[i]->diagnostics };
+	return event_reach_together(subjects, count, err);
+}
+
+enum capsule_status capsule_check_together(
+	struct capsule_report *const *reports, size_t count, struct capsule_error *err)
+{
+	enum capsule_status status;
+
+	error_clear(err);
+	if (reports == NULL || !all_known(reports, count))
+		return CAPSULE_OK;
+	status = compare_requirements(reports, count, err);
+	if (status == CAPSULE_OK)
+		status = compare_events(reports, count, err);
 	for (size_t i = 0; i < count; i++)
 		diagnostics_sort(&reports[i]->diagnostics);
 	return status;

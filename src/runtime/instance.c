@@ -60,6 +60,7 @@ static void unregister(struct capsule *capsule)
 /* Its engines, which borrowed from it, are gone. */
 static void capsule_free(struct capsule *capsule)
 {
+	events_leave(capsule);
 	unregister(capsule);
 	services_close(&capsule->services);
 	settings_fini(&capsule->settings);
@@ -111,6 +112,8 @@ struct capsule *capsule_make(struct capsule_runtime *runtime, struct capsule_err
 	}
 	capsule->runtime = runtime;
 	list_init(&capsule->link);
+	list_init(&capsule->inbound);
+	list_init(&capsule->inbound_later.link);
 	list_append(&runtime->capsules, &capsule->link);
 	return capsule;
 }
@@ -244,6 +247,8 @@ enum capsule_status capsule_make_engines(struct capsule *capsule, const char *fi
 		status = services_open(&capsule->services, capsule->runtime, capsule->id, capsule->manifest, err);
 	if (status == CAPSULE_OK && capsule->rights != NULL)
 		status = services_check_rights(&capsule->services, capsule->rights, err);
+	if (status == CAPSULE_OK && capsule->manifest != NULL)
+		status = events_join(capsule, err);
 	if (status != CAPSULE_OK)
 		return status;
 	if (capsule->state_name[0] != '\0')

@@ -8,6 +8,7 @@
 #include "composite/composite.h"
 #include "engine/wasm/wasm.h"
 #include "life/registry.h"
+#include "runtime/events.h"
 #include "runtime/home.h"
 #include "runtime/services.h"
 #include <capsule/boot.h>
@@ -38,7 +39,6 @@ struct capsule_runtime {
 	void *audit_user;
 	capsule_gate_fn gate;
 	void *gate_user;
-	uint64_t next_call_id;
 	struct list_node capsules; /* struct capsule.link */
 	struct list_node ops;      /* struct capsule_op.link of those that somebody holds */
 	struct list_node spare;    /* op handles to use again */
@@ -51,7 +51,14 @@ struct capsule_runtime {
 	uint32_t boots;            /* number of the last one */
 	capsule_state_fn watch;
 	void *watch_user;
-	struct buffer states;         /* of capsule_states_json() */
+	struct buffer states; /* of capsule_states_json() */
+	struct dispatch *dispatch;
+	struct payload payload;         /* of capsule_publish() */
+	struct list_node subscriptions; /* struct capsule_subscription.link */
+	struct list_node tool_watches;  /* of events_tool.c */
+	capsule_event_notice_fn told;   /* the embedder's, of every event */
+	void *told_user;
+	struct buffer event_stats;    /* of capsule_event_stats_json() */
 	struct capsule_op *awaited;   /* by capsule_op_wait(); NULL when it is complete or gone */
 	struct capsule_error outcome; /* of `awaited` */
 };
@@ -70,7 +77,13 @@ struct capsule {
 	struct engine *content;          /* likewise the static one; NULL for a bare module */
 	struct buffer served;            /* last answer of capsule_content_served() */
 	struct services services;        /* what it is lent */
-	char *tools_json;                /* NULL until it was ready */
+	struct member *member;           /* in events; NULL for a bare module */
+	struct list_node inbound;        /* of events_uplink.c: messages that wait to be published */
+	uint32_t inbound_count;
+	struct runnable inbound_later;
+	const struct manifest_tool *quiet_tool; /* one whose calls nobody wanted to know of when receivers were */
+	uint64_t quiet_at;                      /* of this generation */
+	char *tools_json;                       /* NULL until it was ready */
 	size_t tool_count;
 	uint32_t boot;   /* number of the boot that made it, 0 for none */
 	bool registered; /* in runtime->registry */
@@ -83,6 +96,7 @@ enum operation {
 	OPERATION_LOAD,
 	OPERATION_UNLOAD,
 	OPERATION_CALL,
+	OPERATION_PUBLISH,
 	OPERATION_INSPECT,
 	OPERATION_BOOT,
 	OPERATION_SHUTDOWN,
@@ -99,8 +113,9 @@ struct capsule_op {
 	struct capsule *capsule;
 	struct engine_env inspect_env; /* OPERATION_INSPECT; what it borrows is in `inspected` */
 	struct inspected *inspected;
-	struct buffer input;     /* of a call: its name, a zero byte, the arguments */
-	struct engine_call call; /* its op is the operation, whatever the kind */
+	struct tool_watch *watch; /* OPERATION_CALL: what others are told of it; NULL: nothing */
+	struct buffer input;      /* of a call: its name, a zero byte, the arguments */
+	struct engine_call call;  /* its op is the operation, whatever the kind */
 };
 
 /** A number that no other living thread has. The thread pointer where that is one instruction, since this is asked several times
@@ -129,6 +144,9 @@ static inline uint64_t runtime_now_ms(const struct capsule_runtime *runtime)
 
 	return now < 0 ? 0 : (uint64_t)(now / NS_PER_MS);
 }
+
+/** The origin of what the embedder asks for. */
+void runtime_origin(const struct capsule_runtime *runtime, struct origin *origin);
 
 /** Why not, for the public `function`. Errors: CAPSULE_EINVAL (`runtime` or `out` is NULL), CAPSULE_ESTATE. Threads: any. */
 enum capsule_status runtime_refuse(

@@ -91,6 +91,7 @@ struct capsule_op *operation_new(struct capsule_runtime *runtime, enum operation
 	op->complete = false;
 	op->as_text = false;
 	op->capsule = NULL;
+	op->watch = NULL;
 	op->call.cpu_ms = op->call.wall_ms = 0;
 	op->call.wall_ns = op->call.cpu_ns = 0;
 	error_clear(&op->call.op.error);
@@ -109,6 +110,7 @@ void operation_discard(struct capsule_op *op)
 		(void)error_set(&runtime->outcome, CAPSULE_ECANCELLED, "freed while it was waited for");
 		runtime->awaited = NULL;
 	}
+	tool_call_forget(op);
 	inspection_free(op->inspected);
 	op->inspected = NULL;
 	if (runtime->spare_count >= SPARE_MAX) {
@@ -186,7 +188,11 @@ void capsule_op_free(struct capsule_op *op)
 
 void capsule_op_cancel(struct capsule_op *op)
 {
-	if (op != NULL && runtime_usable(op->runtime))
+	if (op == NULL || !runtime_usable(op->runtime))
+		return;
+	if (tool_call_asks(op))
+		tool_call_cancel(op);
+	else
 		op_cancel(&op->call.op);
 }
 

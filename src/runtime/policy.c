@@ -9,6 +9,7 @@
 #include "manifest/provides.h"
 #include "runtime/discover.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #define SHOWN_MAX 400 /* bytes of one text of a manifest */
@@ -100,6 +101,30 @@ static void append_list(struct buffer *out, const char *title, const struct stri
 		(void)append_line(out, list->items[i]);
 }
 
+/* The words of the manifest, in the order of their enums. */
+static const char *const modes[] = { "observe", "guard", "rewrite" };
+static const char *const on_error_words[] = { "deny", "allow" };
+static const char *const on_full_words[] = { "drop-oldest", "block", "fail" };
+
+/* "user.v1.*: check (guard, priority 5, 250 ms)": what differs from the default. */
+static void append_interceptor(struct buffer *out, const struct manifest_interceptor *interceptor)
+{
+	(void)buffer_append_text(out, "  ");
+	(void)gate_text_append(out, span_text(interceptor->event), SHOWN_MAX);
+	(void)buffer_append_text(out, ": ");
+	(void)gate_text_append(out, span_text(interceptor->action), SHOWN_MAX);
+	(void)buffer_printf(out, " (%s", modes[interceptor->mode]);
+	if (interceptor->mode != INTERCEPTOR_OBSERVES && interceptor->priority != 0)
+		(void)buffer_printf(out, ", priority %" PRId64, interceptor->priority);
+	if (interceptor->timeout_ms > 0)
+		(void)buffer_printf(out, ", %" PRId64 " ms", interceptor->timeout_ms);
+	if (interceptor->mode != INTERCEPTOR_OBSERVES && interceptor->on_error != INTERCEPTOR_DENIES)
+		(void)buffer_printf(out, ", on error %s", on_error_words[interceptor->on_error]);
+	if (interceptor->on_full != INTERCEPTOR_DROPS_OLDEST)
+		(void)buffer_printf(out, ", on full %s", on_full_words[interceptor->on_full]);
+	(void)buffer_append_text(out, ")\n");
+}
+
 static void append_tools(struct buffer *out, const struct manifest *manifest, bool colour)
 {
 	if (manifest->tools.count > 0)
@@ -108,13 +133,24 @@ static void append_tools(struct buffer *out, const struct manifest *manifest, bo
 		(void)append_line(out, manifest->tools.items[i].name);
 	if (manifest->interceptors.count > 0)
 		(void)append_heading(out, "interceptors", manifest->interceptors.count, colour);
-	for (size_t i = 0; i < manifest->interceptors.count; i++) {
-		(void)buffer_append_text(out, "  ");
-		(void)gate_text_append(out, span_text(manifest->interceptors.items[i].event), SHOWN_MAX);
-		(void)buffer_append_text(out, ": ");
-		(void)gate_text_append(out, span_text(manifest->interceptors.items[i].action), SHOWN_MAX);
-		(void)buffer_append_byte(out, '\n');
-	}
+	for (size_t i = 0; i < manifest->interceptors.count; i++)
+		append_interceptor(out, &manifest->interceptors.items[i]);
+}
+
+static void append_limit(struct buffer *out, const char *key, int64_t limit)
+{
+	if (limit > 0)
+		(void)buffer_printf(out, "  %s: %" PRId64 "\n", key, limit);
+}
+
+static void append_events(struct buffer *out, const struct manifest_events *events, bool colour)
+{
+	size_t count = (size_t)(events->inbox_messages > 0) + (size_t)(events->inbox_bytes > 0);
+
+	if (count > 0)
+		(void)append_heading(out, "events", count, colour);
+	append_limit(out, "inbox_messages", events->inbox_messages);
+	append_limit(out, "inbox_bytes", events->inbox_bytes);
 }
 
 const char *capsule_policy_text(struct capsule_policy *policy, bool colour)
@@ -140,6 +176,7 @@ const char *capsule_policy_text(struct capsule_policy *policy, bool colour)
 	append_list(out, "provides", &provides, colour);
 	append_list(out, "requires", &manifest->requires, colour);
 	append_tools(out, manifest, colour);
+	append_events(out, &manifest->events, colour);
 	string_list_fini(&provides);
 	(void)buffer_printf(out, "\n%zu dangerous, %zu unused\n", policy->policy.dangerous, policy->policy.unused);
 	return buffer_text(out);
@@ -162,6 +199,27 @@ static void append_json_list(struct buffer *out, const char *key, const struct s
 	(void)buffer_append_byte(out, ']');
 }
 
+static void append_json_interceptor(struct buffer *out, const struct manifest_interceptor *interceptor)
+{
+	(void)buffer_append_byte(out, '{');
+	(void)(append_member(out, "event", interceptor->event) && buffer_append_byte(out, ',') &&
+		append_member(out, "action", interceptor->action));
+	(void)buffer_printf(out,
+		",\"mode\":\"%s\",\"priority\":%" PRId64 ",\"timeout_ms\":%" PRId64
+		",\"on_error\":\"%s\",\"on_full\":\"%s\"}",
+		modes[interceptor->mode], interceptor->priority, interceptor->timeout_ms,
+		on_error_words[interceptor->on_error], on_full_words[interceptor->on_full]);
+}
+
+/* 0 stands for none. */
+static void append_json_limit(struct buffer *out, const char *key, int64_t limit)
+{
+	if (limit > 0)
+		(void)buffer_printf(out, "\"%s\":%" PRId64, key, limit);
+	else
+		(void)buffer_printf(out, "\"%s\":null", key);
+}
+
 static void append_json_tools(struct buffer *out, const struct manifest *manifest)
 {
 	(void)buffer_append_text(out, ",\"tools\":[");
@@ -171,13 +229,14 @@ static void append_json_tools(struct buffer *out, const struct manifest *manifes
 	}
 	(void)buffer_append_text(out, "],\"interceptors\":[");
 	for (size_t i = 0; i < manifest->interceptors.count; i++) {
-		(void)buffer_append_text(out, i > 0 ? ",{" : "{");
-		(void)(append_member(out, "event", manifest->interceptors.items[i].event) &&
-			buffer_append_byte(out, ',') &&
-			append_member(out, "action", manifest->interceptors.items[i].action) &&
-			buffer_append_byte(out, '}'));
+		(void)buffer_append_text(out, i > 0 ? "," : "");
+		append_json_interceptor(out, &manifest->interceptors.items[i]);
 	}
-	(void)buffer_append_byte(out, ']');
+	(void)buffer_append_text(out, "],\"events\":{");
+	append_json_limit(out, "inbox_messages", manifest->events.inbox_messages);
+	(void)buffer_append_byte(out, ',');
+	append_json_limit(out, "inbox_bytes", manifest->events.inbox_bytes);
+	(void)buffer_append_byte(out, '}');
 }
 
 const char *capsule_policy_json(struct capsule_policy *policy)

@@ -211,13 +211,34 @@ static void text_and_json_tell_the_whole_manifest(void **state)
 	assert_has(text, "dangerous: it may send anything to any host");
 	assert_has(text, "\nprovides (");
 	assert_has(text, "\nrequires (1)\n  topic:x.y\n");
-	assert_has(text, "\n  a.b: act\n");
+	assert_has(text, "\n  a.b: act (observe)\n");
 	assert_has(text, "\n1 dangerous, 1 unused\n");
 	assert_has(capsule_policy_text(subject.policy, true), "\033[1mcapabilities\033[0m");
 	text = capsule_policy_json(subject.policy);
 	assert_has(text, "{\"id\":\"demo\",\"version\":\"");
 	assert_has(text, "\"requires\":[\"topic:x.y\"]");
-	assert_has(text, "\"interceptors\":[{\"event\":\"a.b\",\"action\":\"act\"}],\"dangerous\":1,\"unused\":1}");
+	assert_has(text,
+		"\"interceptors\":[{\"event\":\"a.b\",\"action\":\"act\",\"mode\":\"observe\",\"priority\":0,"
+		"\"timeout_ms\":0,\"on_error\":\"deny\",\"on_full\":\"drop-oldest\"}],"
+		"\"events\":{\"inbox_messages\":null,\"inbox_bytes\":null},\"dangerous\":1,\"unused\":1}");
+}
+
+static void interceptors_that_decide_are_told_as_rights(void **state)
+{
+	__attribute__((cleanup(subject_fini))) struct subject subject = subject_of(state,
+		"[events]\ninbox_messages = 5\n[[interceptor]]\nevent = \"user.v1.*\"\naction = \"act\"\n"
+		"mode = \"guard\"\npriority = -3\ntimeout_ms = 250\non_error = \"allow\"\non_full = \"fail\"\n");
+	const char *text = capsule_policy_text(subject.policy, false);
+
+	assert_has(text, "\ncapabilities (1)\n");
+	assert_has(text, "`user.v1.*`: decides about events: user.v1.* (guard) (");
+	assert_has(text, "\n  user.v1.*: act (guard, priority -3, 250 ms, on error allow, on full fail)\n");
+	assert_has(text, "\nevents (1)\n  inbox_messages: 5\n");
+	text = capsule_policy_json(subject.policy);
+	assert_has(text, "\"capabilities\":[{\"key\":\"interceptor\",\"entry\":\"user.v1.*\",");
+	assert_has(text,
+		"\"mode\":\"guard\",\"priority\":-3,\"timeout_ms\":250,\"on_error\":\"allow\",\"on_full\":\"fail\"}]");
+	assert_has(text, "\"events\":{\"inbox_messages\":5,\"inbox_bytes\":null}");
 }
 
 static void a_difference_tells_what_is_wider_and_what_is_not(void **state)
@@ -263,6 +284,7 @@ int main(void)
 		TEST(a_wrong_action_is_answered_with_those_that_exist),
 		TEST(a_broken_manifest_is_no_policy),
 		TEST(text_and_json_tell_the_whole_manifest),
+		TEST(interceptors_that_decide_are_told_as_rights),
 		TEST(a_difference_tells_what_is_wider_and_what_is_not),
 	};
 

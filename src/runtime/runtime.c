@@ -98,6 +98,14 @@ static enum capsule_status cache_folder(
 	return *out != NULL ? CAPSULE_OK : error_set(err, CAPSULE_ENOMEM, "no memory for a runtime");
 }
 
+void runtime_origin(const struct capsule_runtime *runtime, struct origin *origin)
+{
+	size_t len = strlen(runtime->principal);
+
+	origin_init(origin);
+	memcpy(origin->principal, runtime->principal, len + 1);
+}
+
 static enum capsule_status start_engine(
 	struct capsule_runtime *runtime, const struct capsule_runtime_options *options, struct capsule_error *err)
 {
@@ -138,6 +146,8 @@ static enum capsule_status runtime_fill(
 		return error_set(err, CAPSULE_ENOMEM, "no memory for a runtime");
 	status = loop_new(&runtime->loop, &clock_system, err);
 	if (status == CAPSULE_OK)
+		status = events_open(runtime, err);
+	if (status == CAPSULE_OK)
 		status = home_init(&runtime->home, runtime->loop, options->home, options->memory_store, err);
 	if (status == CAPSULE_OK)
 		status = services_configure(runtime, options, err);
@@ -170,6 +180,8 @@ enum capsule_status capsule_runtime_new(
 	list_init(&runtime->ops);
 	list_init(&runtime->spare);
 	list_init(&runtime->open_overlays);
+	list_init(&runtime->subscriptions);
+	list_init(&runtime->tool_watches);
 	registry_init(&runtime->registry);
 	runtime->home.lock_fd = -1;
 	status = runtime_fill(runtime, &taken, err);
@@ -222,9 +234,14 @@ void capsule_runtime_free(struct capsule_runtime *runtime)
 	if (runtime->loop != NULL)
 		loop_post_close(runtime->loop); /* the turns below must not run code of the embedder */
 	runtime->watch = NULL;
+	runtime->told = NULL;
+	if (runtime->dispatch != NULL)
+		dispatch_watch(runtime->dispatch, NULL);
 	end_ops(runtime);
 	takedown_end(runtime);
+	events_end_subscriptions(runtime);
 	end_capsules(runtime);
+	events_close(runtime);
 	free_spare(runtime);
 	registry_fini(&runtime->registry);
 	buffer_fini(&runtime->states);

@@ -48,6 +48,8 @@ static enum capsule_status take_session(void *user, const struct uuid *session, 
 	struct services *services = user;
 
 	services->session = *session;
+	if (LIST_ENTRY(services, struct capsule, services)->member != NULL)
+		member_session(LIST_ENTRY(services, struct capsule, services)->member, session);
 	if (!LIST_ENTRY(services, struct capsule, services)->registered)
 		return CAPSULE_OK;
 	return registry_add_session(&services->runtime->registry, session, services->id, err);
@@ -105,4 +107,5 @@ void services_lend(struct services *services, struct engine_env *env)
 		.uplink = bare ? NULL : lend_uplink,
 		.session = take_session,
 		.capable = lend_capable };
+	events_lend(services, &env->services);
 }

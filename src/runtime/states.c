@@ -114,6 +114,7 @@ void capsule_state_changed(void *user)
 
 	if (state == COMPOSITE_READY)
 		note_tools(capsule);
+	events_state_changed(capsule, state, &why);
 	if (runtime->watch == NULL)
 		return;
 	change = (struct capsule_state_change){ .id = capsule->id,

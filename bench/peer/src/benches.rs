@@ -18,7 +18,7 @@ const SLOW_RUNS: usize = 7;
 const CACHE_WRITTEN: Duration = Duration::from_millis(400);
 
 /// An object of exactly `len` bytes as text, `{}` for 0.
-fn arguments(len: usize) -> Value {
+pub fn arguments(len: usize) -> Value {
     if len == 0 {
         return json!({});
     }

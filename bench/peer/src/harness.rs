@@ -11,6 +11,8 @@ const WARM_UP: Duration = Duration::from_millis(100);
 
 pub const MICROSECOND: f64 = 1e3;
 pub const MILLISECOND: f64 = 1e6;
+/// Instead of a unit: how many a second.
+pub const RATE: f64 = 0.0;
 
 pub struct Case<'a> {
     pub name: &'static str,
@@ -22,6 +24,19 @@ pub struct Case<'a> {
 impl<'a> Case<'a> {
     pub fn new(name: &'static str, ns_per_unit: f64, run: impl FnMut(u64) -> Duration + 'a) -> Self {
         Case { name, ns_per_unit, run: Box::new(run) }
+    }
+
+    fn unit(&self) -> &'static str {
+        match self.ns_per_unit {
+            RATE => "events/s",
+            MICROSECOND => "µs",
+            _ => "ms",
+        }
+    }
+
+    fn value(&self, took: Duration, count: u64) -> f64 {
+        let ns = took.as_nanos() as f64 / count as f64;
+        if self.ns_per_unit == RATE { 1e9 / ns } else { ns / self.ns_per_unit }
     }
 
     fn warm_up(&mut self) -> u64 {
@@ -49,11 +64,12 @@ pub fn run_often(mut cases: Vec<Case>, runs: usize) {
     let mut values = vec![vec![]; cases.len()];
     for _ in 0..runs {
         for ((case, values), count) in cases.iter_mut().zip(&mut values).zip(&counts) {
-            values.push((case.run)(*count).as_nanos() as f64 / *count as f64 / case.ns_per_unit);
+            let took = (case.run)(*count);
+            values.push(case.value(took, *count));
         }
     }
     for (case, values) in cases.iter().zip(values) {
-        report(case.name, if case.ns_per_unit == MICROSECOND { "µs" } else { "ms" }, values);
+        report(case.name, case.unit(), values);
     }
 }
 

@@ -5,8 +5,10 @@
 
 mod benches;
 mod discover;
+mod events;
 mod harness;
 mod order;
+mod probe;
 mod world;
 
 use std::path::Path;
@@ -18,6 +20,8 @@ fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         [guests, "call"] => benches::call(Path::new(guests)),
+        [guests, "event"] => events::event(Path::new(guests)),
+        [guests, "hook"] => events::hook(Path::new(guests)),
         [guests, "hostcall"] => benches::hostcall(Path::new(guests)),
         [guests, "load"] => benches::load(Path::new(guests)),
         [guests, "memory"] => benches::memory(Path::new(guests)),
@@ -29,7 +33,9 @@ fn main() {
         [_, "toposort"] => order::toposort(),
         [folder, "first"] => benches::first(Path::new(folder)),
         _ => {
-            eprintln!("usage: capsule-bench-peer FOLDER_OF_GUESTS call|discover|hostcall|load|memory|start|toposort (bench/run)");
+            eprintln!(
+                "usage: capsule-bench-peer FOLDER_OF_GUESTS call|discover|event|hook|hostcall|load|memory|start|toposort (bench/run)"
+            );
             std::process::exit(2);
         }
     }

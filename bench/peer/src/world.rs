@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use astrid_capsule::capsule::{Capsule, CapsuleId};
 use astrid_capsule::context::{CapsuleContext, CapsuleToolContext};
 use astrid_capsule::discovery::load_manifest;
+use astrid_capsule::dispatcher::EventDispatcher;
 use astrid_capsule::loader::CapsuleLoader;
 use astrid_capsule::registry::CapsuleRegistry;
+use astrid_capsule::tool::CapsuleTool;
 use astrid_events::EventBus;
 use astrid_storage::{KvStore, MemoryKvStore, ScopedKvStore};
 use serde_json::Value;
@@ -22,7 +24,7 @@ pub struct World {
     folder: tempfile::TempDir,
     guests: PathBuf,
     loader: CapsuleLoader,
-    bus: Arc<EventBus>,
+    pub bus: Arc<EventBus>,
     store: Arc<dyn KvStore>,
     registry: Arc<RwLock<CapsuleRegistry>>,
     tool_context: Arc<CapsuleToolContext>,
@@ -53,17 +55,23 @@ impl World {
 
     /// Writes the folder of a capsule; `tools` has blanks between names.
     pub fn write(&self, id: &str, guest: &str, tools: &str) -> PathBuf {
+        self.write_with(id, guest, tools, "")
+    }
+
+    /// The same with more of its manifest; without code if `guest` is empty.
+    pub fn write_with(&self, id: &str, guest: &str, tools: &str, more: &str) -> PathBuf {
         let folder = self.folder.path().join(id);
-        let mut manifest = format!(
-            "[package]\nname = \"{id}\"\nversion = \"1.0.0\"\n[[component]]\nid = \"main\"\nfile = \"guest.wasm\"\ntype = \"executable\"\n"
-        );
-        for tool in tools.split(' ') {
+        std::fs::create_dir(&folder).expect("a new folder");
+        let mut manifest = format!("[package]\nname = \"{id}\"\nversion = \"1.0.0\"\n{more}\n");
+        if !guest.is_empty() {
+            manifest += "[[component]]\nid = \"main\"\nfile = \"guest.wasm\"\ntype = \"executable\"\n";
+            std::fs::copy(self.guests.join(guest).with_extension("wasm"), folder.join("guest.wasm")).expect("a guest");
+        }
+        for tool in tools.split_whitespace() {
             manifest +=
                 &format!("[[tool]]\nname = \"{tool}\"\ndescription = \"of a bench\"\ninput_schema = {{ type = \"object\" }}\n");
         }
-        std::fs::create_dir(&folder).expect("a new folder");
         std::fs::write(folder.join("Capsule.toml"), manifest).expect("a manifest");
-        std::fs::copy(self.guests.join(guest).with_extension("wasm"), folder.join("guest.wasm")).expect("a guest");
         folder
     }
 
@@ -84,6 +92,26 @@ impl World {
 
     pub fn unload(&self, mut capsule: Box<dyn Capsule>) {
         self.runtime.block_on(capsule.unload()).expect("an unloaded capsule");
+    }
+
+    pub fn register(&self, capsule: Box<dyn Capsule>) {
+        self.runtime.block_on(self.registry.write()).register(capsule).expect("a new name");
+    }
+
+    /// Starts what calls interceptors; it has subscribed when this returns.
+    pub fn dispatch(&self) {
+        let before = self.bus.subscriber_count();
+        self.runtime.spawn(EventDispatcher::new(Arc::clone(&self.registry), Arc::clone(&self.bus)).run());
+        while self.bus.subscriber_count() == before {
+            std::thread::yield_now();
+        }
+    }
+
+    /// The answer of a tool.
+    pub fn ask(&self, tool: &Arc<dyn CapsuleTool>, arguments: Value) -> String {
+        let (tool, context) = (Arc::clone(tool), Arc::clone(&self.tool_context));
+        let call = async move { tool.execute(arguments, &context).await };
+        self.runtime.block_on(self.runtime.spawn(call)).expect("a call").expect("an answer")
     }
 
     /// Calls a tool `count` times from a task, as the reference's own programs do, and checks how long its answers are; gives the

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
+#include "engine/wasm/call_queue.h"
 #include "engine/wasm/outcome.h"
 #include "engine/wasm/trap.h"
 
@@ -14,7 +15,9 @@
 
 #define SLICE_MIN_NS (500 * NS_PER_US) /* a tick may come right after the start: such a slice goes on to the next one */
 #define PRECISE_NS (200 * NS_PER_US) /* shorter slices are charged by the wall, longer ones by the processor's clock */
-#define ABORTS_FREE 8                /* in a row before the next call has to wait */
+#define CHAIN_NS                                                                                                       \
+	(100 * NS_PER_US) /* that calls may follow each other in one slice; the loop looks at its clock now and then only */
+#define ABORTS_FREE 8     /* in a row before the next call has to wait */
 #define PAUSE_MAX_MS 1024
 #define TRIM_AFTER_NS NS_PER_S
 #define TRIM_STACK_KEEP ((size_t)16 * KIB)
@@ -48,12 +51,18 @@ static int64_t loop_time(const struct wasm_capsule *capsule, int64_t now_ns)
 	return clock == &clock_system ? now_ns : clock_monotonic_ns(clock);
 }
 
+/* What of its CPU time the current call has used: run loops count from their last wait. */
+static int64_t budget_used(const struct wasm_capsule *capsule)
+{
+	return capsule->current == &capsule->run_call ? capsule->since_wait_ns : capsule->cpu_ns;
+}
+
 static void slice_begin(struct wasm_capsule *capsule)
 {
 	struct wasm_instance *instance = capsule->instance;
 
 	/* Reading the processor's clock costs a system call: only guests that are known to spin pay for it. */
-	if (capsule->cpu_ns > PRECISE_NS)
+	if (budget_used(capsule) > PRECISE_NS)
 		capsule->thread_cpu_ns = thread_ns();
 	else
 		capsule->thread_cpu_ns = 0;
@@ -81,24 +90,29 @@ static void slice_charge(struct wasm_capsule *capsule)
 	charge(capsule, used);
 }
 
+/* What ran has stopped; the slice goes on, or slice_end() follows. */
+static void slice_stop(struct wasm_capsule *capsule)
+{
+	slice_charge(capsule);
+	capsule->stopped_ns = loop_time(capsule, capsule->slice_start_ns);
+}
+
 static void slice_end(struct wasm_capsule *capsule)
 {
 	ticker_leave(capsule->shared->ticker);
-	slice_charge(capsule);
-	capsule->stopped_ns = loop_time(capsule, capsule->slice_start_ns);
 	capsule->slice_start_ns = 0;
-}
-
-/* What of its CPU time the current call has used: run loops count from their last wait. */
-static int64_t budget_used(const struct wasm_capsule *capsule)
-{
-	return capsule->current == &capsule->run_call ? capsule->since_wait_ns : capsule->cpu_ns;
 }
 
 static enum capsule_status cpu_exceeded(const struct wasm_capsule *capsule, struct capsule_error *err)
 {
-	return error_set(err, CAPSULE_ETIMEOUT, "timeout: the limit of %lld ms of CPU time is used up",
-		(long long)(capsule->cpu_limit_ns / NS_PER_MS));
+	long long ms = (long long)(capsule->cpu_limit_ns / NS_PER_MS);
+
+	if (capsule->current == &capsule->run_call)
+		return error_set(err, CAPSULE_ETIMEOUT,
+			"timeout: the run loop used %lld ms of CPU time without waiting once; let it wait in astrid_ipc_recv, "
+			"or sleep, where it asks again and again",
+			ms);
+	return error_set(err, CAPSULE_ETIMEOUT, "timeout: the limit of %lld ms of CPU time is used up", ms);
 }
 
 wasmtime_error_t *activation_epoch(
@@ -200,6 +214,8 @@ static void finish(struct wasm_capsule *capsule, const struct capsule_error *err
 		capsule_drop_instance(capsule);
 	else
 		note_active(capsule);
+	if (capsule->instance != NULL)
+		capsule->instance->host_call.origin = NULL;
 	/* A guest that exits with success at the end of each call is not to blame. */
 	if (aborted && err != NULL)
 		note_aborted(capsule);
@@ -346,28 +362,6 @@ static bool run_phases(struct wasm_capsule *capsule, struct capsule_error *err)
 	}
 }
 
-void activation_run(struct runnable *runnable)
-{
-	struct wasm_capsule *capsule = LIST_ENTRY(runnable, struct wasm_capsule, runnable);
-	struct capsule_error err;
-	bool aborted = false, over;
-
-	err.status = CAPSULE_OK;
-	slice_begin(capsule);
-	over = run_phases(capsule, &err);
-	slice_end(capsule);
-	if (!over) {
-		suspended(capsule);
-		return;
-	}
-	if (err.status == CAPSULE_OK)
-		aborted = !outcome_decide(capsule, &err);
-	else
-		aborted = !capsule->instance->ready;
-	finish(capsule, err.status == CAPSULE_OK ? NULL : &err, aborted);
-	activation_next(capsule);
-}
-
 /* Limits of the call: the smaller of its own and the capsule's; 0 means none for the wall. */
 static void set_limits(struct wasm_capsule *capsule, const struct engine_call *call)
 {
@@ -394,26 +388,80 @@ static bool begin_call(struct wasm_capsule *capsule, struct engine_call *call)
 	capsule->since_wait_ns = 0;
 	capsule->phase = PHASE_CALL;
 	set_limits(capsule, call);
-	if (capsule->instance != NULL)
-		return true;
-	capsule->phase = PHASE_KERNEL;
-	if (instance_new(&capsule->instance, capsule, capsule->module, &err) == CAPSULE_OK)
-		return true;
-	finish(capsule, &err, false);
-	return false;
+	if (capsule->instance == NULL) {
+		capsule->phase = PHASE_KERNEL;
+		if (instance_new(&capsule->instance, capsule, capsule->module, &err) != CAPSULE_OK) {
+			finish(capsule, &err, false);
+			return false;
+		}
+	}
+	/* Initialisers and start functions act for the call that they are run for. */
+	capsule->instance->host_call.origin = &call->origin;
+	return true;
+}
+
+/* The call is over, by itself. Returns whether another one may follow in the same slice: the instance stays, and there was not so much
+ * output that copying it would have to be charged to somebody. */
+static bool conclude(struct wasm_capsule *capsule, struct capsule_error *err)
+{
+	const struct engine_call *call = capsule->current;
+	bool aborted, small;
+
+	if (err->status == CAPSULE_OK)
+		aborted = !outcome_decide(capsule, err);
+	else
+		aborted = !capsule->instance->ready;
+	small = call->op.result.len <= LIMIT_INLINE_WORK;
+	finish(capsule, err->status == CAPSULE_OK ? NULL : err, aborted);
+	return small && capsule->instance != NULL;
+}
+
+/* Make the next call that waits the current one, in the slice that the one before it began at `begun_ns`: most calls take a
+ * microsecond, and getting in and out of a slice a good part of that. */
+static bool chain_next(struct wasm_capsule *capsule, int64_t begun_ns)
+{
+	struct engine_call *call;
+
+	if (capsule->slice_start_ns - begun_ns >= CHAIN_NS || capsule->pause.index != 0)
+		return false;
+	call = call_queue_take(capsule);
+	if (call == NULL)
+		return false;
+	(void)begin_call(capsule, call); /* has an instance: can't fail */
+	capsule->thread_cpu_ns = 0;
+	capsule->started = true;
+	capsule->started_ns = capsule->stopped_ns;
+	return true;
+}
+
+void activation_run(struct runnable *runnable)
+{
+	struct wasm_capsule *capsule = LIST_ENTRY(runnable, struct wasm_capsule, runnable);
+	struct capsule_error err;
+	int64_t begun_ns;
+	bool over;
+
+	slice_begin(capsule);
+	begun_ns = capsule->slice_start_ns;
+	do {
+		err.status = CAPSULE_OK;
+		over = run_phases(capsule, &err);
+		slice_stop(capsule);
+	} while (over && conclude(capsule, &err) && chain_next(capsule, begun_ns));
+	slice_end(capsule);
+	if (over)
+		activation_next(capsule);
+	else
+		suspended(capsule);
 }
 
 void activation_next(struct wasm_capsule *capsule)
 {
 	while (capsule->current == NULL && capsule->pause.index == 0 && capsule->module != NULL) {
-		struct list_node *node = list_take_first(&capsule->queue);
-		struct engine_call *call;
+		struct engine_call *call = call_queue_take(capsule);
 
-		if (node == NULL)
+		if (call == NULL)
 			return;
-		call = LIST_ENTRY(node, struct engine_call, link);
-		capsule->queued--;
-		capsule->queued_bytes -= call->input.len;
 		if (begin_call(capsule, call))
 			loop_ready(capsule->shared->loop, &capsule->runnable, false);
 	}

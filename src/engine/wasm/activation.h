@@ -28,15 +28,17 @@ struct wasm_capsule {
 	struct wasm_instance *instance; /* NULL until the first call and after one that was cut off */
 
 	/* Calls */
-	struct list_node queue; /* engine_call.link, the first is the next */
-	uint32_t queued;
+	struct list_node queue; /* engine_call.link, the first is the next; see call_queue.h */
+	uint32_t queued;        /* those that the limits of the queue count */
 	uint64_t queued_bytes;
+	uint32_t unbounded; /* the others (engine_call.unqueued) */
 	struct engine_call *current;
 	struct engine_call run_call; /* of a run loop */
 	bool said_ready;             /* the run loop did, since it was loaded */
 	struct list_node waiting;    /* op.link of those that wait until it does */
+	struct list_node unloads;    /* op.link of those that wait until it is unloaded */
 	struct runnable runnable;
-	struct timer wall;  /* wall limit of the current call */
+	struct timer wall;  /* wall limit of the current call; of a run loop, when it has to have ended by itself */
 	struct timer pause; /* after too many aborted calls in a row */
 	uint32_t aborted_in_row;
 
@@ -78,6 +80,9 @@ void activation_run(struct runnable *runnable);
 /** Epoch callback: `data` is the capsule. */
 wasmtime_error_t *activation_epoch(
 	wasmtime_context_t *context, void *data, uint64_t *delta, wasmtime_update_deadline_kind_t *kind);
+
+/** Nothing runs any more: let go of instance and module, and end who waits for the unload. May be repeated. */
+void wasm_capsule_down(struct wasm_capsule *capsule);
 
 /** Throw the instance away; a call must not be running. */
 void capsule_drop_instance(struct wasm_capsule *capsule);

@@ -51,6 +51,7 @@ static enum host_answer begin_park(struct host_call *call, struct capsule_error 
 	op_start(call->op, host_call_resume, call, park_stopped, 0, "parking");
 	fixture->parked[fixture->parked_count++] = call->op;
 	fixture->parked_ever++;
+	fixture->origin = *call->origin;
 	return HOST_WAITING;
 }
 
@@ -59,6 +60,12 @@ static enum host_answer begin_ready(struct host_call *call, struct capsule_error
 	(void)err;
 	call->result = span_text("at once");
 	return HOST_READY;
+}
+
+static enum host_answer begin_delivered(struct host_call *call, struct capsule_error *err)
+{
+	call->delivered = true;
+	return begin_ready(call, err);
 }
 
 static enum host_answer begin_failed(struct host_call *call, struct capsule_error *err)
@@ -108,6 +115,8 @@ static const struct host_function test_rows[] = {
 	{ .name = "work", .result = HOST_NOTHING, .waits = HOST_WORKS, .begin = begin_park },
 	{ .name = "late", .result = HOST_BLOCK, .waits = HOST_WAITS, .begin = begin_park, .finish = finish_late },
 	{ .name = "ready", .result = HOST_BLOCK, .waits = HOST_WAITS, .begin = begin_ready },
+	{ .name = "deliver", .result = HOST_BLOCK, .waits = HOST_WAITS, .begin = begin_delivered },
+	{ .name = "poll", .result = HOST_BLOCK, .waits = HOST_NOW, .begin = begin_delivered },
 	{ .name = "fail", .result = HOST_BLOCK, .waits = HOST_WAITS, .begin = begin_failed },
 	{ .name = "deep", .result = HOST_NUMBER, .waits = HOST_NOW, .begin = begin_deep },
 };
@@ -192,6 +201,7 @@ int engine_fixture_new(void **state)
 	assert_int_equal(kv_open_memory(&fixture->store, fixture->loop, NULL), CAPSULE_OK);
 	assert_int_equal(kv_scope_new(&fixture->scope, fixture->store, "default", CAPSULE_ID, NULL), CAPSULE_OK);
 	fixture->log = (struct log_sink){ .write = take_record, .user = fixture };
+	fixture->services = (struct host_services){ .user = fixture, .kv = lend_kv };
 	engine_fixture_restart(fixture, (struct wasm_options){ 0 });
 	keep_trap_handlers();
 	*state = fixture;
@@ -264,7 +274,7 @@ void burn_ms(int64_t ms)
 
 /* ---- Guests ---- */
 
-static void load_done(struct op *op, void *user)
+void guest_load_done(struct op *op, void *user)
 {
 	struct guest *guest = user;
 
@@ -314,7 +324,7 @@ static struct guest *start(struct engine_fixture *fixture, struct manifest *mani
 		.capsule_id = CAPSULE_ID,
 		.manifest = manifest,
 		.dir = dir,
-		.services = { .user = fixture, .kv = lend_kv },
+		.services = fixture->services,
 		.log = &fixture->log,
 		.limits = fixture->limits };
 
@@ -325,7 +335,7 @@ static struct guest *start(struct engine_fixture *fixture, struct manifest *mani
 	assert_int_equal(wasm_capsule_new(&guest->engine, fixture->runtime, &env, file, NULL), CAPSULE_OK);
 	op_init(&guest->load, fixture->loop);
 	op_init(&guest->unload, fixture->loop);
-	op_start(&guest->load, load_done, guest, NULL, 0, "load");
+	op_start(&guest->load, guest_load_done, guest, NULL, 0, "load");
 	guest->engine->ops->load(guest->engine, &guest->load);
 	return guest;
 }
@@ -376,6 +386,9 @@ void guest_free(struct guest *guest)
 {
 	if (!op_pending(&guest->unload) && guest->unloaded == 0)
 		guest_unload(guest);
+	settle(guest->fixture);
+	if (guest->unloaded == 0)
+		advance_ms(guest->fixture, LIMIT_LOOP_STOP_MS);
 	turn_until(guest->fixture, &guest->unloaded, 1);
 	assert_int_equal(guest->unloaded, 1);
 	guest->engine->ops->free(guest->engine);

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#define PARKED_MAX 4
+#define PARKED_MAX 32
 
 struct engine_fixture {
 	struct clock_manual clock;
@@ -24,15 +24,17 @@ struct engine_fixture {
 	struct kv_store *store;
 	struct kv_scope *scope;
 	struct log_sink log;
-	struct buffer logged;        /* messages, one a line */
-	struct engine_limits limits; /* of the guests made from now on */
-	char folder[64];             /* of the modules; "guest-<n>.wat" */
-	unsigned guests;             /* made so far */
-	int order;                   /* completions so far */
+	struct buffer logged;          /* messages, one a line */
+	struct engine_limits limits;   /* of the guests made from now on */
+	struct host_services services; /* likewise */
+	char folder[64];               /* of the modules; "guest-<n>.wat" */
+	unsigned guests;               /* made so far */
+	int order;                     /* completions so far */
 	/* Rows of capsule:test: */
 	struct op *parked[PARKED_MAX]; /* those that wait, oldest first */
 	int parked_count, parked_ever, stopped, late;
-	uint32_t deep; /* what the last deep call left */
+	struct origin origin; /* of the guest that parked last */
+	uint32_t deep;        /* what the last deep call left */
 };
 
 struct guest {
@@ -71,7 +73,11 @@ struct guest *guest_try(struct engine_fixture *fixture, const char *wat, const c
 /** A bare module that has to load. */
 struct guest *guest_new(struct engine_fixture *fixture, const char *wat);
 
-/** Unload without waiting; guest_free() waits, and unloads when that was not done. */
+/** op_done_fn of guest->load, to load it once more: counts, and keeps the error. */
+void guest_load_done(struct op *op, void *user);
+
+/** Unload without waiting; guest_free() waits, and unloads when that was not done. A run loop that does not end by itself has the clock
+ *  moved for it. */
 void guest_unload(struct guest *guest);
 void guest_free(struct guest *guest);
 void guest_drop(struct guest **guest);

@@ -47,6 +47,13 @@ static wasm_trap_t *row_finish(struct wasm_instance *instance, wasmtime_caller_t
 	return write_result(instance, result);
 }
 
+/* A row that waits counts as having done so when it had something to hand over at once. */
+static void note_delivered(struct wasm_instance *instance, const struct host_function *row)
+{
+	if (row->waits == HOST_WAITS && instance->host_call.delivered)
+		instance->owner->since_wait_ns = 0;
+}
+
 static enum host_answer begin(struct wasm_instance *instance, const struct host_function *row,
 	const wasmtime_val_raw_t *values, wasm_trap_t **trap, int64_t *result)
 {
@@ -56,10 +63,12 @@ static enum host_answer begin(struct wasm_instance *instance, const struct host_
 	*result = 0;
 	if (read_args(instance, row, values) == CAPSULE_OK)
 		answer = host_call_begin(&instance->host_call, row, &instance->failure);
-	if (answer == HOST_READY)
+	if (answer == HOST_READY) {
+		note_delivered(instance, row);
 		*trap = write_result(instance, result);
-	else if (answer == HOST_FAILED)
+	} else if (answer == HOST_FAILED) {
 		*trap = instance_trap(instance);
+	}
 	return answer;
 }
 

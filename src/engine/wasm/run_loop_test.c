@@ -39,9 +39,10 @@ static void test_a_run_loop_runs_until_it_is_unloaded(void **state) /* abi:15 */
 			assert_int_equal(health(guest, NULL), ENGINE_READY);
 		}
 		guest_unload(guest);
-		assert_int_equal(fixture->stopped, i + 1);
-		settle(fixture);
 		assert_int_equal(health(guest, NULL), ENGINE_UNLOADED);
+		advance_ms(fixture, LIMIT_LOOP_STOP_MS);
+		assert_int_equal(fixture->stopped, i + 1);
+		assert_int_equal(guest->unloaded, 1);
 	}
 	assert_int_equal(fixture->logged.len, 0);
 }
@@ -86,44 +87,6 @@ static void test_a_run_loop_that_ends_has_failed(void **state)
 		assert_int_equal(guest->engine->ops->call(guest->engine, &call.call, NULL, NULL, &why), CAPSULE_ESTATE);
 		assert_says(why.text, "has failed");
 	}
-}
-
-static void test_a_run_loop_that_spins_is_stopped(void **state)
-{
-	struct engine_fixture *fixture = *state;
-	HOLD(guest_drop) struct guest *guest = NULL;
-	struct capsule_error why = { 0 };
-	int64_t end = clock_monotonic_ns(&clock_system) + 10 * NS_PER_S;
-
-	fixture->limits.call_cpu_ms = 10;
-	guest = capsule_new(fixture, RUN("", PARK "(loop $again (br $again))"), "");
-	for (int i = 0; i < 3; i++) {
-		settle(fixture);
-		burn_ms(5);
-	}
-	answer_parked(fixture, "");
-	while (health(guest, &why) == ENGINE_READY && clock_monotonic_ns(&clock_system) < end)
-		(void)loop_turn(fixture->loop, 0);
-	assert_int_equal(why.status, CAPSULE_ETIMEOUT);
-	assert_says(why.text, "10 ms of CPU time");
-}
-
-/* Its budget begins again with each wait: no call of a few milliseconds each ends it, however many there are. */
-static void test_a_run_loop_that_waits_is_not_stopped(void **state)
-{
-	struct engine_fixture *fixture = *state;
-	HOLD(guest_drop) struct guest *guest = NULL;
-
-	fixture->limits.call_cpu_ms = 40;
-	guest = capsule_new(fixture,
-		RUN("(local i32)",
-			"(loop $again " PARK "(local.set 0 (i32.const 2000000))"
-			"(loop $work (br_if $work (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))"
-			"(br $again))"),
-		"");
-	while (wasm_capsule_cpu_ns(guest->engine) < 100 * NS_PER_MS)
-		answer_parked(fixture, "");
-	assert_int_equal(health(guest, NULL), ENGINE_READY);
 }
 
 static void test_run_of_another_type_is_refused(void **state) /* abi:16 */
@@ -176,15 +139,25 @@ static void test_a_run_loop_may_have_64_interceptors(void **state) /* abi:24 */
 	assert_refused(with_interceptors(fixture, RUN("", PARK), 65, "a.last"), CAPSULE_EMANIFEST, "has 65");
 }
 
-static void test_unloading_right_after_the_load_ends_a_loop_that_never_ran(void **state)
+static void test_an_interceptor_of_a_run_loop_only_observes(void **state)
 {
+	static const enum interceptor_mode modes[] = { INTERCEPTOR_GUARDS, INTERCEPTOR_REWRITES };
+	static const char lines[] = "[[interceptor]]\nevent = \"a.b\"\naction = \"act\"\n";
 	struct engine_fixture *fixture = *state;
-	HOLD(guest_drop) struct guest *guest = capsule_new(fixture, RUN("", PARK), "");
+	HOLD(guest_drop) struct guest *observes = capsule_new(fixture, RUN("", PARK), lines);
 
-	guest_unload(guest);
-	settle(fixture);
-	assert_int_equal(fixture->parked_ever, fixture->stopped);
-	assert_int_equal(health(guest, NULL), ENGINE_UNLOADED);
+	assert_int_equal(health(observes, NULL), ENGINE_READY);
+	for (int i = 0; i < 2; i++) {
+		struct guest *guest = guest_start(fixture, span_text(RUN("", PARK)), lines);
+		struct manifest_interceptor *interceptor = &guest->manifest->interceptors.items[0];
+
+		interceptor->mode = modes[i];
+		interceptor->mode_place.line = 10;
+		turn_until(fixture, &guest->loaded, 1);
+		assert_refused(guest, CAPSULE_EMANIFEST,
+			"Capsule.toml:10: an interceptor of a capsule with a run loop can't decide about events, since a loop "
+			"takes no calls: remove `mode`, or");
+	}
 }
 
 /* ---- Readiness ---- */
@@ -221,17 +194,19 @@ static void assert_ready(struct engine_fixture *fixture, struct ready_wait *wait
 	op_fini(&wait->op);
 }
 
-static void test_a_run_loop_is_ready_when_it_says_so(void **state) /* rt:196 */
+static void test_a_run_loop_is_ready_when_it_says_so(void **state) /* rt:196 abi:37 abi:39 */
 {
 	struct engine_fixture *fixture = *state;
 	HOLD(guest_drop)
 	struct guest *guest = capsule_new(fixture, RUN_SAYS("(loop $again " PARK "(call $say_ready) (br $again))"), "");
 	struct ready_wait early, patient, second, late;
 
-	ready_start(&early, guest, 10);
+	ready_start(&early, guest, 50);
 	ready_start(&patient, guest, 500);
 	ready_start(&second, guest, 500);
-	advance_ms(fixture, 20);
+	advance_ms(fixture, 49);
+	assert_int_equal(early.done, 0);
+	advance_ms(fixture, 1);
 	assert_ready(fixture, &early, CAPSULE_ETIMEOUT);
 	assert_int_equal(patient.done, 0);
 	answer_parked(fixture, "");
@@ -242,7 +217,7 @@ static void test_a_run_loop_is_ready_when_it_says_so(void **state) /* rt:196 */
 	assert_ready(fixture, &late, CAPSULE_OK);
 }
 
-static void test_once_ready_always_ready(void **state) /* rt:196 */
+static void test_once_ready_always_ready(void **state) /* rt:196 abi:40 */
 {
 	struct engine_fixture *fixture = *state;
 	HOLD(guest_drop) struct guest *guest = capsule_new(fixture, RUN_SAYS("(call $say_ready)"), "");
@@ -254,7 +229,7 @@ static void test_once_ready_always_ready(void **state) /* rt:196 */
 	assert_ready(fixture, &wait, CAPSULE_OK);
 }
 
-static void test_a_run_loop_that_ends_does_not_become_ready(void **state) /* rt:196 */
+static void test_a_run_loop_that_ends_does_not_become_ready(void **state) /* rt:196 abi:38 */
 {
 	struct engine_fixture *fixture = *state;
 	HOLD(guest_drop) struct guest *guest = capsule_new(fixture, RUN("", PARK), "");
@@ -265,6 +240,7 @@ static void test_a_run_loop_that_ends_does_not_become_ready(void **state) /* rt:
 	turn_until(fixture, &wait.done, 1);
 	assert_says(wait.error.text, "ended without becoming ready: WASM run loop exited");
 	assert_ready(fixture, &wait, CAPSULE_ESTATE);
+	assert_int_equal(health(guest, NULL), ENGINE_FAILED);
 	ready_start(&late, guest, 500);
 	assert_ready(fixture, &late, CAPSULE_ESTATE);
 }
@@ -280,6 +256,24 @@ static void test_unloading_ends_who_waits(void **state)
 	assert_ready(fixture, &wait, CAPSULE_ESTATE);
 	ready_start(&late, guest, 500);
 	assert_ready(fixture, &late, CAPSULE_ESTATE);
+}
+
+static void test_unloaded_there_is_nothing_to_wait_for_and_no_failure(void **state) /* abi:48 */
+{
+	static const char *const modules[] = { RUN("", PARK), MODULE("", "") };
+	struct engine_fixture *fixture = *state;
+
+	for (int i = 0; i < 2; i++) {
+		HOLD(guest_drop) struct guest *guest = capsule_new(fixture, modules[i], "");
+		struct ready_wait wait;
+
+		guest_unload(guest);
+		advance_ms(fixture, LIMIT_LOOP_STOP_MS);
+		assert_int_equal(guest->unloaded, 1);
+		ready_start(&wait, guest, 10);
+		assert_ready(fixture, &wait, CAPSULE_OK);
+		assert_int_equal(health(guest, NULL), ENGINE_UNLOADED);
+	}
 }
 
 static void test_without_a_run_loop_it_is_ready_at_once(void **state)
@@ -352,17 +346,16 @@ int main(void)
 		TEST(test_a_run_loop_runs_until_it_is_unloaded),
 		TEST(test_a_run_loop_takes_no_calls),
 		TEST(test_a_run_loop_that_ends_has_failed),
-		TEST(test_a_run_loop_that_spins_is_stopped),
-		TEST(test_a_run_loop_that_waits_is_not_stopped),
 		TEST(test_run_of_another_type_is_refused),
 		TEST(test_a_global_called_run_is_no_run_loop),
 		TEST(test_run_of_a_bare_module_is_an_export_like_others),
 		TEST(test_a_run_loop_may_have_64_interceptors),
-		TEST(test_unloading_right_after_the_load_ends_a_loop_that_never_ran),
+		TEST(test_an_interceptor_of_a_run_loop_only_observes),
 		TEST(test_a_run_loop_is_ready_when_it_says_so),
 		TEST(test_once_ready_always_ready),
 		TEST(test_a_run_loop_that_ends_does_not_become_ready),
 		TEST(test_unloading_ends_who_waits),
+		TEST(test_unloaded_there_is_nothing_to_wait_for_and_no_failure),
 		TEST(test_without_a_run_loop_it_is_ready_at_once),
 		TEST(test_a_failure_is_told_and_so_is_the_last_call),
 		TEST(test_tools_are_those_of_the_manifest),

@@ -7,11 +7,11 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "engine/config.h"
+#include "engine/wasm/call_queue.h"
 #include "engine/wasm/outcome.h"
+#include "engine/wasm/run_loop.h"
 
 #include <assert.h>
-
-#define RUN_LOOP_INTERCEPTORS 64 /* each becomes a subscription of the run loop */
 
 static struct wasm_capsule *capsule_of(struct engine *engine)
 {
@@ -25,29 +25,6 @@ static void load_failed(struct wasm_capsule *capsule, const struct capsule_error
 	op_fail(capsule->load_op, err);
 }
 
-/* What a module with a run loop asks of its manifest: its interceptors become subscriptions. */
-static enum capsule_status check_run_loop(const struct wasm_capsule *capsule, struct capsule_error *err)
-{
-	const struct manifest *manifest = capsule->env.manifest;
-
-	if (manifest == NULL)
-		return CAPSULE_OK;
-	if (capsule->module->run_mismatch)
-		return error_set(err, CAPSULE_EMODULE,
-			"run() export mismatch: `run` must take nothing and give back nothing or an i32");
-	if (!capsule->module->run_loop)
-		return CAPSULE_OK;
-	if (manifest->components.items[0].instance == INSTANCE_PER_CALL)
-		return error_set(err, CAPSULE_EMANIFEST,
-			"%s:%u: a module with a run loop keeps its instance: remove `instance = \"per-call\"`",
-			manifest->path, manifest->components.items[0].instance_place.line);
-	if (manifest->interceptors.count > RUN_LOOP_INTERCEPTORS)
-		return error_set(err, CAPSULE_EMANIFEST,
-			"a capsule with a run loop may declare %d [[interceptor]] entries, this one has %zu",
-			RUN_LOOP_INTERCEPTORS, manifest->interceptors.count);
-	return CAPSULE_OK;
-}
-
 /* host.ready: once is enough, and only a run loop is waited for. */
 static void guest_ready(struct host *host)
 {
@@ -57,68 +34,6 @@ static void guest_ready(struct host *host)
 	capsule->said_ready = true;
 	while ((node = list_take_first(&capsule->waiting)) != NULL)
 		op_finish(LIST_ENTRY(node, struct op, link));
-}
-
-/* Nobody will say it any more. */
-static void end_waits(struct wasm_capsule *capsule, const struct capsule_error *why)
-{
-	struct list_node *node;
-	struct capsule_error err;
-
-	(void)error_set(&err, CAPSULE_ESTATE, "capsule '%s' ended without becoming ready: %s", capsule->host.capsule_id,
-		why->text);
-	while ((node = list_take_first(&capsule->waiting)) != NULL)
-		op_fail(LIST_ENTRY(node, struct op, link), &err);
-}
-
-static void run_loop_over(struct op *op, void *user)
-{
-	struct wasm_capsule *capsule = user;
-
-	if (capsule->health == ENGINE_UNLOADED)
-		return;
-	capsule->health = ENGINE_FAILED;
-	capsule_drop_instance(capsule);
-	if (op->error.status == CAPSULE_OK)
-		(void)error_set(&capsule->why, CAPSULE_EGUEST, "WASM run loop exited unexpectedly: it returned");
-	else
-		(void)error_set(
-			&capsule->why, op->error.status, "WASM run loop exited unexpectedly: %s", op->error.text);
-	log_write(capsule->host.log, CAPSULE_LOG_ERROR, capsule->host.capsule_id, span_text(capsule->why.text));
-	end_waits(capsule, &capsule->why);
-	engine_changed(&capsule->engine);
-}
-
-/* A call was cancelled from outside: take it out of the queue, or stop the fiber where it stands. */
-static void call_stopped(struct op *op)
-{
-	struct engine_call *call = LIST_ENTRY(op, struct engine_call, op);
-	struct wasm_capsule *capsule = capsule_of(call->engine);
-	struct capsule_error err;
-
-	if (capsule->current == call) {
-		(void)error_set(&err, CAPSULE_ECANCELLED, "call: cancelled");
-		activation_abort(capsule, &err);
-		return;
-	}
-	list_remove(&call->link);
-	capsule->queued--;
-	capsule->queued_bytes -= call->input.len;
-	if (capsule->engine.tell_idle)
-		engine_changed(&capsule->engine);
-}
-
-static void call_queue(struct wasm_capsule *capsule, struct engine_call *call, op_done_fn done, void *user)
-{
-	call->engine = &capsule->engine;
-	call->wall_ns = 0;
-	call->cpu_ns = 0;
-	op_start(&call->op, done, user, call_stopped, 0, "call");
-	list_init(&call->link);
-	list_append(&capsule->queue, &call->link);
-	capsule->queued++;
-	capsule->queued_bytes += call->input.len;
-	activation_next(capsule);
 }
 
 static void module_loaded(void *user, struct wasm_module *module, const struct capsule_error *error)
@@ -132,17 +47,13 @@ static void module_loaded(void *user, struct wasm_module *module, const struct c
 		return;
 	}
 	capsule->module = module;
-	if (check_run_loop(capsule, &err) != CAPSULE_OK) {
+	if (run_loop_prepare(capsule, &err) != CAPSULE_OK) {
 		load_failed(capsule, &err);
 		return;
 	}
 	capsule->health = ENGINE_READY;
 	op_finish(capsule->load_op);
-	if (module->run_loop && capsule->env.manifest != NULL) {
-		capsule->run_call.kind = ENGINE_EXPORT;
-		capsule->run_call.name = "run";
-		call_queue(capsule, &capsule->run_call, run_loop_over, capsule);
-	}
+	run_loop_start(capsule);
 }
 
 static void load_stopped(struct op *op)
@@ -195,37 +106,21 @@ static enum capsule_status engine_call(
 	struct engine *engine, struct engine_call *call, op_done_fn done, void *user, struct capsule_error *err)
 {
 	struct wasm_capsule *capsule = capsule_of(engine);
-	const struct engine_limits *limits = &capsule->env.limits;
+	enum capsule_status status;
 
 	if (capsule->health == ENGINE_FAILED)
 		return error_set(err, CAPSULE_ESTATE, "capsule '%s' has failed: %s", capsule->host.capsule_id,
 			capsule->why.text);
 	if (capsule->health != ENGINE_READY)
 		return error_set(err, CAPSULE_ESTATE, "capsule '%s' is not loaded", capsule->host.capsule_id);
-	if (capsule->module->run_loop && capsule->env.manifest != NULL)
+	if (wasm_capsule_loops(engine))
 		return error_set(err, CAPSULE_EUNSUPPORTED,
 			"Not supported: capsule '%s' runs a loop of its own and takes no calls",
 			capsule->host.capsule_id);
-	if (capsule->queued >= limits->queue_calls || call->input.len > limits->queue_bytes - capsule->queued_bytes)
-		return error_set(err, CAPSULE_ELIMIT,
-			"%u calls with %llu bytes are waiting for capsule '%s': %u calls or %llu bytes are the most",
-			capsule->queued, (unsigned long long)capsule->queued_bytes, capsule->host.capsule_id,
-			limits->queue_calls, (unsigned long long)limits->queue_bytes);
-	call_queue(capsule, call, done, user);
-	return CAPSULE_OK;
-}
-
-static void cancel_calls(struct wasm_capsule *capsule)
-{
-	struct list_node *node;
-	struct capsule_error err;
-
-	(void)error_set(&err, CAPSULE_ECANCELLED, "cancelled: capsule '%s' is unloaded", capsule->host.capsule_id);
-	while ((node = list_take_first(&capsule->queue)) != NULL)
-		op_fail(&LIST_ENTRY(node, struct engine_call, link)->op, &err);
-	capsule->queued = 0;
-	capsule->queued_bytes = 0;
-	activation_abort(capsule, &err);
+	status = call_queue_admit(capsule, call, err);
+	if (status == CAPSULE_OK)
+		call_queue_add(capsule, call, done, user);
+	return status;
 }
 
 static void cancel_load(struct wasm_capsule *capsule)
@@ -240,21 +135,36 @@ static void cancel_load(struct wasm_capsule *capsule)
 	op_fail(capsule->load_op, &err);
 }
 
+void wasm_capsule_down(struct wasm_capsule *capsule)
+{
+	struct list_node *node;
+
+	loop_timer_disarm(capsule->shared->loop, &capsule->pause);
+	capsule->aborted_in_row = 0;
+	capsule_drop_instance(capsule);
+	module_unref(capsule->module);
+	capsule->module = NULL;
+	while ((node = list_take_first(&capsule->unloads)) != NULL)
+		op_finish(LIST_ENTRY(node, struct op, link));
+}
+
 static void engine_unload(struct engine *engine, struct op *op)
 {
 	struct wasm_capsule *capsule = capsule_of(engine);
 	struct capsule_error err;
 
 	capsule->health = ENGINE_UNLOADED;
+	/* One that had no memory for its time limit stands in a list of the loop's and ends with the next turn. */
+	if (list_empty(&op->link))
+		list_append(&capsule->unloads, &op->link);
 	cancel_load(capsule);
-	cancel_calls(capsule);
 	(void)error_set(&err, CAPSULE_ECANCELLED, "it is unloaded");
-	end_waits(capsule, &err);
-	loop_timer_disarm(capsule->shared->loop, &capsule->pause);
-	capsule_drop_instance(capsule);
-	module_unref(capsule->module);
-	capsule->module = NULL;
-	op_finish(op);
+	run_loop_end_waits(capsule, &err);
+	if (run_loop_stop(capsule))
+		return;
+	(void)error_set(&err, CAPSULE_ECANCELLED, "cancelled: capsule '%s' is unloaded", capsule->host.capsule_id);
+	call_queue_cancel(capsule, &err);
+	wasm_capsule_down(capsule);
 }
 
 static enum engine_health engine_health(struct engine *engine, struct capsule_error *why)
@@ -271,7 +181,8 @@ static void engine_wait_ready(struct engine *engine, struct op *op)
 	struct wasm_capsule *capsule = capsule_of(engine);
 	struct capsule_error err;
 
-	if (capsule->said_ready || (capsule->health == ENGINE_READY && !wasm_capsule_loops(engine))) {
+	if (capsule->said_ready || (capsule->health == ENGINE_READY && !wasm_capsule_loops(engine)) ||
+		(capsule->health == ENGINE_UNLOADED && capsule->module == NULL)) {
 		op_finish(op);
 		return;
 	}
@@ -314,7 +225,7 @@ static size_t engine_calls(const struct engine *engine)
 {
 	const struct wasm_capsule *capsule = LIST_ENTRY(engine, const struct wasm_capsule, engine);
 
-	return wasm_capsule_loops(engine) ? 0 : capsule->queued + (capsule->current != NULL);
+	return wasm_capsule_loops(engine) ? 0 : call_queue_length(capsule) + (capsule->current != NULL);
 }
 
 static void vars_fini(struct map *vars)
@@ -411,6 +322,7 @@ enum capsule_status wasm_capsule_new(struct engine **out, struct wasm_runtime *r
 	capsule->runnable.run = activation_run;
 	list_init(&capsule->queue);
 	list_init(&capsule->waiting);
+	list_init(&capsule->unloads);
 	op_init(&capsule->run_call.op, env->loop);
 	*out = &capsule->engine;
 	return CAPSULE_OK;

@@ -51,13 +51,14 @@ GUEST_HOST(astrid_write_file) void astrid_write_file(uint64_t path, uint64_t con
 GUEST_WRAP_2(void, write_file, NOTHING, path, contents)
 #define guest_write_file(path, contents) guest_write_file(GUEST_BYTES(path), GUEST_BYTES(contents))
 
-/** Publish a JSON value under a topic. topic: text, at most 256 bytes. payload: bytes, at most 5242880 bytes. May
- *  wait. Needs `ipc_publish`. */
+/** Publish a JSON value under a topic of up to 8 segments; waits while an inbox that it is for is full. topic: text,
+ *  at most 256 bytes. payload: bytes, at most 5242880 bytes. May wait. Needs `ipc_publish`. */
 GUEST_HOST(astrid_ipc_publish) void astrid_ipc_publish(uint64_t topic, uint64_t payload);
 GUEST_WRAP_2(void, ipc_publish, NOTHING, topic, payload)
 #define guest_ipc_publish(topic, payload) guest_ipc_publish(GUEST_BYTES(topic), GUEST_BYTES(payload))
 
-/** Subscribe to a topic pattern; gives a handle in decimal. pattern: text, at most 256 bytes. Needs `ipc_subscribe`. */
+/** Subscribe to a topic pattern of up to 8 segments, at most 128 at once; gives a handle in decimal. pattern: text,
+ *  at most 256 bytes. Needs `ipc_subscribe`. */
 GUEST_HOST(astrid_ipc_subscribe) uint64_t astrid_ipc_subscribe(uint64_t pattern);
 GUEST_WRAP_1(struct guest_bytes, ipc_subscribe, BYTES, pattern)
 #define guest_ipc_subscribe(pattern) guest_ipc_subscribe(GUEST_BYTES(pattern))
@@ -84,8 +85,9 @@ GUEST_HOST(astrid_uplink_register) uint64_t astrid_uplink_register(uint64_t name
 GUEST_WRAP_3(struct guest_bytes, uplink_register, BYTES, name, platform, profile)
 #define guest_uplink_register(name, platform, profile) guest_uplink_register(GUEST_BYTES(name), GUEST_BYTES(platform), GUEST_BYTES(profile))
 
-/** Hand in a message that came from a platform; gives a JSON object with `ok`. uplink_id: text, at most 128 bytes.
- *  user: text, at most 512 bytes. content: text, at most 1048576 bytes. */
+/** Hand in a message that came from a platform; gives a JSON object with `ok`, false and `dropped` when there was no
+ *  room. The id has up to 64 bytes. uplink_id: text, at most 128 bytes. user: text, at most 512 bytes. content: text,
+ *  at most 1048576 bytes. */
 GUEST_HOST(astrid_uplink_send) uint64_t astrid_uplink_send(uint64_t uplink_id, uint64_t user, uint64_t content);
 GUEST_WRAP_3(struct guest_bytes, uplink_send, BYTES, uplink_id, user, content)
 #define guest_uplink_send(uplink_id, user, content) guest_uplink_send(GUEST_BYTES(uplink_id), GUEST_BYTES(user), GUEST_BYTES(content))
@@ -120,7 +122,8 @@ GUEST_HOST(astrid_get_config) uint64_t astrid_get_config(uint64_t key);
 GUEST_WRAP_1(struct guest_bytes, get_config, BYTES, key)
 #define guest_get_config(key) guest_get_config(GUEST_BYTES(key))
 
-/** JSON object about who asked: `session_id` and `user_id` where they are known. */
+/** JSON object about who asked for the call: `call_id` in decimal, `session_id` of the capsule that it came from or
+ *  null, `source` (`capsule` or `host`), `user_id`; without members outside of calls and in a run loop. */
 GUEST_HOST(astrid_get_caller) uint64_t astrid_get_caller(void);
 GUEST_WRAP_0(struct guest_bytes, get_caller, BYTES)
 
@@ -130,8 +133,8 @@ GUEST_HOST(astrid_http_request) uint64_t astrid_http_request(uint64_t request);
 GUEST_WRAP_1(struct guest_bytes, http_request, BYTES, request)
 #define guest_http_request(request) guest_http_request(GUEST_BYTES(request))
 
-/** Call the interceptors of other capsules; gives a JSON array of their answers. request: bytes, at most 1048576
- *  bytes. May wait. */
+/** Call the interceptors of other capsules that match `hook` with `payload`, the two members of the request; gives a
+ *  JSON array of their answers. request: bytes, at most 1048576 bytes. May wait. */
 GUEST_HOST(astrid_trigger_hook) uint64_t astrid_trigger_hook(uint64_t request);
 GUEST_WRAP_1(struct guest_bytes, trigger_hook, BYTES, request)
 #define guest_trigger_hook(request) guest_trigger_hook(GUEST_BYTES(request))
@@ -198,7 +201,7 @@ GUEST_WRAP_0(void, signal_ready, NOTHING)
 GUEST_HOST(astrid_clock_ms) uint64_t astrid_clock_ms(void);
 GUEST_WRAP_0(struct guest_bytes, clock_ms, BYTES)
 
-/** JSON array of the subscriptions that a run loop has for its interceptors. */
+/** JSON array of the subscriptions that a run loop has for its interceptors: `handle_id`, `action`, `topic`. */
 GUEST_HOST(astrid_get_interceptor_handles) uint64_t astrid_get_interceptor_handles(void);
 GUEST_WRAP_0(struct guest_bytes, get_interceptor_handles, BYTES)
 

@@ -75,7 +75,7 @@ GUEST_INLINE int64_t guest_now_ms(void)
 	return guest_decimal(guest_clock_ms());
 }
 
-/** Who asked: an object with `session_id` and `user_id` where they are known. */
+/** Who asked for the call: an object with `call_id`, `session_id` (null: no capsule), `source` and `user_id`. */
 GUEST_INLINE struct guest_value guest_caller(void)
 {
 	return guest_json(guest_get_caller(), "the caller");
