@@ -160,7 +160,8 @@ static void receivers_are_counted_across_a_search(void **state)
 	WAITING(waiting);
 
 	fill(events, "u", 1);
-	assert_fails(publish_waiting(a, &waiting, "t", "1", &err), &err, CAPSULE_ELIMIT, "the inbox of capsule 'b' is full");
+	assert_fails(
+		publish_waiting(a, &waiting, "t", "1", &err), &err, CAPSULE_ELIMIT, "the inbox of capsule 'b' is full");
 	assert_int_equal(b->member->inbox.messages, 0);
 	answer_all(c);
 	assert_closed(events);
