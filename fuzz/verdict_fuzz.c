@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Bytes as the answer of an interceptor that decides. What is refused says why in clean text and rewrites nothing; who may not rewrite never
- * does, and otherwise both kinds get the same verdict; a payload is one that can be published. */
+/* Bytes as the answer of an interceptor that decides. What is refused says why in clean text and rewrites nothing; who
+ * may not rewrite never does, and otherwise both kinds get the same verdict; a payload is one that can be published. */
 #include "dispatch/verdict.h"
 
 #include "base/text.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Interceptors that decide about an event are asked one after the other; meanwhile its entries are held wherever they stand, so that order
- * is kept and nothing else has to wait. The first denial ends it. What fails, or is not there any more, denies too unless its manifest
- * says otherwise: a guard that can be made to fail would guard nothing. */
+/* Interceptors that decide about an event are asked one after the other; meanwhile its entries are held wherever they
+ * stand, so that order is kept and nothing else has to wait. The first denial ends it. What fails, or is not there any
+ * more, denies too unless its manifest says otherwise: a guard that can be made to fail would guard nothing. */
 #include "dispatch/internal.h"
 
 #include "base/cleanup.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A hook: interceptors of others called beside each other, their answers collected. Each has its turn among the calls of its capsule.
- * The hook outlives its caller's wait, since the calls that run borrow its payload. */
+/* A hook: interceptors of others called beside each other, their answers collected. Each has its turn among the calls of
+ * its capsule. The hook outlives its caller's wait, since the calls that run borrow its payload. */
 #include "dispatch/internal.h"
 
 #include "base/cleanup.h"
@@ -67,8 +67,8 @@ static size_t collect(
 	return found;
 }
 
-/* Those that wait for the caller are left out. `*left` is how many these are; the way of the last one goes to `way`. Those of one capsule stand
- * side by side: it is looked at once. */
+/* Those that wait for the caller are left out. `*left` is how many these are; the way of the last one goes to `way`.
+ * Those of one capsule stand side by side: it is looked at once. */
 static size_t leave_out(
 	const struct hook *hook, struct binding **bindings, size_t count, size_t *left, struct buffer *way)
 {

@@ -132,7 +132,8 @@ void member_pump(struct runnable *runnable);
 /** End a call of an interceptor that is under way; its outcome comes in a later turn. */
 void delivery_cancel(struct delivery *delivery);
 
-/** Begin to call `binding` for `hook_call` with `input`; `origin` is who asks. hook_answered() comes, from a later turn or at once. */
+/** Begin to call `binding` for `hook_call` with `input`; `origin` is who asks. hook_answered() comes, from a later turn
+ *  or at once. */
 void delivery_begin_hook(
 	struct binding *binding, struct hook_call *hook_call, const struct origin *origin, struct span input);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What is told of events that did not arrive: a notice of how many were lost, at once and then every few seconds at most with all that were lost
- * in between; and an answer to each request that nobody took, so that nobody waits for nothing. Both are published in a later turn,
- * since they are noticed from inside the bus. */
+/* What is told of events that did not arrive: a notice of how many were lost, at once and then every few seconds at most
+ * with all that were lost in between; and an answer to each request that nobody took, so that nobody waits for nothing.
+ * Both are published in a later turn, since they are noticed from inside the bus. */
 #include "dispatch/internal.h"
 
 #include "base/cleanup.h"

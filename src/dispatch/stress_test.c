@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A hundred thousand steps at random, the same ones each time, with capsules that guard, rewrite, block, refuse, fail, stop and come back. A
- * guest that waits answers nobody, as a real one; in the end everything that was accepted must have come to its end. */
+/* A hundred thousand steps at random, the same ones each time, with capsules that guard, rewrite, block, refuse, fail,
+ * stop and come back. A guest that waits answers nobody, as a real one; in the end everything that was accepted must have
+ * come to its end. */
 #include "dispatch/dispatch_fixture.h"
 
 #include "bus/bus_internal.h"
