@@ -228,6 +228,8 @@ struct guest *guest_join(struct events *events, const char *id, const char *tabl
 	member.id = guest->id;
 	member.manifest = guest->manifest;
 	member.composite = guest->composite;
+	member.after_call = events->after_call;
+	member.user = guest;
 	member.budget.messages = (uint32_t)guest->manifest->events.inbox_messages;
 	member.budget.bytes = (uint64_t)guest->manifest->events.inbox_bytes;
 	assert_int_equal(member_new(&guest->member, events->dispatch, &member, NULL), CAPSULE_OK);

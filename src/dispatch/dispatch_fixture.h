@@ -44,6 +44,8 @@ struct events {
 	struct guest *guests[GUESTS_MAX];
 	size_t count;
 	uint64_t ended, settled; /* how often the hooks were called */
+	/* Of the capsules that come from now on; `user` is the guest. */
+	bool (*after_call)(void *user, struct op *op, op_done_fn done, void *done_user);
 };
 
 /* An operation that a test waits for. */
