@@ -308,7 +308,9 @@ static enum capsule_status accept(struct dispatch *dispatch, struct publication 
 		publication->payload->request == PAYLOAD_NO_REQUEST)
 		return CAPSULE_OK;
 	make_source(dispatch, publication, &source);
-	status = event_new_ipc(&event, &source, publication->topic, publication->payload, err);
+	status = payload_form(publication->payload, err);
+	if (status == CAPSULE_OK)
+		status = event_new_ipc(&event, &source, publication->topic, publication->payload, err);
 	if (status != CAPSULE_OK)
 		return status;
 	event->ticket = publication->ticket;

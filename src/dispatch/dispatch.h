@@ -113,7 +113,7 @@ struct publication {
 	struct origin origin;     /* of who asks; the host's stamp is put on it */
 	const char *source;       /* a static text, for the metadata */
 	struct span topic;        /* valid, at most LIMIT_TOPIC bytes */
-	const struct payload *payload;
+	struct payload *payload;  /* opened; its forms are made when somebody gets it */
 	void *ticket;
 	/* Whether receivers with on_full = "block" or "fail" get their way; else they lose what does not fit. `op`, when
 	 * there is one, is started when the publisher has to wait and ended when there is room for everything. */
