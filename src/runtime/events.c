@@ -57,6 +57,7 @@ static void show(const struct capsule_runtime *runtime, const struct event *even
 		.payload_len = event->payload.len,
 		.capsule = registry_find_session(&runtime->registry, &event->origin.source),
 		.source_id = out->source_id,
+		.source = event->source,
 		.realtime_ns = event->realtime_ns };
 }
 
