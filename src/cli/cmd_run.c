@@ -99,21 +99,28 @@ static bool as_json(const struct running *running)
 	return running->options->json || running->options->from_stdin;
 }
 
+/* Whether a line is worth it: without --events what capsules publish, and what this program waits for. */
+static bool is_shown(
+	const struct running *running, const struct capsule_event *event, const struct run_event *known, bool answer)
+{
+	if (!run_events_show(&running->events, event))
+		return false;
+	return running->options->events || (!known->vetoed && (answer || !run_feed_is_failure(event)));
+}
+
 /* run_settled_fn */
 static void tell_event(void *user, const struct capsule_event *event, const struct run_event *known)
 {
 	struct running *running = user;
-	bool shown = run_events_show(&running->events, event);
+	bool answer = running->feeds && run_feed_settled(&running->feed, event, known);
 
-	if (shown && (running->options->events || !known->vetoed)) {
-		cli_progress_erase(&running->session.progress);
-		if (!as_json(running))
-			run_events_print_text(running->out, event, known);
-		else if (!run_events_print_json(running->out, event, known))
-			running->events.starved = true;
-	}
-	if (running->feeds)
-		run_feed_settled(&running->feed, event, known);
+	if (!is_shown(running, event, known, answer))
+		return;
+	cli_progress_erase(&running->session.progress);
+	if (!as_json(running))
+		run_events_print_text(running->out, event, known);
+	else if (!run_events_print_json(running->out, event, known))
+		running->events.starved = true;
 }
 
 static void watch_events(struct running *running)

@@ -24,17 +24,52 @@ static void print_time(int64_t realtime_ns)
 		(int)(realtime_ns % NS_PER_S / NS_PER_MS));
 }
 
-/* The beginning of a payload. */
-static void print_payload(const char *payload, size_t len)
+/* The beginning of `len` bytes of JSON. */
+static void print_cut(const char *text, size_t len)
 {
 	size_t end = 0;
 	uint32_t code;
 
 	for (size_t column = 0; end < len && column < PAYLOAD_COLUMNS; column++)
-		end += cli_utf8_next(payload + end, len - end, &code);
-	cli_print_clean(stdout, payload, end, CLEAN_LINE);
+		end += cli_utf8_next(text + end, len - end, &code);
+	cli_print_clean(stdout, text, end, CLEAN_LINE);
 	if (end < len)
 		(void)printf("... (%s bytes)", CLI_NUMBER(len));
+}
+
+/* Of a lifecycle event what is its own: its type is in its topic, and the metadata are alike. Returns false when memory ran out. */
+static bool print_lifecycle(const struct capsule_event *event)
+{
+	yyjson_doc *read = cli_json_read(event->payload, event->payload_len);
+	yyjson_mut_doc *doc = read != NULL ? yyjson_doc_mut_copy(read, NULL) : NULL;
+	char *text = NULL;
+	size_t len = 0;
+
+	if (doc != NULL) {
+		(void)yyjson_mut_obj_remove_key(yyjson_mut_doc_get_root(doc), "type");
+		(void)yyjson_mut_obj_remove_key(yyjson_mut_doc_get_root(doc), "metadata");
+		text = yyjson_mut_write(doc, YYJSON_WRITE_NOFLAG, &len);
+	}
+	if (text != NULL)
+		print_cut(text, len);
+	free(text);
+	yyjson_mut_doc_free(doc);
+	yyjson_doc_free(read);
+	return text != NULL;
+}
+
+/* What was published says more than what it is wrapped in. */
+static void print_payload(const struct capsule_event *event, const char *payload, size_t len)
+{
+	static const char wrap[] = "{\"type\":\"custom\",\"data\":";
+	size_t head = sizeof wrap - 1;
+
+	if (strcmp(event->type, "ipc") != 0 && print_lifecycle(event))
+		return;
+	if (len > head && memcmp(payload, wrap, head) == 0)
+		print_cut(payload + head, len - head - 1);
+	else
+		print_cut(payload, len);
 }
 
 static void print_note(const struct output *out, const struct run_note *note)
@@ -73,9 +108,12 @@ void run_events_print_text(const struct output *out, const struct capsule_event 
 	(void)fputs("  ", stdout);
 	cli_print_clean(stdout, event->topic, event->topic_len, CLEAN_LINE);
 	(void)fputs("  ", stdout);
-	print_payload(payload, len);
+	print_payload(event, payload, len);
 	(void)fputs("  from ", stdout);
-	cli_print_styled(stdout, out->colour, STYLE_NAME, event->capsule != NULL ? event->capsule : event->source);
+	cli_print_styled(stdout, out->colour, STYLE_NAME,
+		event->capsule != NULL            ? event->capsule
+			: run_event_is_own(event) ? "--publish"
+						  : event->source);
 	for (const struct run_note *note = known->notes; note != NULL; note = note->next) {
 		(void)fputs(note == known->notes ? "  to " : ", ", stdout);
 		print_note(out, note);

@@ -292,31 +292,37 @@ static bool take_answer(struct run_feed *feed, const struct capsule_event *event
 	return oldest != NULL && run_replies_take(&feed->replies, oldest, strlen(oldest));
 }
 
-static void answer_settled(struct run_feed *feed, const struct capsule_event *event, const struct run_event *known)
+bool run_feed_is_failure(const struct capsule_event *event)
+{
+	return event->capsule == NULL && !run_event_is_own(event) &&
+		(starts(event, "astrid.v1.response.failure.") || starts(event, "astrid.v1.delivery.failure."));
+}
+
+static bool answer_settled(struct run_feed *feed, const struct capsule_event *event, const struct run_event *known)
 {
 	const char *payload = known->payload != NULL ? known->payload : event->payload;
 	char *id = run_request_id(payload, known->payload != NULL ? known->payload_len : event->payload_len);
-	bool none = starts(event, "astrid.v1.response.failure.") || starts(event, "astrid.v1.delivery.failure.");
+	bool taken = take_answer(feed, event, id);
 
-	if (take_answer(feed, event, id)) {
+	if (taken)
 		feed->progress_ns = cli_now_ns();
-		if (known->vetoed || (none && event->capsule == NULL)) {
-			feed->failed = true;
-			(void)cli_say("request '%s': %s", id != NULL ? id : "",
-				known->vetoed ? "the answer was denied" : "no capsule took it");
-		}
+	if (taken && (known->vetoed || run_feed_is_failure(event))) {
+		feed->failed = true;
+		(void)cli_say("request '%s': %s", id != NULL ? id : "",
+			known->vetoed ? "the answer was denied" : "no capsule took it");
 	}
 	free(id);
+	return taken;
 }
 
-void run_feed_settled(struct run_feed *feed, const struct capsule_event *event, const struct run_event *known)
+bool run_feed_settled(struct run_feed *feed, const struct capsule_event *event, const struct run_event *known)
 {
 	if (strcmp(event->type, "ipc") != 0)
-		return;
-	if (run_event_is_own(event))
-		own_settled(feed, event, known);
-	else if (feed->replies.count > 0)
-		answer_settled(feed, event, known);
+		return false;
+	if (!run_event_is_own(event))
+		return feed->replies.count > 0 && answer_settled(feed, event, known);
+	own_settled(feed, event, known);
+	return false;
 }
 
 /* ---- The end ---- */
@@ -331,7 +337,7 @@ static void tell_waiting(struct run_feed *feed)
 		oldest != NULL ? ", the first is '" : "", oldest != NULL ? oldest : "", oldest != NULL ? "'" : "");
 	run_stats_tell_pending(feed->session->runtime);
 	if (!is_done(feed))
-		(void)cli_say("--timeout N waits longer");
+		(void)cli_say("--timeout SECONDS waits longer");
 }
 
 int run_feed_finish(struct run_feed *feed)

@@ -58,8 +58,12 @@ void run_feed_read(struct run_feed *feed);
  *  nothing came for too long. */
 bool run_feed_over(struct run_feed *feed);
 
-/** An event was settled; from inside the runtime. */
-void run_feed_settled(struct run_feed *feed, const struct capsule_event *event, const struct run_event *known);
+/** An event was settled; from inside the runtime. Returns whether it is the answer to a request of this program. */
+bool run_feed_settled(struct run_feed *feed, const struct capsule_event *event, const struct run_event *known);
+
+/** Whether `event` is what the runtime answers to a request that nobody took. It does so, too, when an answer with the id of its request reaches
+ *  nobody but this program. */
+bool run_feed_is_failure(const struct capsule_event *event);
 
 /** Say what there is to say at the end. Returns the exit status. */
 int run_feed_finish(struct run_feed *feed);

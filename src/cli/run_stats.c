@@ -80,7 +80,7 @@ static bool add_capsule(struct table *table, yyjson_val *capsule)
 		add_outcomes(table, capsule) &&
 		add_row(table, "decided", "vetoed %s, rewritten %s", NUMBER(capsule, "vetoes"),
 			NUMBER(capsule, "rewrites")) &&
-		add_row(table, "queue", "%s messages, %s bytes; at most %s messages were", NUMBER(queue, "messages"),
+		add_row(table, "queue", "%s messages, %s bytes; most at once %s messages", NUMBER(queue, "messages"),
 			NUMBER(queue, "bytes"), NUMBER(queue, "most_messages")) &&
 		add_row(table, "limits", "%s messages, %s bytes", NUMBER(queue, "max_messages"),
 			NUMBER(queue, "max_bytes")) &&
