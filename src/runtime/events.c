@@ -61,6 +61,7 @@ static void show(const struct capsule_runtime *runtime, const struct event *even
 		.payload_len = event->payload.len,
 		.capsule = from_capsule ? registry_find_session(&runtime->registry, &event->origin.source) : NULL,
 		.source_id = from_capsule ? out->source_id : "00000000-0000-0000-0000-000000000000",
+		.source = event->source,
 		.realtime_ns = event->realtime_ns };
 }
 
