@@ -163,6 +163,7 @@ static void run_steps(struct guest_value steps, struct guest_json_writer *out)
 
 CAPSULE_TOOL(do)
 {
+	given = guest_text("");
 	guest_begin_array(out);
 	run_steps(guest_get(args, "steps"), out);
 	guest_end(out);
