@@ -33,6 +33,7 @@ static struct delivery *delivery_new(struct member *member, const char *action, 
 	delivery->call.kind = ENGINE_INTERCEPTOR;
 	delivery->call.name = action;
 	delivery->call.input = input;
+	delivery->call.cpu_ns = delivery->call.wall_ns = 0;
 	delivery->call.cpu_ms = 0;
 	delivery->call.wall_ms = 0;
 	delivery->call.unqueued = true; /* the inbox is the queue, and has its own bounds */
@@ -155,7 +156,7 @@ static void stamp(struct delivery *delivery, const struct event *event, const st
 
 	call->origin = event->origin;
 	call->origin.call_id = dispatch_call_id(delivery->member->dispatch);
-	call->wall_ms = binding->interceptor->timeout_ms;
+	call->wall_ms = (uint64_t)binding->interceptor->timeout_ms;
 }
 
 static void no_memory(struct bus_entry *entry, struct chain *chain)
@@ -193,6 +194,7 @@ void delivery_begin_hook(
 {
 	struct member *member = binding->member;
 	struct delivery *delivery = delivery_new(member, binding->interceptor->action, input);
+	uint64_t own_ms = (uint64_t)binding->interceptor->timeout_ms;
 	struct capsule_error err;
 
 	if (delivery == NULL) {
@@ -204,6 +206,8 @@ void delivery_begin_hook(
 	delivery->call.origin = *origin;
 	delivery->call.origin.call_id = dispatch_call_id(member->dispatch);
 	delivery->call.wall_ms = member->dispatch->options.hook_ms;
+	if (own_ms != 0 && own_ms < delivery->call.wall_ms)
+		delivery->call.wall_ms = own_ms;
 	if (composite_call(member->composite, &delivery->call, call_done, delivery, &err) != CAPSULE_OK)
 		hook_delivered(delivery, &err);
 }
@@ -213,12 +217,14 @@ void member_pump(struct runnable *runnable)
 	struct member *member = LIST_ENTRY(runnable, struct member, pump);
 
 	while (member->ready && member->in_progress < LIMIT_CALLS_IN_PROGRESS) {
-		struct bus_entry *entry;
+		struct bus_entry *entry = lane_peek(&member->calls);
 
-		/* Somebody waits for the answer of a hook; for events nobody does. */
-		if (hook_start_next(member))
+		/* Somebody waits for the answer of a hook, so they come first; but not all of them. */
+		if ((entry == NULL || !member->after_hook) && hook_start_next(member)) {
+			member->after_hook = true;
 			continue;
-		entry = lane_peek(&member->calls);
+		}
+		member->after_hook = false;
 		if (entry == NULL)
 			return;
 		begin(member, entry);

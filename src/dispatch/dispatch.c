@@ -49,7 +49,7 @@ static struct op *unblock(struct event *event)
 	struct op *op = event->waiter;
 
 	event->waiter = NULL;
-	if (event->publisher != NULL)
+	if (event->publisher != NULL && event->publisher->blocked == event)
 		event->publisher->blocked = NULL;
 	event->publisher = NULL;
 	return op;
@@ -167,15 +167,33 @@ static enum capsule_status check_wait(
 		SPAN_ARG(buffer_span(&way)), member->id, receiver->label);
 }
 
-/* Whether `receiver` lets its publisher pass. One who can't wait and is no guest loses what does not fit, which is counted. */
+/* Whether the inbox of `receiver` has room for the event also behind those that get it before; a capsule may have several that match. */
+static bool has_place(const struct dispatch *dispatch, const struct receiver *receiver, size_t charge)
+{
+	const struct inbox *inbox = receiver->inbox;
+	struct member *member = member_of(inbox);
+	uint32_t before = 0;
+
+	if (member != NULL) {
+		if (member->wanted_mark != dispatch->publications)
+			member->wanted = 0;
+		member->wanted_mark = dispatch->publications;
+		before = member->wanted++;
+	}
+	return inbox_has_room(inbox, charge) && inbox->budget.messages - inbox->messages > before &&
+		(inbox->budget.bytes - inbox->bytes) / charge > before;
+}
+
+/* Whether `receiver` lets its publisher pass. One who can't wait and is no guest loses what does not fit, which is counted, and so does
+ * everybody of whom the inbox can never take it. */
 static enum capsule_status check_receiver(struct dispatch *dispatch, const struct publication *publication,
 	const struct event *event, const struct receiver *receiver, struct capsule_error *err)
 {
-	if (receiver->on_full == ON_FULL_DROP_OLDEST || inbox_has_room(receiver->inbox, event->charge))
+	if (has_place(dispatch, receiver, event->charge) || !publication->may_wait)
 		return CAPSULE_OK;
-	if (receiver->on_full == ON_FULL_FAIL && publication->may_wait)
+	if (receiver->on_full == ON_FULL_FAIL)
 		return full(receiver, event, err);
-	if (receiver->on_full == ON_FULL_BLOCK && publication->may_wait)
+	if (receiver->on_full == ON_FULL_BLOCK && event->charge <= receiver->inbox->budget.bytes)
 		return check_wait(dispatch, publication->publisher, receiver, err);
 	return CAPSULE_OK;
 }
@@ -185,6 +203,7 @@ static enum capsule_status check_receivers(struct dispatch *dispatch, const stru
 {
 	enum capsule_status status = CAPSULE_OK;
 
+	dispatch->publications++;
 	for (size_t i = 0; status == CAPSULE_OK && i < matches->decider_count; i++)
 		status = check_receiver(dispatch, publication, event, matches->deciders[i], err);
 	for (size_t i = 0; status == CAPSULE_OK && i < matches->other_count; i++)
@@ -381,14 +400,13 @@ void dispatch_lifecycle(struct dispatch *dispatch, enum event_type type, const s
 		give_fact(dispatch, event);
 }
 
-void dispatch_announce(struct dispatch *dispatch, struct span topic, struct span json)
+void dispatch_tell(struct dispatch *dispatch, const struct origin *origin, struct span topic, struct span json)
 {
-	struct publication publication = { .source = SOURCE_RUNTIME, .topic = topic };
+	struct publication publication = { .source = SOURCE_RUNTIME, .topic = topic, .origin = *origin };
 	struct payload payload = { 0 };
 	struct capsule_error err;
 	enum capsule_status status = payload_read(&payload, json, &err);
 
-	origin_init(&publication.origin);
 	publication.payload = &payload;
 	payload.request = PAYLOAD_NO_REQUEST; /* what tells of a missed request asks for no answer itself */
 	if (status == CAPSULE_OK)
@@ -396,4 +414,12 @@ void dispatch_announce(struct dispatch *dispatch, struct span topic, struct span
 	if (status != CAPSULE_OK)
 		log_unpublished(dispatch, topic, &err);
 	payload_fini(&payload);
+}
+
+void dispatch_announce(struct dispatch *dispatch, struct span topic, struct span json)
+{
+	struct origin origin;
+
+	origin_init(&origin);
+	dispatch_tell(dispatch, &origin, topic, json);
 }

@@ -26,6 +26,7 @@ struct hook {
 	struct origin origin;
 	struct buffer topic, payload;
 	struct timer limit;
+	int64_t due_ns;
 	size_t answer_bytes;
 	size_t count, open; /* calls, and those of them that are not over */
 	struct hook_call calls[];
@@ -66,15 +67,22 @@ static size_t collect(
 	return found;
 }
 
-/* Those that wait for the caller are left out. `*left` is how many these are; the way of the last one goes to `way`. */
+/* Those that wait for the caller are left out. `*left` is how many these are; the way of the last one goes to `way`. Those of one capsule stand
+ * side by side: it is looked at once. */
 static size_t leave_out(
 	const struct hook *hook, struct binding **bindings, size_t count, size_t *left, struct buffer *way)
 {
+	const struct member *last = NULL;
+	bool closes = false;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		buffer_clear(way);
-		if (!waits_close(hook->dispatch, hook->caller, bindings[i]->member, way)) {
+		if (bindings[i]->member != last) {
+			last = bindings[i]->member;
+			buffer_clear(way);
+			closes = waits_close(hook->dispatch, hook->caller, bindings[i]->member, way);
+		}
+		if (!closes) {
 			bindings[kept++] = bindings[i];
 			continue;
 		}
@@ -198,10 +206,18 @@ static const char *keep(struct hook_call *call, struct span text)
 	HOLD(json_doc_drop) yyjson_doc *doc = NULL;
 	struct capsule_error err;
 
-	if (json_parse(&doc, text, &limits, "answer", &err) != CAPSULE_OK)
-		return err.status == CAPSULE_EINVAL ? "its answer is no JSON" : "its answer is too large";
-	if (hook->answer_bytes + text.len > LIMIT_PAYLOAD)
+	if (text.len > LIMIT_PAYLOAD)
+		return "its answer is too large";
+	if (text.len > LIMIT_PAYLOAD - hook->answer_bytes)
 		return "all answers together are too large";
+	switch (json_parse(&doc, text, &limits, "answer", &err)) {
+	case CAPSULE_OK:
+		break;
+	case CAPSULE_ENOMEM:
+		return "there is no memory for its answer";
+	default:
+		return "its answer is no JSON, or too deep";
+	}
 	if (!json_append_compact(&call->answer, text)) {
 		buffer_fini(&call->answer);
 		return "there is no memory for its answer";
@@ -282,14 +298,16 @@ static enum capsule_status hook_new(struct hook **out, struct member *caller, co
 static enum capsule_status stamp(struct hook *hook, struct capsule_error *err)
 {
 	struct origin *origin = &hook->origin;
-	struct dispatch *dispatch = hook->dispatch;
+	int64_t due = loop_due_after(hook->dispatch->loop, hook->dispatch->options.hook_ms);
 
 	if (origin->chain_len >= ORIGIN_CHAIN_MAX)
 		return error_set(err, CAPSULE_ELIMIT,
 			"%d capsules wait for one another already: no further hook is called", ORIGIN_CHAIN_MAX);
 	origin->chain[origin->chain_len++] = hook->caller->number;
 	origin->source = hook->caller->session;
-	origin->deadline_ns = loop_due_after(dispatch->loop, dispatch->options.hook_ms);
+	hook->due_ns = due;
+	if (origin->deadline_ns == 0 || due < origin->deadline_ns)
+		origin->deadline_ns = due;
 	return CAPSULE_OK;
 }
 
@@ -314,7 +332,7 @@ static void start(struct hook *hook, struct binding **bindings, struct op *op, o
 		loop_ready(dispatch->loop, &member->pump, false);
 	}
 	/* Without memory for the time limit there is no time. */
-	if (!loop_timer_arm(dispatch->loop, &hook->limit, hook->origin.deadline_ns))
+	if (!loop_timer_arm(dispatch->loop, &hook->limit, hook->due_ns))
 		give_up(hook, "there is no memory for its time limit");
 	if (--hook->open == 0) {
 		answer(hook);
@@ -333,7 +351,8 @@ enum capsule_status dispatch_hook(struct member *caller, const struct origin *or
 	size_t most, count, left = 0;
 	enum capsule_status status;
 
-	assert(caller->hook == NULL);
+	if (caller->hook != NULL)
+		return error_set(err, CAPSULE_ESTATE, "capsule '%s' waits for the answers to another hook", caller->id);
 	bus_match(dispatch->bus, topic, EVENT_IPC, &matches);
 	most = matches.decider_count + matches.other_count;
 	bindings = calloc(most + 1, sizeof *bindings);

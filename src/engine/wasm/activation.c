@@ -15,7 +15,9 @@
 
 #define SLICE_MIN_NS (500 * NS_PER_US) /* a tick may come right after the start: such a slice goes on to the next one */
 #define PRECISE_NS (200 * NS_PER_US) /* shorter slices are charged by the wall, longer ones by the processor's clock */
-#define ABORTS_FREE 8                /* in a row before the next call has to wait */
+#define CHAIN_NS                                                                                                       \
+	(100 * NS_PER_US) /* that calls may follow each other in one slice; the loop looks at its clock now and then only */
+#define ABORTS_FREE 8     /* in a row before the next call has to wait */
 #define PAUSE_MAX_MS 1024
 #define TRIM_AFTER_NS NS_PER_S
 #define TRIM_STACK_KEEP ((size_t)16 * KIB)
@@ -88,11 +90,16 @@ static void slice_charge(struct wasm_capsule *capsule)
 	charge(capsule, used);
 }
 
+/* What ran has stopped; the slice goes on, or slice_end() follows. */
+static void slice_stop(struct wasm_capsule *capsule)
+{
+	slice_charge(capsule);
+	capsule->stopped_ns = loop_time(capsule, capsule->slice_start_ns);
+}
+
 static void slice_end(struct wasm_capsule *capsule)
 {
 	ticker_leave(capsule->shared->ticker);
-	slice_charge(capsule);
-	capsule->stopped_ns = loop_time(capsule, capsule->slice_start_ns);
 	capsule->slice_start_ns = 0;
 }
 
@@ -207,6 +214,8 @@ static void finish(struct wasm_capsule *capsule, const struct capsule_error *err
 		capsule_drop_instance(capsule);
 	else
 		note_active(capsule);
+	if (capsule->instance != NULL)
+		capsule->instance->host_call.origin = NULL;
 	/* A guest that exits with success at the end of each call is not to blame. */
 	if (aborted && err != NULL)
 		note_aborted(capsule);
@@ -353,28 +362,6 @@ static bool run_phases(struct wasm_capsule *capsule, struct capsule_error *err)
 	}
 }
 
-void activation_run(struct runnable *runnable)
-{
-	struct wasm_capsule *capsule = LIST_ENTRY(runnable, struct wasm_capsule, runnable);
-	struct capsule_error err;
-	bool aborted = false, over;
-
-	err.status = CAPSULE_OK;
-	slice_begin(capsule);
-	over = run_phases(capsule, &err);
-	slice_end(capsule);
-	if (!over) {
-		suspended(capsule);
-		return;
-	}
-	if (err.status == CAPSULE_OK)
-		aborted = !outcome_decide(capsule, &err);
-	else
-		aborted = !capsule->instance->ready;
-	finish(capsule, err.status == CAPSULE_OK ? NULL : &err, aborted);
-	activation_next(capsule);
-}
-
 /* Limits of the call: the smaller of its own and the capsule's; 0 means none for the wall. */
 static void set_limits(struct wasm_capsule *capsule, const struct engine_call *call)
 {
@@ -401,13 +388,71 @@ static bool begin_call(struct wasm_capsule *capsule, struct engine_call *call)
 	capsule->since_wait_ns = 0;
 	capsule->phase = PHASE_CALL;
 	set_limits(capsule, call);
-	if (capsule->instance != NULL)
-		return true;
-	capsule->phase = PHASE_KERNEL;
-	if (instance_new(&capsule->instance, capsule, capsule->module, &err) == CAPSULE_OK)
-		return true;
-	finish(capsule, &err, false);
-	return false;
+	if (capsule->instance == NULL) {
+		capsule->phase = PHASE_KERNEL;
+		if (instance_new(&capsule->instance, capsule, capsule->module, &err) != CAPSULE_OK) {
+			finish(capsule, &err, false);
+			return false;
+		}
+	}
+	/* Initialisers and start functions act for the call that they are run for. */
+	capsule->instance->host_call.origin = &call->origin;
+	return true;
+}
+
+/* The call is over, by itself. Returns whether another one may follow in the same slice: the instance stays, and there was not so much
+ * output that copying it would have to be charged to somebody. */
+static bool conclude(struct wasm_capsule *capsule, struct capsule_error *err)
+{
+	const struct engine_call *call = capsule->current;
+	bool aborted, small;
+
+	if (err->status == CAPSULE_OK)
+		aborted = !outcome_decide(capsule, err);
+	else
+		aborted = !capsule->instance->ready;
+	small = call->op.result.len <= LIMIT_INLINE_WORK;
+	finish(capsule, err->status == CAPSULE_OK ? NULL : err, aborted);
+	return small && capsule->instance != NULL;
+}
+
+/* Make the next call that waits the current one, in the slice that the one before it began at `begun_ns`: most calls take a
+ * microsecond, and getting in and out of a slice a good part of that. */
+static bool chain_next(struct wasm_capsule *capsule, int64_t begun_ns)
+{
+	struct engine_call *call;
+
+	if (capsule->slice_start_ns - begun_ns >= CHAIN_NS || capsule->pause.index != 0)
+		return false;
+	call = call_queue_take(capsule);
+	if (call == NULL)
+		return false;
+	(void)begin_call(capsule, call); /* has an instance: can't fail */
+	capsule->thread_cpu_ns = 0;
+	capsule->started = true;
+	capsule->started_ns = capsule->stopped_ns;
+	return true;
+}
+
+void activation_run(struct runnable *runnable)
+{
+	struct wasm_capsule *capsule = LIST_ENTRY(runnable, struct wasm_capsule, runnable);
+	struct capsule_error err;
+	int64_t begun_ns;
+	bool over;
+
+	slice_begin(capsule);
+	begun_ns = capsule->slice_start_ns;
+	do {
+		err.status = CAPSULE_OK;
+		over = run_phases(capsule, &err);
+		slice_stop(capsule);
+	} while (over && conclude(capsule, &err) && chain_next(capsule, begun_ns));
+	slice_end(capsule);
+	if (over)
+		activation_next(capsule);
+	else
+		suspended(capsule);
 }
 
 void activation_next(struct wasm_capsule *capsule)

@@ -25,7 +25,9 @@ struct wasi_poll {
 /* Writes what a waiting import answers into *result (0 is preset). Returns NULL, or the trap that ends the call. */
 typedef wasm_trap_t *(*wait_finish_fn)(struct wasm_instance *instance, wasmtime_caller_t *caller, int64_t *result);
 
-/* The export that was called last. */
+#define EXPORTS_KEPT 2 /* capsules have tools and interceptors: two exports take turns */
+
+/* An export that was called. */
 struct export_cache {
 	char name[64];
 	wasmtime_func_t function;
@@ -45,7 +47,8 @@ struct wasm_instance {
 	struct list_node active_link; /* in shared->active */
 	bool begun;                   /* kernel instantiated: `kernel` may be used */
 	bool ready;                   /* guest instantiated and initialised */
-	struct export_cache cache;
+	struct export_cache caches[EXPORTS_KEPT];
+	uint32_t oldest_cache;
 	uint64_t arguments; /* block with the arguments of the current call, for guests that ask for it there */
 
 	/* The host call it is in. */
