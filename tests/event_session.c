@@ -217,8 +217,7 @@ static enum capsule_status begin(const char *verb, int at, struct capsule_op **o
 	if (strcmp(verb, "load") == 0)
 		return capsule_load(session.runtime, first, NULL, NULL, op, session.err);
 	if (strcmp(verb, "publish") == 0)
-		return capsule_publish(
-			session.runtime, first, second, strlen(second), NULL, NULL, op, session.err);
+		return capsule_publish(session.runtime, first, second, strlen(second), NULL, NULL, op, session.err);
 	if (strcmp(verb, "unload") == 0) {
 		if (place != NULL)
 			*place = NULL;

@@ -338,10 +338,23 @@ def test_a_guard_of_its_own_calls(session, load):
     assert call(s, ["get", "asked"]) == ["yes"]
 
 
-@pytest.mark.parametrize("mode", [{}, GUARD])
-def test_arguments_that_are_too_large_to_be_shown(tool, mode):
-    """Messages have 5 MiB at most, arguments of tools 10: what can't be shown to those who want to know does not happen."""
-    s = tool(CALL, mode, ["say", ALLOW])
+LARGE = json.dumps({"steps": [["given"]], "more": "x" * 6000000})
+
+
+def test_arguments_that_are_too_large_to_be_shown_to_a_guard(tool):
+    """Messages have 5 MiB at most, arguments of tools 10: what can't be shown to those who decide does not happen."""
+    s = tool(CALL, GUARD, ["say", ALLOW])
     with pytest.raises(Failed, match="tool call"):
-        s.do("call", "one", "do", json.dumps({"steps": [], "more": "x" * 6000000}))
+        s.do("call", "one", "do", LARGE)
     assert call(s, ["given"]) == [""]
+
+
+@pytest.mark.parametrize("topic", [CALL, RESULT])
+def test_those_who_only_observe_are_in_nobody_s_way(tool, topic):
+    s = tool(topic, {})
+    if topic == CALL:
+        assert s.do("call", "one", "do", LARGE) == '[""]'
+    else:
+        s.steps("one", ["set", "large", 5600000])
+        assert len(call(s, ["get", "large"])[0]) == 5600000
+    assert any("were not told" in text for text in s.logged())

@@ -140,23 +140,18 @@ static void append_result(struct buffer *json, const struct tool_watch *watch)
 
 static void decided(void *user, const struct event *event, const char *denied);
 
-/* Publish what `watch` is at. `watch->asks` says afterwards whether somebody decides about it. What can't be shown to those who
- * want to know does not happen. */
-static enum capsule_status publish(struct tool_watch *watch, struct capsule_error *err)
+/* The message itself; `watch->asks` says afterwards whether somebody decides about it. */
+static enum capsule_status publish_message(struct tool_watch *watch, struct span topic, struct capsule_error *err)
 {
 	struct capsule_op *op = watch->op;
-	bool is_call = watch->stage == STAGE_CALL;
-	HOLD(buffer_fini) struct buffer topic = { 0 }, json = { .limit = LIMIT_PUBLISH };
-	struct publication publication = { .source = "runtime", .decided = decided, .decided_user = watch };
+	HOLD(buffer_fini) struct buffer json = { .limit = LIMIT_PUBLISH };
+	struct publication publication = {
+		.source = "runtime", .topic = topic, .decided = decided, .decided_user = watch
+	};
 	struct payload payload = { 0 };
 	enum capsule_status status;
 
-	watch->asks = false;
-	append_topic(&topic, is_call ? CALL_TOPIC : RESULT_TOPIC, op);
-	status = buffer_check(&topic, err);
-	if (status != CAPSULE_OK || !dispatch_reaches(op->runtime->dispatch, buffer_span(&topic)))
-		return status;
-	if (is_call)
+	if (watch->stage == STAGE_CALL)
 		append_call(&json, watch);
 	else
 		append_result(&json, watch);
@@ -164,14 +159,47 @@ static enum capsule_status publish(struct tool_watch *watch, struct capsule_erro
 	if (status == CAPSULE_OK)
 		status = payload_read(&payload, buffer_span(&json), err);
 	publication.origin = op->call.origin;
-	publication.topic = buffer_span(&topic);
 	publication.payload = &payload;
 	payload.request = PAYLOAD_NO_REQUEST;
 	if (status == CAPSULE_OK)
 		status = dispatch_publish(op->runtime->dispatch, &publication, err);
 	payload_fini(&payload);
 	watch->asks = status == CAPSULE_OK && publication.asks;
-	return status == CAPSULE_OK ? CAPSULE_OK : error_in(err, is_call ? "tool call" : "tool result");
+	return status;
+}
+
+static void log_unseen(const struct tool_watch *watch, const struct capsule_error *err)
+{
+	const struct capsule_op *op = watch->op;
+	HOLD(buffer_fini) struct buffer text = { 0 };
+
+	(void)buffer_printf(&text, "tool `%s`: those who observe it were not told of the %s: %s", name_of(op),
+		watch->stage == STAGE_CALL ? "call" : "result", err->text);
+	log_write(&op->runtime->log, CAPSULE_LOG_WARN, op->capsule->id, buffer_span(&text));
+}
+
+/* Publish what `watch` is at. What can't be shown to those who decide about it does not happen; those who only observe miss it. */
+static enum capsule_status publish(struct tool_watch *watch, struct capsule_error *err)
+{
+	struct capsule_op *op = watch->op;
+	struct dispatch *dispatch = op->runtime->dispatch;
+	bool is_call = watch->stage == STAGE_CALL;
+	HOLD(buffer_fini) struct buffer topic = { 0 };
+	enum capsule_status status;
+
+	watch->asks = false;
+	append_topic(&topic, is_call ? CALL_TOPIC : RESULT_TOPIC, op);
+	status = buffer_check(&topic, err);
+	if (status != CAPSULE_OK || !dispatch_reaches(dispatch, buffer_span(&topic)))
+		return status;
+	status = publish_message(watch, buffer_span(&topic), err);
+	if (status == CAPSULE_OK)
+		return CAPSULE_OK;
+	if (dispatch_asks(dispatch, buffer_span(&topic)))
+		return error_in(err, is_call ? "tool call" : "tool result");
+	log_unseen(watch, err);
+	error_clear(err);
+	return CAPSULE_OK;
 }
 
 /* ---- The watch ---- */
