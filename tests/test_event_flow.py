@@ -285,6 +285,43 @@ def test_what_an_interceptor_writes_is_committed_before_its_outcome_is_told(sess
     assert not (workspace / "lost").exists()
 
 
+@pytest.mark.parametrize("way", ["unload", "cancel", "end"])
+def test_the_capsule_goes_while_its_files_are_committed(session, load, tmp_path, way):
+    """The interceptor has returned, its outcome waits for the commit."""
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    s = session("overlay=auto", "workspace=%s" % workspace)
+    s.ask("watch")
+    load(s, "one", ("a.b", "on"), on=[["write", "f%d" % number, 60000] for number in range(40)])
+    s.do("publish-as", "event", "a.b", "1")
+    s.do("settle")
+    assert s.do("done", "event") == "no"
+    if way == "end":
+        return
+    if way == "cancel":
+        s.do("cancel", "event")
+    s.do("unload", "one")
+    s.do("settle")
+    assert outcomes(s, "one") == ["delivered"]
+    assert s.stats()["pending"] == 0
+
+
+@pytest.mark.parametrize("mode", [{}, {"mode": "guard"}])
+def test_the_capsule_goes_while_the_files_of_a_watched_call_are_committed(session, load, tmp_path, mode):
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    s = session("overlay=auto", "workspace=%s" % workspace)
+    load(s, "one")
+    load(s, "audit", ("tool.v1.result.*.*", "on", mode), on=[["set", "seen", "$"]])
+    s.start_steps("call", "one", *(["write", "f%d" % number, 60000] for number in range(40)), ["given"])
+    s.do("settle")
+    assert s.do("done", "call") == "no"
+    s.do("unload", "one")
+    assert json.loads(s.do("wait", "call")) == [""]
+    s.do("settle")
+    assert json.loads(s.steps("audit", ["get", "seen"])[0])["capsule"] == "one"
+
+
 # ---- Many ----
 
 

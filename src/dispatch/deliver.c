@@ -147,6 +147,20 @@ static void call_done(struct op *op, void *user)
 	call_over(op, delivery);
 }
 
+void deliveries_end(struct member *member)
+{
+	while (!list_empty(&member->running)) {
+		struct delivery *delivery = LIST_ENTRY(member->running.next, struct delivery, link);
+		struct op *op = &delivery->call.op;
+		struct buffer result = op->result;
+
+		op->result = (struct buffer){ .limit = result.limit };
+		op_fini(op);
+		op->result = result;
+		call_over(op, delivery);
+	}
+}
+
 /* ---- Beginning ---- */
 
 /* Who asks is who published; the call has a number and a time limit of its own. */

@@ -93,7 +93,8 @@ MUST_CHECK enum capsule_status member_ready(struct member *member, struct capsul
  *  interceptors go on. Harmless when repeated. */
 void member_stop(struct member *member);
 
-/** Free it (taken; NULL is fine). Its running interceptors must have ended, as they have when its engines are unloaded. */
+/** Free it (taken; NULL is fine). Its running interceptors must have ended, as they have when its engines are unloaded; for what follows their
+ *  calls nobody waits any more. */
 void member_free(struct member *member);
 
 /** Append what it did with events, one JSON object. Returns false as buffer_append() does. */
