@@ -345,6 +345,14 @@ bool dispatch_reaches(struct dispatch *dispatch, struct span topic)
 	return matches.decider_count + matches.other_count > 0;
 }
 
+bool dispatch_asks(struct dispatch *dispatch, struct span topic)
+{
+	struct bus_matches matches;
+
+	bus_match(dispatch->bus, topic, EVENT_IPC, &matches);
+	return matches.decider_count > 0;
+}
+
 /* ---- What the runtime publishes ---- */
 
 static_assert(EVENT_TYPES <= 64, "the types that are wanted are bits of one word");

@@ -137,6 +137,9 @@ MUST_CHECK enum capsule_status dispatch_publish(
 /** Whether a message under `topic` would reach anybody now. */
 bool dispatch_reaches(struct dispatch *dispatch, struct span topic);
 
+/** Whether somebody would be asked about it before anybody gets it. */
+bool dispatch_asks(struct dispatch *dispatch, struct span topic);
+
 /** Whether a lifecycle event of `type` has a receiver now, or somebody watches: a comparison, unless receivers came or
  *  went. */
 bool dispatch_wanted(struct dispatch *dispatch, enum event_type type);

@@ -175,6 +175,8 @@ enum capsule_status capsule_publish(struct capsule_runtime *runtime, const char 
 	if (topic == NULL || (payload == NULL && len > 0))
 		return error_set(
 			err, CAPSULE_EINVAL, "capsule_publish(): no %s is given", topic == NULL ? "topic" : "payload");
+	if (len > LIMIT_PUBLISH)
+		return error_set(err, CAPSULE_ELIMIT, "the payload has %zu bytes, %u are the most", len, LIMIT_PUBLISH);
 	publication.topic = span_text(topic);
 	status = check_topic(publication.topic, err);
 	if (status == CAPSULE_OK)
