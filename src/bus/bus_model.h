@@ -109,7 +109,8 @@ uint32_t model_number_of(const struct event *event);
 uint32_t model_inbox_of(uint32_t receiver);
 uint32_t model_lane_of(uint32_t receiver);
 
-/** Each does what the function of the bus with the like name does, and notes what the hooks have to be told. Entries move when one is removed. */
+/** Each does what the function of the bus with the like name does, and notes what the hooks have to be told. Entries
+ *  move when one is removed. */
 void model_settle(struct known *known);
 void model_outcome(struct known *known, uint32_t receiver, enum event_outcome outcome);
 void model_admit(uint32_t inbox);
@@ -120,13 +121,14 @@ void model_give(struct known *known, uint32_t receiver, bool may_wait, int chain
 /** What is within the budget of `inbox`, and how many are beyond it. */
 void model_sum(const struct model_inbox *inbox, size_t *messages, size_t *bytes, size_t *over);
 
-/** The first one to drop; the first one of a lane, held or not; the first one that `chain` holds or, when it is -1, for which the publisher of
- *  `known` waits. NULL for none. */
+/** The first one to drop; the first one of a lane, held or not; the first one that `chain` holds or, when it is -1,
+ *  for which the publisher of `known` waits. NULL for none. */
 struct model_entry *model_oldest(struct model_inbox *inbox);
 struct model_entry *model_first(uint32_t lane);
 struct model_entry *model_earliest(int chain, const struct known *known);
 
-/** Who gets it: those that decide by priority, all others behind them; both in the order in which they were added. How many. */
+/** Who gets it: those that decide by priority, all others behind them; both in the order in which they were added.
+ *  How many. */
 size_t model_match(const char *topic, uint32_t found[static INBOXES * RECEIVERS]);
 
 /** After each step: both were told the same and have the same; events whose books are closed are forgotten. */

@@ -101,8 +101,9 @@ static bool append_raw(struct payload *payload, const yyjson_val *object)
 		(void)(json_append_value(&payload->extra, name) && buffer_append_byte(&payload->extra, ':') &&
 			json_append_value(&payload->extra, value));
 	}
-	(void)buffer_append_byte(&payload->extra, '}');
-	return buffer_append_text(&payload->text, "{\"type\":\"raw_json\"") &&
+	/* Without memory there may be not even the first byte. */
+	return buffer_append_byte(&payload->extra, '}') &&
+		buffer_append_text(&payload->text, "{\"type\":\"raw_json\"") &&
 		(written == 0 || buffer_append_byte(&payload->text, ',')) &&
 		buffer_append(&payload->text, payload->extra.data + 1, payload->extra.len - 1);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A trie whose edges stand in one hash table, under parent and segment. A segment of the topic is hashed once, however many nodes
- * it is looked up from; the hash is keyed, since strangers choose topics and patterns. */
+/* A trie whose edges stand in one hash table, under parent and segment. A segment of the topic is hashed once,
+ * however many nodes it is looked up from; the hash is keyed, since strangers choose topics and patterns. */
 #include "bus/topic_index.h"
 
 #include "base/hash.h"

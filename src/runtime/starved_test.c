@@ -1,89 +1,15 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Every allocation of the library fails once: nothing crashes or hangs, what fails says so, and afterwards everything works.
  * The library in this program is the usual one, with its own calls of malloc() and the like (not those of Wasmtime, which ends
- * the process without memory) sent to the functions here. What is lost on the way is found by the leak sanitizer. */
+ * the process without memory) sent to those of tests/starved.c. What is lost on the way is found by the leak sanitizer. */
 #include "runtime/runtime_fixture.h"
 
-#include <stdatomic.h>
+#include "tests/starved.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-static atomic_int fails_in; /* allocations until the one that fails; 0 or less: none does */
-
-void *starved_malloc(size_t size);
-void *starved_calloc(size_t count, size_t size);
-void *starved_realloc(void *block, size_t size);
-void *starved_reallocarray(void *block, size_t count, size_t size);
-char *starved_strdup(const char *text);
-__attribute__((format(printf, 2, 0))) int starved_vasprintf(char **out, const char *format, va_list args);
-__attribute__((format(printf, 2, 3))) int starved_asprintf(char **out, const char *format, ...);
-__attribute__((format(printf, 3, 0))) int starved_vasprintf_chk(char **out, int flag, const char *format, va_list args);
-__attribute__((format(printf, 3, 4))) int starved_asprintf_chk(char **out, int flag, const char *format, ...);
-
-static bool starves(void)
-{
-	return atomic_load(&fails_in) > 0 && atomic_fetch_sub(&fails_in, 1) == 1;
-}
-
-void *starved_malloc(size_t size)
-{
-	return starves() ? NULL : malloc(size);
-}
-
-void *starved_calloc(size_t count, size_t size)
-{
-	return starves() ? NULL : calloc(count, size);
-}
-
-void *starved_realloc(void *block, size_t size)
-{
-	return starves() ? NULL : realloc(block, size);
-}
-
-void *starved_reallocarray(void *block, size_t count, size_t size)
-{
-	return starves() ? NULL : reallocarray(block, count, size);
-}
-
-char *starved_strdup(const char *text)
-{
-	return starves() ? NULL : strdup(text);
-}
-
-int starved_vasprintf(char **out, const char *format, va_list args)
-{
-	return starves() ? -1 : vasprintf(out, format, args);
-}
-
-int starved_vasprintf_chk(char **out, int flag, const char *format, va_list args)
-{
-	(void)flag;
-	return starved_vasprintf(out, format, args);
-}
-
-int starved_asprintf(char **out, const char *format, ...)
-{
-	va_list args;
-	int len;
-
-	va_start(args, format);
-	len = starved_vasprintf(out, format, args);
-	va_end(args);
-	return len;
-}
-
-int starved_asprintf_chk(char **out, int flag, const char *format, ...)
-{
-	va_list args;
-	int len;
-
-	va_start(args, format);
-	len = starved_vasprintf_chk(out, flag, format, args);
-	va_end(args);
-	return len;
-}
 
 struct round {
 	struct fixture *fixture;
@@ -219,8 +145,7 @@ static void check_together(struct round *round)
 			round, capsule_check(&reports[count], fixture_path(round->fixture, names[count]), round->err)))
 		count++;
 	/* A warning that there was no memory for is no failure. */
-	if (count == 3 && went_well(round, capsule_check_together(reports, count, round->err)) &&
-		atomic_load(&fails_in) > 0)
+	if (count == 3 && went_well(round, capsule_check_together(reports, count, round->err)) && starved_waits())
 		assert_int_equal(capsule_report_warnings(reports[2]) - capsule_report_warnings(reports[0]), 1);
 	for (size_t i = 0; i < count; i++)
 		capsule_report_free(reports[i]);
@@ -252,9 +177,9 @@ static bool starve(struct fixture *fixture, const struct phase *phase, int nth)
 	if (phase->load)
 		load(&round);
 	assert_int_equal(round.failures, 0);
-	atomic_store(&fails_in, nth);
+	starved_begin(nth);
 	phase->run(&round);
-	fired = atomic_exchange(&fails_in, 0) <= 0;
+	fired = starved_end();
 	if (!fired)
 		assert_int_equal(round.failures, 0);
 	capsule_runtime_free(round.runtime);
