@@ -183,10 +183,12 @@ void bus_account(struct bus *bus, struct event *event, struct receiver *receiver
 	inbox->counts.outcomes[outcome]++;
 	check(&bus->counts);
 	check(&inbox->counts);
-	if (outcome == OUTCOME_DELIVERED)
+	if (outcome == OUTCOME_DELIVERED) {
 		books->taken++;
-	else
+		books->asked += receiver->decides;
+	} else if (!receiver->decides) {
 		books->missed_as = outcome;
+	}
 	books->failed += outcome == OUTCOME_FAILED;
 	books->vetoed += outcome == OUTCOME_VETOED;
 	if (outcome == OUTCOME_OVERFLOW || outcome == OUTCOME_TOO_LARGE || outcome == OUTCOME_NO_MEMORY)

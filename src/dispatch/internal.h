@@ -132,9 +132,17 @@ void member_pump(struct runnable *runnable);
 /** End a call of an interceptor that is under way; its outcome comes in a later turn. */
 void delivery_cancel(struct delivery *delivery);
 
-/** Begin to call `binding` for `hook_call` with `input`; `origin` is who asks. hook_answered() comes, from a later turn or at once. */
+/** End the calls of `member` that its engines have ended, and nobody was told of yet. */
+void deliveries_end(struct member *member);
+
+/** Begin to call `binding` for `hook_call` with `input`; `origin` is who asks. hook_answered() comes, from a later turn
+ *  or at once. */
 void delivery_begin_hook(
 	struct binding *binding, struct hook_call *hook_call, const struct origin *origin, struct span input);
+
+/** The engines of `member` are gone, so its calls have ended: those that wait for what follows a call (member_options.after_call), or for the
+ *  turn that tells it, have their outcome at once. */
+void deliveries_end(struct member *member);
 
 /** Free those that are kept to be used again. */
 void deliveries_fini(struct dispatch *dispatch);

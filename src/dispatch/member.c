@@ -170,6 +170,7 @@ void member_free(struct member *member)
 	if (member == NULL)
 		return;
 	member_stop(member);
+	deliveries_end(member);
 	assert(member->in_progress == 0 && member->blocked == NULL && member->hook == NULL);
 	lane_close(&member->calls);
 	list_remove(&member->link);
