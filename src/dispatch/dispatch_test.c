@@ -392,7 +392,7 @@ static void a_capsule_comes_back(void **state)
 	assert_closed(events);
 }
 
-/* rt:206, as far as it is the dispatcher's. */
+/* Its load fails with one more. */
 static void a_loop_has_64_interceptors_at_most(void **state)
 {
 	struct events *events = *state;
