@@ -395,7 +395,8 @@ static void give_fact(struct dispatch *dispatch, struct event *event)
 	event_release(event);
 }
 
-void dispatch_lifecycle(struct dispatch *dispatch, enum event_type type, const struct event_value *values, size_t count)
+bool dispatch_lifecycle_to_end(
+	struct dispatch *dispatch, enum event_type type, const struct event_value *values, size_t count, void *ticket)
 {
 	struct publication publication = { .source = SOURCE_RUNTIME };
 	struct event_source source;
@@ -403,13 +404,21 @@ void dispatch_lifecycle(struct dispatch *dispatch, enum event_type type, const s
 	struct event *event;
 
 	if (!dispatch_wanted(dispatch, type))
-		return;
+		return false;
 	origin_init(&publication.origin);
 	make_source(dispatch, &publication, &source);
-	if (event_new_lifecycle(&event, &source, type, values, count, &err) != CAPSULE_OK)
+	if (event_new_lifecycle(&event, &source, type, values, count, &err) != CAPSULE_OK) {
 		log_unpublished(dispatch, span_text(event_type_topic(type)), &err);
-	else
-		give_fact(dispatch, event);
+		return false;
+	}
+	event->ticket = ticket;
+	give_fact(dispatch, event);
+	return true;
+}
+
+void dispatch_lifecycle(struct dispatch *dispatch, enum event_type type, const struct event_value *values, size_t count)
+{
+	(void)dispatch_lifecycle_to_end(dispatch, type, values, count, NULL);
 }
 
 void dispatch_tell(struct dispatch *dispatch, const struct origin *origin, struct span topic, struct span json)

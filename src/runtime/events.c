@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/topic.h"
 #include "runtime/internal.h"
+#include "runtime/takedown.h"
 #include <capsule/event.h>
 
 #include <inttypes.h>
@@ -196,11 +197,18 @@ enum capsule_status capsule_publish(struct capsule_runtime *runtime, const char 
 /* dispatch_options.ended */
 static void ticket_ended(void *user, struct event *event)
 {
-	HOLD(free_drop) struct ticket *ticket = event->ticket;
-	struct capsule_op *op = ticket->op;
+	struct capsule_runtime *runtime = user;
+	HOLD(free_drop) struct ticket *ticket = NULL;
+	struct capsule_op *op;
 
-	(void)user;
+	if (event->ticket == &runtime->takedown) {
+		event->ticket = NULL;
+		takedown_release(runtime);
+		return;
+	}
+	ticket = event->ticket;
 	event->ticket = NULL;
+	op = ticket->op;
 	if (op == NULL)
 		return;
 	(void)buffer_printf(&op->call.op.result,

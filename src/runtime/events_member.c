@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "manifest/onboarding.h"
 #include "runtime/internal.h"
+#include "runtime/takedown.h"
 
 static struct capsule *capsule_of(struct services *services)
 {
@@ -187,5 +188,6 @@ void events_tell_shutdown(struct capsule_runtime *runtime)
 {
 	const struct event_value reason = { .kind = EVENT_NULL };
 
-	dispatch_lifecycle(runtime->dispatch, EVENT_KERNEL_SHUTDOWN, &reason, 1);
+	if (!dispatch_lifecycle_to_end(runtime->dispatch, EVENT_KERNEL_SHUTDOWN, &reason, 1, &runtime->takedown))
+		takedown_release(runtime);
 }

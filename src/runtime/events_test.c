@@ -8,54 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Actions by their first letter: `echo` publishes 1 under "echo.it", `wait` waits for minutes, `trap`, `deny` and `no` deny, anything else
- * does nothing. There is one tool, `tool`. */
-static const char guest[] =
-	"(module\n"
-	"(import \"extism:host/env\" \"alloc\" (func $alloc (param i64) (result i64)))\n"
-	"(import \"extism:host/env\" \"store_u8\" (func $store_u8 (param i64 i32)))\n"
-	"(import \"extism:host/env\" \"input_load_u8\" (func $input_load_u8 (param i64) (result i32)))\n"
-	"(import \"extism:host/env\" \"output_set\" (func $output_set (param i64 i64)))\n"
-	"(import \"extism:host/user\" \"astrid_ipc_publish\" (func $publish (param i64 i64)))\n"
-	"(import \"wasi_snapshot_preview1\" \"poll_oneoff\" (func $poll (param i32 i32 i32 i32) (result i32)))\n"
-	"(memory (export \"memory\") 1)\n"
-	"(data (i32.const 0) \"echo.it\")\n"
-	"(data (i32.const 16) \"1\")\n"
-	"(data (i32.const 32) \"{\\22verdict\\22:\\22deny\\22}\")\n"
-	"(func $block (param $at i32) (param $len i32) (result i64)\n"
-	"(local $h i64) (local $i i32)\n"
-	"(local.set $h (call $alloc (i64.extend_i32_u (local.get $len))))\n"
-	"(block $done (loop $next\n"
-	"(br_if $done (i32.ge_u (local.get $i) (local.get $len)))\n"
-	"(call $store_u8 (i64.add (local.get $h) (i64.extend_i32_u (local.get $i)))\n"
-	"(i32.load8_u (i32.add (local.get $at) (local.get $i))))\n"
-	"(local.set $i (i32.add (local.get $i) (i32.const 1)))\n"
-	"(br $next)))\n"
-	"(local.get $h))\n"
-	"(func $sleep (param $ns i64)\n"
-	"(i32.store (i32.const 272) (i32.const 1))\n"
-	"(i64.store (i32.const 280) (local.get $ns))\n"
-	"(drop (call $poll (i32.const 256) (i32.const 512) (i32.const 1) (i32.const 1024))))\n"
-	"(func $is (param $c i32) (result i32)\n"
-	"(i32.eq (call $input_load_u8 (i64.const 9)) (local.get $c)))\n"
-	"(func (export \"astrid_tool_call\") (result i32)\n"
-	"(call $output_set (call $block (i32.const 16) (i32.const 1)) (i64.const 1)) (i32.const 0))\n"
-	"(func (export \"astrid_hook_trigger\") (result i32)\n"
-	"(if (call $is (i32.const 101)) (then (call $publish (call $block (i32.const 0) (i32.const 7))\n"
-	"(call $block (i32.const 16) (i32.const 1)))))\n"
-	"(if (call $is (i32.const 119)) (then (call $sleep (i64.const 300000000000))))\n"
-	"(if (call $is (i32.const 116)) (then (unreachable)))\n"
-	"(if (call $is (i32.const 100)) (then\n"
-	"(call $output_set (call $block (i32.const 32) (i32.const 18)) (i64.const 18))))\n"
-	"(i32.const 0)))\n";
-
 #define HEARS(event, action) "[[interceptor]]\nevent = \"" event "\"\naction = \"" action "\"\n"
 #define TOOL "[[tool]]\nname = \"tool\"\ndescription = \"Does it.\"\n"
 #define MAY_PUBLISH "[capabilities]\nipc_publish = [\"*.*\"]\n"
 
 static struct capsule *load(struct fixture *fixture, const char *name, const char *more)
 {
-	fixture_capsule_of(fixture, name, more, guest);
+	fixture_capsule_of(fixture, name, more, fixture_event_guest);
 	return fixture_load(fixture, fixture_path(fixture, name));
 }
 
@@ -66,7 +25,7 @@ struct heard {
 	struct capsule_subscription *subscription, *other; /* ended from inside, when there are any */
 	int count;
 	uint64_t lost, last;
-	char payload[128]; /* of the last one */
+	char payload[512]; /* of the last one */
 	char topics[512];  /* of all, with blanks between */
 	enum capsule_status status[4];
 };
@@ -436,22 +395,134 @@ static void the_runtime_may_go_with_everything_under_way(void **state)
 
 /* ---- Lives ---- */
 
+static void finish(struct fixture *fixture, struct capsule_op *op)
+{
+	assert_status(fixture, capsule_op_wait(op, fixture->err), CAPSULE_OK);
+	capsule_op_free(op);
+	fixture_settle(fixture);
+}
+
+static void boot(struct fixture *fixture)
+{
+	const char *const roots[] = { fixture->folder };
+	const struct capsule_discover_options options = { .size = sizeof options, .roots = roots, .root_count = 1 };
+	struct capsule_discovery *discovery = NULL;
+	struct capsule_op *op = NULL;
+
+	assert_status(fixture, capsule_discover(&discovery, &options, fixture->err), CAPSULE_OK);
+	assert_int_equal(capsule_discovery_count(discovery), 2);
+	assert_status(fixture, capsule_boot(fixture->runtime, discovery, NULL, NULL, &op, fixture->err), CAPSULE_OK);
+	finish(fixture, op);
+	capsule_discovery_free(discovery);
+}
+
 static void a_boot_and_a_shutdown_are_told(void **state)
 {
 	struct fixture *fixture = *state;
 	const struct capsule_subscribe_options lifecycle = { .size = sizeof lifecycle, .lifecycle = true };
-	struct heard heard;
+	struct heard heard, echoes;
 	struct capsule_op *op = NULL;
 
+	fixture_restart(fixture, (struct capsule_runtime_options){ .memory_store = true, .unload_grace_ms = 5000 });
+	fixture_capsule_of(
+		fixture, "one", MAY_PUBLISH HEARS("astrid.v1.lifecycle.kernel_started", "echo"), fixture_event_guest);
+	fixture_capsule_of(
+		fixture, "two", MAY_PUBLISH HEARS("astrid.v1.lifecycle.kernel_shutdown", "echo"), fixture_event_guest);
 	subscribe_with(fixture, "astrid.v1.lifecycle.*", &lifecycle, arrived, &heard);
-	(void)load(fixture, "one", HEARS("a.b", "wait"));
-	assert_status(fixture, capsule_shutdown(fixture->runtime, NULL, NULL, &op, fixture->err), CAPSULE_OK);
-	assert_status(fixture, capsule_op_wait(op, fixture->err), CAPSULE_OK);
-	capsule_op_free(op);
-	fixture_settle(fixture);
+	subscribe(fixture, "echo.it", &echoes);
+	boot(fixture);
 	assert_string_equal(heard.topics,
-		"astrid.v1.lifecycle.capsule_loaded astrid.v1.lifecycle.kernel_shutdown "
+		"astrid.v1.lifecycle.capsule_loaded astrid.v1.lifecycle.capsule_loaded "
+		"astrid.v1.lifecycle.kernel_started");
+	assert_non_null(strstr(heard.payload, capsule_version()));
+	assert_int_equal(echoes.count, 1);
+	heard.topics[0] = '\0';
+	assert_status(fixture, capsule_shutdown(fixture->runtime, NULL, NULL, &op, fixture->err), CAPSULE_OK);
+	finish(fixture, op);
+	assert_string_equal(heard.topics,
+		"astrid.v1.lifecycle.kernel_shutdown astrid.v1.lifecycle.capsule_unloaded "
 		"astrid.v1.lifecycle.capsule_unloaded");
+	assert_int_equal(echoes.count, 2);
+}
+
+static void who_hears_of_a_shutdown_does_not_stop_it(void **state)
+{
+	struct fixture *fixture = *state;
+	struct capsule_op *op = NULL;
+
+	(void)load(fixture, "one", HEARS("astrid.v1.lifecycle.kernel_shutdown", "wait"));
+	(void)load(fixture, "two", "");
+	assert_status(fixture, capsule_shutdown(fixture->runtime, NULL, NULL, &op, fixture->err), CAPSULE_OK);
+	finish(fixture, op);
+	assert_string_equal(capsule_states_json(fixture->runtime), "[]");
+	/* The same again, and the runtime goes first. */
+	(void)fixture_load(fixture, fixture_path(fixture, "one"));
+	assert_status(fixture, capsule_shutdown(fixture->runtime, NULL, NULL, &op, fixture->err), CAPSULE_OK);
+	capsule_runtime_free(fixture->runtime);
+	fixture->runtime = NULL;
+}
+
+/* Whoever is called may unload the one that it heard of, and load it again. */
+static void arrived_unloads(void *user, const struct capsule_event *event, uint64_t lost)
+{
+	struct heard *heard = user;
+	struct capsule_op *op = NULL;
+	struct capsule *capsule = capsule_find(heard->runtime, "one");
+
+	note(heard, event, lost);
+	if (capsule != NULL) {
+		heard->status[0] = capsule_unload(capsule, NULL, NULL, &op, NULL);
+		capsule_op_free(op);
+	}
+}
+
+static void a_subscription_may_unload_the_one_that_published(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *path = fixture_path(fixture, "one");
+	struct heard heard;
+
+	(void)load(fixture, "one", MAY_PUBLISH HEARS("a.b", "echo"));
+	subscribe_with(fixture, "echo.it", NULL, arrived_unloads, &heard);
+	for (int i = 0; i < 50; i++)
+		post(fixture, "a.b", "1");
+	while (capsule_runtime_turn(fixture->runtime, -1) && heard.count == 0)
+		;
+	fixture_settle(fixture);
+	assert_in_range(heard.count, 1, 50);
+	assert_int_equal(heard.status[0], CAPSULE_OK);
+	assert_non_null(strstr(capsule_event_stats_json(fixture->runtime), "\"pending\":0"));
+	(void)fixture_load(fixture, path);
+}
+
+/* A new thread gets what the old one was to get. */
+static void *go_on(void *user)
+{
+	struct heard *heard = user;
+
+	heard->status[0] = capsule_runtime_adopt(heard->runtime, NULL);
+	while (heard->count < 5)
+		(void)capsule_runtime_turn(heard->runtime, -1);
+	heard->status[1] = capsule_publish(heard->runtime, "a.b", "1", 1, NULL, NULL, NULL, NULL);
+	while (heard->count < 6)
+		(void)capsule_runtime_turn(heard->runtime, -1);
+	return NULL;
+}
+
+static void a_runtime_is_handed_over_with_events_under_way(void **state)
+{
+	struct fixture *fixture = *state;
+	struct heard heard;
+	pthread_t thread;
+
+	(void)load(fixture, "one", MAY_PUBLISH HEARS("a.b", "echo"));
+	subscribe(fixture, "echo.it", &heard);
+	for (int i = 0; i < 5; i++)
+		post(fixture, "a.b", "1");
+	assert_int_equal(pthread_create(&thread, NULL, go_on, &heard), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(heard.status[0] + heard.status[1], CAPSULE_OK);
+	assert_status(fixture, capsule_runtime_adopt(fixture->runtime, fixture->err), CAPSULE_OK);
 }
 
 /* ---- What is told ---- */
@@ -507,6 +578,9 @@ int main(void)
 		TEST(with_an_operation_a_full_inbox_may_refuse),
 		TEST(the_runtime_may_go_with_everything_under_way),
 		TEST(a_boot_and_a_shutdown_are_told),
+		TEST(who_hears_of_a_shutdown_does_not_stop_it),
+		TEST(a_subscription_may_unload_the_one_that_published),
+		TEST(a_runtime_is_handed_over_with_events_under_way),
 		TEST(each_event_is_told_with_its_outcomes),
 		cmocka_unit_test(outcomes_have_words),
 	};
