@@ -291,6 +291,23 @@ def test_the_last_line_needs_no_newline_and_lines_may_end_as_on_windows(run, cap
     assert result.status == 0
 
 
+def test_many_bad_lines_do_not_hide_a_good_one(run, capsules):
+    result = run("run", capsules(), "--stdin", input="{}\n" * 5000 + line_of("c.tell", 1))
+    assert messages_of(result.stdout) == [("told.it", 1)]
+    assert "of 5,001 events, 5,000 were not published" in result.stderr
+
+
+def test_output_that_nobody_reads_for_a_while_is_no_reason_to_give_up(start, capsules, tmp_path):
+    (tmp_path / "lines").write_text("".join(line_of("a.x", {"n": i}) for i in range(2000)))
+    with open(tmp_path / "lines", "rb") as lines:
+        process = start("run", capsules(), "--stdin", "--events", "--timeout", "1", stdin=lines)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=3)  # the pipe is full, and it is stuck for longer than its own limit
+    out, err = process.communicate(timeout=TIMEOUT_S)
+    assert len(messages_of(out.decode())) == 2000 and b"nothing came" not in err
+    assert process.returncode == 0
+
+
 def test_no_input_at_all_is_fine(run, capsules):
     result = run("run", capsules(), "--stdin")
     assert (result.status, result.stdout) == (0, "")
