@@ -1,27 +1,21 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* How much memory do ten thousand guests take that wait in their loops, and how long does it take until one event has woken
- * all of them? Each run in a process of its own. */
+ * all of them? One run: what ten thousand take together hardly differs from one to the next. */
 #include "base/clock.h"
 #include "harness.h"
 #include "rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define LOOPS 10000
-#define RUNS 3
 #define WAKES 21
 #define TRIM_MS 2500 /* idle instances give pages back a second after their last call */
 #define TURN_MS 5
 #define RIGHTS "[capabilities]\nipc_publish = [\"bench.v1.told\"]\nipc_subscribe = [\"bench.v1.loop.*\"]\n"
 #define READY_NS (60 * NS_PER_S)
 #define BYTES_PER_MIB (1024.0 * 1024.0)
-
-struct result {
-	double mib, wakes_ms[WAKES];
-};
 
 /* What the loops told: how many did, and how often they were woken in all. */
 struct told {
@@ -60,7 +54,7 @@ static void arrived(void *user, const struct capsule_event *event, uint64_t lost
 	char text[64];
 
 	(void)snprintf(text, sizeof text, "%.*s", (int)event->payload_len, event->payload);
-	if (lost > 0 || sscanf(text, "{\"data\":{\"woken\":%llu", &woken) != 1)
+	if (lost > 0 || sscanf(text, "{\"type\":\"custom\",\"data\":{\"woken\":%llu}}", &woken) != 1)
 		bench_fail("%llu lost, then: %s", (unsigned long long)lost, text);
 	told->loops++;
 	told->woken += woken;
@@ -86,12 +80,12 @@ static void check(struct rig *rig)
 	capsule_unsubscribe(subscription);
 }
 
-static void measure(const char *guests, struct result *result)
+int main(int argc, char **argv)
 {
+	double before, mib, wakes[WAKES];
 	struct rig rig;
-	double before;
 
-	rig_open(&rig, guests, NULL);
+	rig_open(&rig, bench_guests(argc, argv), NULL);
 	before = resident_mib();
 	for (size_t i = 0; i < LOOPS; i++) {
 		char id[32];
@@ -102,50 +96,17 @@ static void measure(const char *guests, struct result *result)
 	}
 	await_loops(&rig);
 	rig_turn(&rig, TRIM_MS);
-	result->mib = resident_mib() - before;
+	mib = resident_mib() - before;
 	for (size_t i = 0; i < WAKES; i++) {
 		int64_t start = bench_now();
 
 		if (rig_publish_and_wait(&rig, "bench.v1.loop.wake", "{}", 2) != LOOPS)
 			bench_fail("a loop was not woken");
-		result->wakes_ms[i] = (double)(bench_now() - start) / (double)NS_PER_MS;
+		wakes[i] = (double)(bench_now() - start) / (double)NS_PER_MS;
 	}
 	check(&rig);
+	bench_report("runloops.10000", "MiB", &mib, 1);
+	bench_report("runloops.wake", "ms", wakes, WAKES);
 	rig_close(&rig);
-}
-
-static void measure_apart(const char *guests, struct result *result)
-{
-	int ends[2], status = 0;
-	pid_t child;
-
-	if (pipe(ends) != 0 || (child = fork()) < 0)
-		bench_fail("no process for a run");
-	if (child == 0) {
-		measure(guests, result);
-		_exit(write(ends[1], result, sizeof *result) == sizeof *result ? 0 : 1);
-	}
-	(void)close(ends[1]);
-	if (read(ends[0], result, sizeof *result) != sizeof *result || waitpid(child, &status, 0) != child ||
-		status != 0)
-		bench_fail("a run failed");
-	(void)close(ends[0]);
-}
-
-int main(int argc, char **argv)
-{
-	const char *guests = bench_guests(argc, argv);
-	double mib[RUNS], wakes[RUNS * WAKES];
-
-	for (size_t run = 0; run < RUNS; run++) {
-		struct result result = { 0 };
-
-		measure_apart(guests, &result);
-		mib[run] = result.mib;
-		for (size_t i = 0; i < WAKES; i++)
-			wakes[run * WAKES + i] = result.wakes_ms[i];
-	}
-	bench_report("runloops.10000", "MiB", mib, RUNS);
-	bench_report("runloops.wake", "ms", wakes, RUNS * WAKES);
 	return 0;
 }

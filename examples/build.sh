@@ -4,7 +4,7 @@
 # Compiles guests from C to WebAssembly, as sdk/c/capsule.mk does for projects of their own. What is up to date is left alone, and a module is replaced in one step, so that
 # nobody loads half of one.
 #
-# Usage: build.sh                      all capsules of examples/capsules and examples/office, each into its folder
+# Usage: build.sh                      all capsules of examples/capsules, events and office, each into its folder
 #        build.sh SOURCE.c OUT.wasm    one guest, wherever it is
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -81,7 +81,7 @@ compile() {
 
 case $# in
 0)
-	for folder in "$here"/capsules/*/ "$here"/office/*/; do
+	for folder in "$here"/capsules/*/ "$here"/events/*/ "$here"/office/*/; do
 		folder=${folder%/}
 		compgen -G "$folder/*.c" >/dev/null || continue # a capsule without code
 		compile "$folder/${folder##*/}.wasm" "$folder"/*.c

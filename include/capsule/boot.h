@@ -22,7 +22,8 @@ CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_boot(struct capsule_r
 	struct capsule_discovery *discovery, capsule_done_fn done, void *user, struct capsule_op **op,
 	struct capsule_error *err);
 
-/** Unload every capsule, the last one loaded first, each as capsule_unload() does. A boot and loads that are under way are cancelled,
+/** Unload every capsule, the last one loaded first, each as capsule_unload() does, once those that hear of `kernel_shutdown` have heard
+ *  of it, for which they have as long as calls in flight. A boot and loads that are under way are cancelled,
  *  and new ones refused until it is complete. It goes on when its handle is freed. Errors: CAPSULE_ESTATE (a shutdown is under
  *  way), CAPSULE_EINVAL, CAPSULE_ENOMEM. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_shutdown(struct capsule_runtime *runtime,

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The bus: receivers with a pattern, inboxes that keep what they have not taken yet, and the books. What is published goes as one entry to
- * the inbox of each receiver that its topic matches; each entry ends with exactly one outcome, and so does the event when all have:
+/* The bus: receivers with a pattern, inboxes that keep what they have not taken yet, and the books. What is published
+ * goes as one entry to the inbox of each receiver that its topic matches; each entry ends with exactly one outcome,
+ * and so does the event when all have:
  *
  *     matched = delivered + failed + vetoed + dropped + pending          at every moment
  *
- * Entries of one lane are taken in the order of publication. An entry can be held, as long as somebody decides about its event: it keeps its place,
- * and what stands behind it in the lane waits. Inboxes have a budget of messages and bytes; what does not fit is treated as its receiver
- * says. Loop thread only; nothing here calls a guest. */
+ * Entries of one lane are taken in the order of publication. An entry can be held, as long as somebody decides about
+ * its event: it keeps its place, and what stands behind it in the lane waits. Inboxes have a budget of messages and
+ * bytes; what does not fit is treated as its receiver says. Loop thread only; nothing here calls a guest. */
 #ifndef BUS_BUS_H
 #define BUS_BUS_H
 
@@ -47,10 +48,11 @@ struct bus_counts {
 
 struct bus_hooks {
 	void *user;
-	/* An entry has its outcome; `event` is the one that was published, `receiver` may be about to go. Must not call into the bus except to ask. */
+	/* An entry has its outcome; `event` is the one that was published, `receiver` may be about to go. Must not
+	 * call into the bus except to ask. */
 	void (*outcome)(void *user, struct event *event, struct receiver *receiver, enum event_outcome outcome);
-	/* All entries of `event` have (or it had none, and its publication is over). Called from where the last outcome came from: may publish
-	 * only from a later turn. */
+	/* All entries of `event` have (or it had none, and its publication is over). Called from where the last
+	 * outcome came from: may publish only from a later turn. */
 	void (*settled)(void *user, struct event *event);
 	/* No entry of `event` is beyond a budget any more: its publisher need not wait. Likewise. */
 	void (*room)(void *user, struct event *event);
@@ -126,13 +128,13 @@ struct receiver {
 	void *owner;       /* whoever made it */
 };
 
-/** Let `receiver` (its members set, `entry` all zero) get what matches `pattern` from now on. Receivers of one event come in the order in which
- *  they were added, unless they decide. Errors: as topic_index_add(). */
+/** Let `receiver` (its members set, `entry` all zero) get what matches `pattern` from now on. Receivers of one event
+ *  come in the order in which they were added, unless they decide. Errors: as topic_index_add(). */
 MUST_CHECK enum capsule_status receiver_add(struct receiver *receiver, struct lane *lane, struct span pattern,
 	enum topic_tail tail, struct capsule_error *err);
 
-/** No more of them; its entries end as OUTCOME_GONE. Those that were taken go on: `receiver`, its lane and its inbox must stay until they have
- *  ended. Harmless when it was not added. */
+/** No more of them; its entries end as OUTCOME_GONE. Those that were taken go on: `receiver`, its lane and its inbox
+ *  must stay until they have ended. Harmless when it was not added. */
 void receiver_remove(struct receiver *receiver);
 
 /* ---- Publishing ---- */
@@ -163,9 +165,10 @@ struct bus_entry {
 /** Whether `charge` more bytes fit into the budget now. */
 bool inbox_has_room(const struct inbox *inbox, size_t charge);
 
-/** Publish: give `event` a place with each of the receivers in `match`. `may_wait` says whether the publisher can: event->over tells afterwards
- *  whether it has to. Entries are held when `held` is not NULL, and put into that list. Otherwise lanes are woken. Full inboxes of
- *  ON_FULL_FAIL must have been asked about before. Takes no reference of the caller's. */
+/** Publish: give `event` a place with each of the receivers in `match`. `may_wait` says whether the publisher can:
+ *  event->over tells afterwards whether it has to. Entries are held when `held` is not NULL, and put into that list.
+ *  Otherwise lanes are woken. Full inboxes of ON_FULL_FAIL must have been asked about before. Takes no reference of
+ *  the caller's. */
 void bus_publish(
 	struct bus *bus, struct event *event, const struct bus_matches *match, bool may_wait, struct list_node *held);
 
@@ -178,9 +181,10 @@ void bus_entry_take(struct bus_entry *entry);
 /** Give `entry` (taken; in a lane or not) its outcome. */
 void bus_entry_end(struct bus_entry *entry, enum event_outcome outcome);
 
-/** Let a held entry go, with `event` in place of what it has (the same, or a rewritten one whose books are those of the first). A rewritten one
- *  for which there is no room ends here, unless older ones may be dropped for it: as OUTCOME_TOO_LARGE, or as OUTCOME_OVERFLOW even
- *  when its receiver is of ON_FULL_BLOCK, since its publisher does not wait any more. */
+/** Let a held entry go, with `event` in place of what it has (the same, or a rewritten one whose books are those of
+ *  the first). A rewritten one for which there is no room ends here, unless older ones may be dropped for it: as
+ *  OUTCOME_TOO_LARGE, or as OUTCOME_OVERFLOW even when its receiver is of ON_FULL_BLOCK, since its publisher does not
+ *  wait any more. */
 void bus_entry_release(struct bus_entry *entry, struct event *event);
 
 /** How many entries the lane has lost since the last time. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the bus carries: an IPC message or a lifecycle event. Made once, never changed, counted; whoever receives it gets this one. Its
- * JSON forms are made at most once, when somebody first needs them. Loop thread only. */
+/* What the bus carries: an IPC message or a lifecycle event. Made once, never changed, counted; whoever receives it
+ * gets this one. Its JSON forms are made at most once, when somebody first needs them. Loop thread only. */
 #ifndef BUS_EVENT_H
 #define BUS_EVENT_H
 
@@ -48,7 +48,10 @@ struct event {
 	uint32_t open;            /* of these, without an outcome yet */
 	uint32_t taken;           /* receivers that it was delivered to and that did not fail */
 	uint32_t failed, vetoed;  /* of the others, these; the rest was dropped */
-	uint32_t missed_as;       /* enum event_outcome of the last one of the others; when there are any */
+	uint32_t deciders;        /* of `matches`: those that were asked about it, and need not handle it */
+	uint32_t asked;           /* of `taken`: those */
+	bool denied;              /* by one of those */
+	uint32_t missed_as;       /* enum event_outcome of the last one that decides nothing and did not take it */
 	struct list_node over;    /* struct bus_entry.over_link: those beyond a budget, for which the publisher waits */
 	struct op *waiter;        /* ended when `over` has become empty; NULL: nobody waits */
 	struct member *publisher; /* who waits there; NULL: no capsule does */
@@ -68,8 +71,8 @@ struct event_source {
 	int64_t realtime_ns, published_ns;
 };
 
-/** An IPC message under `topic` (copied, checked by the caller) with a payload that was read (copied). One reference, given back by
- *  event_release(). Errors: CAPSULE_ENOMEM. */
+/** An IPC message under `topic` (copied, checked by the caller) with a payload that was read (copied). One reference,
+ *  given back by event_release(). Errors: CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status event_new_ipc(struct event **out, const struct event_source *source, struct span topic,
 	const struct payload *payload, struct capsule_error *err);
 
@@ -85,12 +88,13 @@ struct event_value {
 	};
 };
 
-/** A lifecycle event of `type` with the `count` values of its row (borrowed). Kinds and count are those of the row: asserted.
- *  Errors: CAPSULE_ENOMEM, CAPSULE_EIO (no random bytes for its id). */
+/** A lifecycle event of `type` with the `count` values of its row (borrowed). Kinds and count are those of the row:
+ *  asserted. Errors: CAPSULE_ENOMEM, CAPSULE_EIO (no random bytes for its id). */
 MUST_CHECK enum capsule_status event_new_lifecycle(struct event **out, const struct event_source *source,
 	enum event_type type, const struct event_value *values, size_t count, struct capsule_error *err);
 
-/** `event` as an interceptor wants it, an IPC message with another payload: it has the books of the first. Errors: CAPSULE_ENOMEM. */
+/** `event` as an interceptor wants it, an IPC message with another payload: it has the books of the first. Errors:
+ *  CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status event_new_rewritten(
 	struct event **out, struct event *event, const struct payload *payload, struct capsule_error *err);
 
@@ -108,21 +112,22 @@ static inline struct event *event_hold(struct event *event)
 
 void event_release(struct event *event);
 
-/** The message as a guest reads it: {"payload","signature":null,"source_id","timestamp","topic"}. Made at the first call. An empty span when
- *  out of memory. Borrowed from the event. */
+/** The message as a guest reads it: {"payload","signature":null,"source_id","timestamp","topic"}. Made at the first
+ *  call. An empty span when out of memory. Borrowed from the event. */
 struct span event_envelope(struct event *event);
 
 /** Its id, made at the first call. Errors: CAPSULE_EIO. */
 MUST_CHECK enum capsule_status event_id(struct event *event, struct uuid *out, struct capsule_error *err);
 
-/** Append {"event_id","timestamp","correlation_id","session_id","user_id","source"}; absent ones are null. Returns false as buffer_append()
- *  does; without random bytes for its id the buffer is failed. */
+/** Append {"event_id","timestamp","correlation_id","session_id","user_id","source"}; absent ones are null. Returns
+ *  false as buffer_append() does; without random bytes for its id the buffer is failed. */
 bool event_append_metadata(struct event *event, struct buffer *out);
 
 /** Append `realtime_ns` as RFC 3339 in UTC: suffix Z, 0, 3, 6 or 9 digits of a fraction. */
 bool event_append_time(struct buffer *out, int64_t realtime_ns);
 
-/** "tool_call_started"; "ipc". A type by its tag, EVENT_TYPES for none. Its topic: "astrid.v1.lifecycle.tool_call_started"; "ipc". */
+/** "tool_call_started"; "ipc". A type by its tag, EVENT_TYPES for none. Its topic:
+ *  "astrid.v1.lifecycle.tool_call_started"; "ipc". */
 const char *event_type_name(enum event_type type);
 enum event_type event_type_find(struct span tag);
 const char *event_type_topic(enum event_type type);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Inboxes: lanes of entries within one budget. Entries that may be dropped stand in a list of their own, oldest first, and so do those
- * that are beyond the budget because their publishers wait. */
+/* Inboxes: lanes of entries within one budget. Entries that may be dropped stand in a list of their own, oldest
+ * first, and so do those that are beyond the budget because their publishers wait. */
 #include "bus/bus_internal.h"
 
 #include "base/limits.h"

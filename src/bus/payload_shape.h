@@ -6,8 +6,9 @@
 #include "base/json.h"
 #include "bus/payload.h"
 
-/** Append `"name":value` for each field that `type` has, a comma in front of each, from `object`: unknown ones left out, defaults filled in.
- *  Returns false when a field is missing or is not what it has to be (`out` has some bytes more then), or as buffer_append() does. */
+/** Append `"name":value` for each field that `type` has, a comma in front of each, from `object`: unknown ones left
+ *  out, defaults filled in. Returns false when a field is missing or is not what it has to be (`out` has some bytes
+ *  more then), or as buffer_append() does. */
 bool payload_append_fields(struct buffer *out, enum payload_type type, const yyjson_val *object);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Token buckets in whole numbers: what flows in is reckoned in billionths, so that nothing is lost however often one looks. */
+/* Token buckets in whole numbers: what flows in is reckoned in billionths, so that nothing is lost however often one
+ * looks. */
 #include "bus/rate.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 #define RATE_MAX (UINT64_C(1) << 33) /* a second; with this a second's flow in billionths fits into 64 bits */
@@ -57,6 +59,7 @@ static void fill(struct rate *rate, int64_t now_ns)
 /* Until `missing` more have flowed in, rounded up. */
 static uint64_t wait_ms(uint64_t missing, uint64_t per_s)
 {
+	assert(per_s > 0); /* rate_init() knows no limit of 0 */
 	return (missing * 1000 + per_s - 1) / per_s;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* How much a capsule may publish: one bucket of bytes and one of messages, each holds what a second allows. Loop thread only. */
+/* How much a capsule may publish: one bucket of bytes and one of messages, each holds what a second allows. Loop
+ * thread only. */
 #ifndef BUS_RATE_H
 #define BUS_RATE_H
 
@@ -22,8 +23,8 @@ struct rate {
 /** Both buckets full at `now_ns`, monotonic. */
 void rate_init(struct rate *rate, const struct rate_limits *limits, int64_t now_ns);
 
-/** Take one message of `bytes` bytes. A refusal takes nothing. Errors: CAPSULE_ELIMIT ("Payload too large ..." for more than LIMIT_PUBLISH,
- *  "Rate limit exceeded ..." with the limit and how long until it would pass). */
+/** Take one message of `bytes` bytes. A refusal takes nothing. Errors: CAPSULE_ELIMIT ("Payload too large ..." for
+ *  more than LIMIT_PUBLISH, "Rate limit exceeded ..." with the limit and how long until it would pass). */
 MUST_CHECK enum capsule_status rate_take(struct rate *rate, size_t bytes, int64_t now_ns, struct capsule_error *err);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Interceptors that decide about an event are asked one after the other; meanwhile its entries are held wherever they stand, so that order
- * is kept and nothing else has to wait. The first denial ends it. What fails, or is not there any more, denies too unless its manifest
- * says otherwise: a guard that can be made to fail would guard nothing. */
+/* Interceptors that decide about an event are asked one after the other; meanwhile its entries are held wherever they
+ * stand, so that order is kept and nothing else has to wait. The first denial ends it. What fails, or is not there any
+ * more, denies too unless its manifest says otherwise: a guard that can be made to fail would guard nothing. */
 #include "dispatch/internal.h"
 
+#include "base/cleanup.h"
 #include "base/limits.h"
+#include "base/text.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -40,24 +42,15 @@ void chain_free(struct chain *chain)
 	loop_timer_disarm(dispatch->loop, &chain->limit);
 	loop_unready(&chain->next);
 	list_remove(&chain->link);
+	event_books(chain->event)->chain = NULL;
 	event_release(chain->event);
 	free(chain);
 }
 
 static void tell_publisher(const struct chain *chain)
 {
-	char denied[VERDICT_REASON_MAX + 3 * LIMIT_NAME];
-
-	if (chain->decided == NULL)
-		return;
-	if (!chain->denied) {
-		chain->decided(chain->decided_user, chain->event, NULL);
-		return;
-	}
-	(void)snprintf(denied, sizeof denied, "denied by interceptor `%.128s` of capsule '%.128s'%s%s",
-		chain->denier->interceptor->action, chain->denier->member->id, chain->reason[0] != '\0' ? ": " : "",
-		chain->reason);
-	chain->decided(chain->decided_user, chain->event, denied);
+	if (chain->decided != NULL)
+		chain->decided(chain->decided_user, chain->event, chain->denied ? chain->denial : NULL);
 }
 
 /* Its entries go on, or end; afterwards nobody knows the chain any more. */
@@ -95,24 +88,33 @@ static void tell_decision(const struct chain *chain, const struct binding *bindi
 			hooks->user, chain->event, binding->member, binding->interceptor->action, vetoed, reason);
 }
 
+/* Whoever denied may be gone when the publisher is told: the words are made here. */
 static void deny(struct chain *chain, const struct binding *binding, const char *reason)
 {
+	int len;
+
 	if (chain->denied)
 		return;
 	chain->denied = true;
-	chain->denier = binding;
-	(void)snprintf(chain->reason, sizeof chain->reason, "%s", reason);
-	tell_decision(chain, binding, true, chain->reason);
+	event_books(chain->event)->denied = true;
+	len = snprintf(chain->denial, sizeof chain->denial, "denied by interceptor `%s` of capsule '%s'%s%s",
+		binding->interceptor->action, binding->member->id, reason[0] != '\0' ? ": " : "", reason);
+	if ((size_t)len >= sizeof chain->denial)
+		chain->denial[text_utf8_valid_prefix(span_text(chain->denial))] = '\0';
+	tell_decision(chain, binding, true, reason);
 }
 
 /* What `binding` says when it can't say anything. */
 static void failed(struct chain *chain, const struct binding *binding, const char *why)
 {
 	char reason[VERDICT_REASON_MAX];
+	int len;
 
 	if (binding->interceptor->on_error == INTERCEPTOR_ALLOWS)
 		return;
-	(void)snprintf(reason, sizeof reason, "interceptor `%.64s` failed: %.160s", binding->interceptor->action, why);
+	len = snprintf(reason, sizeof reason, "interceptor `%s` failed: %s", binding->interceptor->action, why);
+	if ((size_t)len >= sizeof reason)
+		reason[text_utf8_valid_prefix(span_text(reason))] = '\0';
 	deny(chain, binding, reason);
 }
 
@@ -143,6 +145,7 @@ static void go_on(struct chain *chain)
 	struct bus_entry *entry;
 
 	chain->asked = NULL;
+	chain->asked_entry = NULL;
 	chain->delivery = NULL;
 	while ((entry = next_to_ask(chain)) != NULL) {
 		struct binding *binding = binding_of(entry->receiver);
@@ -180,6 +183,16 @@ void chain_taken(struct chain *chain, struct delivery *delivery)
 	chain->delivery = delivery;
 }
 
+/* The call itself went well, so nobody else tells. */
+static void log_unreadable(const struct chain *chain, const struct binding *binding, const struct capsule_error *err)
+{
+	HOLD(buffer_fini) struct buffer text = { 0 };
+
+	(void)buffer_printf(&text, "interceptor `%s` decides about `%.*s`, and its answer is of no use: %s",
+		binding->interceptor->action, SPAN_ARG(chain->event->topic), err->text);
+	log_write(chain->dispatch->log, CAPSULE_LOG_WARN, binding->member->id, buffer_span(&text));
+}
+
 static enum capsule_status rewrite(
 	struct chain *chain, const struct binding *binding, const struct payload *payload, struct capsule_error *err)
 {
@@ -204,7 +217,10 @@ void chain_answered(struct chain *chain, struct span answer, const struct capsul
 
 	assert(binding != NULL);
 	if (failure != NULL) {
-		failed(chain, binding, failure->text);
+		if (chain->late)
+			late(chain, binding); /* which is why it was cancelled */
+		else
+			failed(chain, binding, failure->text);
 		go_on(chain);
 		return;
 	}
@@ -212,10 +228,12 @@ void chain_answered(struct chain *chain, struct span answer, const struct capsul
 	if (status == CAPSULE_OK && verdict.rewritten)
 		status = rewrite(chain, binding, &payload, &err);
 	payload_fini(&payload);
-	if (status != CAPSULE_OK)
+	if (status != CAPSULE_OK) {
+		log_unreadable(chain, binding, &err);
 		failed(chain, binding, err.text);
-	else if (verdict.deny)
+	} else if (verdict.deny) {
 		deny(chain, binding, verdict.reason);
+	}
 	go_on(chain);
 }
 
@@ -228,9 +246,13 @@ static void chain_run(struct runnable *runnable)
 
 void chain_lost(struct chain *chain, struct binding *binding, enum event_outcome outcome)
 {
+	static const char *const why[OUTCOMES] = { [OUTCOME_GONE] = "its capsule is not there any more",
+		[OUTCOME_OVERFLOW] = "its inbox is full",
+		[OUTCOME_TOO_LARGE] = "it is too large for its inbox",
+		[OUTCOME_NO_MEMORY] = "there is no memory for it" };
 	bool was_asked = chain->asked == binding && chain->delivery == NULL;
 
-	failed(chain, binding, outcome == OUTCOME_GONE ? "its capsule is not there any more" : "its inbox is full");
+	failed(chain, binding, why[outcome]);
 	if (!was_asked)
 		return;
 	chain->asked = NULL;

@@ -33,6 +33,7 @@ static struct delivery *delivery_new(struct member *member, const char *action, 
 	delivery->call.kind = ENGINE_INTERCEPTOR;
 	delivery->call.name = action;
 	delivery->call.input = input;
+	delivery->call.cpu_ns = delivery->call.wall_ns = 0;
 	delivery->call.cpu_ms = 0;
 	delivery->call.wall_ms = 0;
 	delivery->call.unqueued = true; /* the inbox is the queue, and has its own bounds */
@@ -146,6 +147,25 @@ static void call_done(struct op *op, void *user)
 	call_over(op, delivery);
 }
 
+/* The engines are unloaded, so what is left has ended, and waits for a turn or for what follows the call. */
+void deliveries_end(struct member *member)
+{
+	while (!list_empty(&member->running)) {
+		struct delivery *delivery = LIST_ENTRY(member->running.next, struct delivery, link);
+		struct op *op = &delivery->call.op;
+		struct buffer result = op->result;
+		struct capsule_error err;
+
+		(void)error_copy(&err, &op->error);
+		op->result = (struct buffer){ 0 };
+		op_fini(op);
+		op_init(op, member->dispatch->loop);
+		op->result = result;
+		(void)error_copy(&op->error, &err);
+		call_over(op, delivery);
+	}
+}
+
 /* ---- Beginning ---- */
 
 /* Who asks is who published; the call has a number and a time limit of its own. */
@@ -155,7 +175,7 @@ static void stamp(struct delivery *delivery, const struct event *event, const st
 
 	call->origin = event->origin;
 	call->origin.call_id = dispatch_call_id(delivery->member->dispatch);
-	call->wall_ms = binding->interceptor->timeout_ms;
+	call->wall_ms = (uint64_t)binding->interceptor->timeout_ms;
 }
 
 static void no_memory(struct bus_entry *entry, struct chain *chain)
@@ -193,6 +213,7 @@ void delivery_begin_hook(
 {
 	struct member *member = binding->member;
 	struct delivery *delivery = delivery_new(member, binding->interceptor->action, input);
+	uint64_t own_ms = (uint64_t)binding->interceptor->timeout_ms;
 	struct capsule_error err;
 
 	if (delivery == NULL) {
@@ -204,6 +225,8 @@ void delivery_begin_hook(
 	delivery->call.origin = *origin;
 	delivery->call.origin.call_id = dispatch_call_id(member->dispatch);
 	delivery->call.wall_ms = member->dispatch->options.hook_ms;
+	if (own_ms != 0 && own_ms < delivery->call.wall_ms)
+		delivery->call.wall_ms = own_ms;
 	if (composite_call(member->composite, &delivery->call, call_done, delivery, &err) != CAPSULE_OK)
 		hook_delivered(delivery, &err);
 }
@@ -213,12 +236,14 @@ void member_pump(struct runnable *runnable)
 	struct member *member = LIST_ENTRY(runnable, struct member, pump);
 
 	while (member->ready && member->in_progress < LIMIT_CALLS_IN_PROGRESS) {
-		struct bus_entry *entry;
+		struct bus_entry *entry = lane_peek(&member->calls);
 
-		/* Somebody waits for the answer of a hook; for events nobody does. */
-		if (hook_start_next(member))
+		/* Somebody waits for the answer of a hook, so they come first; but not all of them. */
+		if ((entry == NULL || !member->after_hook) && hook_start_next(member)) {
+			member->after_hook = true;
 			continue;
-		entry = lane_peek(&member->calls);
+		}
+		member->after_hook = false;
 		if (entry == NULL)
 			return;
 		begin(member, entry);

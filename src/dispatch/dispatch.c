@@ -49,7 +49,7 @@ static struct op *unblock(struct event *event)
 	struct op *op = event->waiter;
 
 	event->waiter = NULL;
-	if (event->publisher != NULL)
+	if (event->publisher != NULL && event->publisher->blocked == event)
 		event->publisher->blocked = NULL;
 	event->publisher = NULL;
 	return op;
@@ -167,15 +167,34 @@ static enum capsule_status check_wait(
 		SPAN_ARG(buffer_span(&way)), member->id, receiver->label);
 }
 
-/* Whether `receiver` lets its publisher pass. One who can't wait and is no guest loses what does not fit, which is counted. */
+/* Whether the inbox of `receiver` has room for the event also behind those that get it before; a capsule may have several
+ * that match. */
+static bool has_place(const struct dispatch *dispatch, const struct receiver *receiver, size_t charge)
+{
+	const struct inbox *inbox = receiver->inbox;
+	struct member *member = member_of(inbox);
+	uint32_t before = 0;
+
+	if (member != NULL) {
+		if (member->wanted_mark != dispatch->publications)
+			member->wanted = 0;
+		member->wanted_mark = dispatch->publications;
+		before = member->wanted++;
+	}
+	return inbox_has_room(inbox, charge) && inbox->budget.messages - inbox->messages > before &&
+		(inbox->budget.bytes - inbox->bytes) / charge > before;
+}
+
+/* Whether `receiver` lets its publisher pass. One who can't wait and is no guest loses what does not fit, which is
+ * counted, and so does everybody of whom the inbox can never take it. */
 static enum capsule_status check_receiver(struct dispatch *dispatch, const struct publication *publication,
 	const struct event *event, const struct receiver *receiver, struct capsule_error *err)
 {
-	if (receiver->on_full == ON_FULL_DROP_OLDEST || inbox_has_room(receiver->inbox, event->charge))
+	if (has_place(dispatch, receiver, event->charge) || !publication->may_wait)
 		return CAPSULE_OK;
-	if (receiver->on_full == ON_FULL_FAIL && publication->may_wait)
+	if (receiver->on_full == ON_FULL_FAIL)
 		return full(receiver, event, err);
-	if (receiver->on_full == ON_FULL_BLOCK && publication->may_wait)
+	if (receiver->on_full == ON_FULL_BLOCK && event->charge <= receiver->inbox->budget.bytes)
 		return check_wait(dispatch, publication->publisher, receiver, err);
 	return CAPSULE_OK;
 }
@@ -185,6 +204,7 @@ static enum capsule_status check_receivers(struct dispatch *dispatch, const stru
 {
 	enum capsule_status status = CAPSULE_OK;
 
+	dispatch->publications++;
 	for (size_t i = 0; status == CAPSULE_OK && i < matches->decider_count; i++)
 		status = check_receiver(dispatch, publication, event, matches->deciders[i], err);
 	for (size_t i = 0; status == CAPSULE_OK && i < matches->other_count; i++)
@@ -248,6 +268,7 @@ static enum capsule_status give(struct dispatch *dispatch, struct publication *p
 	if (status != CAPSULE_OK)
 		return status;
 	publication->asks = chain != NULL;
+	event->deciders = (uint32_t)matches->decider_count;
 	if (chain != NULL) {
 		chain->decided = publication->decided;
 		chain->decided_user = publication->decided_user;
@@ -287,7 +308,9 @@ static enum capsule_status accept(struct dispatch *dispatch, struct publication 
 		publication->payload->request == PAYLOAD_NO_REQUEST)
 		return CAPSULE_OK;
 	make_source(dispatch, publication, &source);
-	status = event_new_ipc(&event, &source, publication->topic, publication->payload, err);
+	status = payload_form(publication->payload, err);
+	if (status == CAPSULE_OK)
+		status = event_new_ipc(&event, &source, publication->topic, publication->payload, err);
 	if (status != CAPSULE_OK)
 		return status;
 	event->ticket = publication->ticket;
@@ -320,6 +343,14 @@ bool dispatch_reaches(struct dispatch *dispatch, struct span topic)
 
 	bus_match(dispatch->bus, topic, EVENT_IPC, &matches);
 	return matches.decider_count + matches.other_count > 0;
+}
+
+bool dispatch_asks(struct dispatch *dispatch, struct span topic)
+{
+	struct bus_matches matches;
+
+	bus_match(dispatch->bus, topic, EVENT_IPC, &matches);
+	return matches.decider_count > 0;
 }
 
 /* ---- What the runtime publishes ---- */
@@ -364,7 +395,8 @@ static void give_fact(struct dispatch *dispatch, struct event *event)
 	event_release(event);
 }
 
-void dispatch_lifecycle(struct dispatch *dispatch, enum event_type type, const struct event_value *values, size_t count)
+bool dispatch_lifecycle_to_end(
+	struct dispatch *dispatch, enum event_type type, const struct event_value *values, size_t count, void *ticket)
 {
 	struct publication publication = { .source = SOURCE_RUNTIME };
 	struct event_source source;
@@ -372,23 +404,30 @@ void dispatch_lifecycle(struct dispatch *dispatch, enum event_type type, const s
 	struct event *event;
 
 	if (!dispatch_wanted(dispatch, type))
-		return;
+		return false;
 	origin_init(&publication.origin);
 	make_source(dispatch, &publication, &source);
-	if (event_new_lifecycle(&event, &source, type, values, count, &err) != CAPSULE_OK)
+	if (event_new_lifecycle(&event, &source, type, values, count, &err) != CAPSULE_OK) {
 		log_unpublished(dispatch, span_text(event_type_topic(type)), &err);
-	else
-		give_fact(dispatch, event);
+		return false;
+	}
+	event->ticket = ticket;
+	give_fact(dispatch, event);
+	return true;
 }
 
-void dispatch_announce(struct dispatch *dispatch, struct span topic, struct span json)
+void dispatch_lifecycle(struct dispatch *dispatch, enum event_type type, const struct event_value *values, size_t count)
 {
-	struct publication publication = { .source = SOURCE_RUNTIME, .topic = topic };
+	(void)dispatch_lifecycle_to_end(dispatch, type, values, count, NULL);
+}
+
+void dispatch_tell(struct dispatch *dispatch, const struct origin *origin, struct span topic, struct span json)
+{
+	struct publication publication = { .source = SOURCE_RUNTIME, .topic = topic, .origin = *origin };
 	struct payload payload = { 0 };
 	struct capsule_error err;
 	enum capsule_status status = payload_read(&payload, json, &err);
 
-	origin_init(&publication.origin);
 	publication.payload = &payload;
 	payload.request = PAYLOAD_NO_REQUEST; /* what tells of a missed request asks for no answer itself */
 	if (status == CAPSULE_OK)
@@ -396,4 +435,12 @@ void dispatch_announce(struct dispatch *dispatch, struct span topic, struct span
 	if (status != CAPSULE_OK)
 		log_unpublished(dispatch, topic, &err);
 	payload_fini(&payload);
+}
+
+void dispatch_announce(struct dispatch *dispatch, struct span topic, struct span json)
+{
+	struct origin origin;
+
+	origin_init(&origin);
+	dispatch_tell(dispatch, &origin, topic, json);
 }

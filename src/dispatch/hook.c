@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A hook: interceptors of others called beside each other, their answers collected. Each has its turn among the calls of its capsule.
- * The hook outlives its caller's wait, since the calls that run borrow its payload. */
+/* A hook: interceptors of others called beside each other, their answers collected. Each has its turn among the calls of
+ * its capsule. The hook outlives its caller's wait, since the calls that run borrow its payload. */
 #include "dispatch/internal.h"
 
 #include "base/cleanup.h"
@@ -26,6 +26,7 @@ struct hook {
 	struct origin origin;
 	struct buffer topic, payload;
 	struct timer limit;
+	int64_t due_ns;
 	size_t answer_bytes;
 	size_t count, open; /* calls, and those of them that are not over */
 	struct hook_call calls[];
@@ -66,15 +67,22 @@ static size_t collect(
 	return found;
 }
 
-/* Those that wait for the caller are left out. `*left` is how many these are; the way of the last one goes to `way`. */
+/* Those that wait for the caller are left out. `*left` is how many these are; the way of the last one goes to `way`.
+ * Those of one capsule stand side by side: it is looked at once. */
 static size_t leave_out(
 	const struct hook *hook, struct binding **bindings, size_t count, size_t *left, struct buffer *way)
 {
+	const struct member *last = NULL;
+	bool closes = false;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		buffer_clear(way);
-		if (!waits_close(hook->dispatch, hook->caller, bindings[i]->member, way)) {
+		if (bindings[i]->member != last) {
+			last = bindings[i]->member;
+			buffer_clear(way);
+			closes = waits_close(hook->dispatch, hook->caller, bindings[i]->member, way);
+		}
+		if (!closes) {
 			bindings[kept++] = bindings[i];
 			continue;
 		}
@@ -198,10 +206,18 @@ static const char *keep(struct hook_call *call, struct span text)
 	HOLD(json_doc_drop) yyjson_doc *doc = NULL;
 	struct capsule_error err;
 
-	if (json_parse(&doc, text, &limits, "answer", &err) != CAPSULE_OK)
-		return err.status == CAPSULE_EINVAL ? "its answer is no JSON" : "its answer is too large";
-	if (hook->answer_bytes + text.len > LIMIT_PAYLOAD)
+	if (text.len > LIMIT_PAYLOAD)
+		return "its answer is too large";
+	if (text.len > LIMIT_PAYLOAD - hook->answer_bytes)
 		return "all answers together are too large";
+	switch (json_parse(&doc, text, &limits, "answer", &err)) {
+	case CAPSULE_OK:
+		break;
+	case CAPSULE_ENOMEM:
+		return "there is no memory for its answer";
+	default:
+		return "its answer is no JSON, or too deep";
+	}
 	if (!json_append_compact(&call->answer, text)) {
 		buffer_fini(&call->answer);
 		return "there is no memory for its answer";
@@ -259,37 +275,38 @@ struct member *hook_waits_for(const struct hook *hook, size_t *at)
 
 /* ---- Its beginning ---- */
 
-static enum capsule_status hook_new(struct hook **out, struct member *caller, const struct origin *origin,
-	struct span topic, struct span payload, size_t most, struct capsule_error *err)
+/* NULL when out of memory. */
+static struct hook *hook_new(
+	struct member *caller, const struct origin *origin, struct span topic, struct span payload, size_t most)
 {
 	struct hook *hook = calloc(1, sizeof *hook + most * sizeof hook->calls[0]);
 
 	if (hook == NULL)
-		return error_set(err, CAPSULE_ENOMEM, "no memory for a hook");
+		return NULL;
 	hook->dispatch = caller->dispatch;
 	hook->caller = caller;
 	hook->origin = *origin;
 	hook->limit.fire = limit_fire;
-	if (!buffer_append_span(&hook->topic, topic) || !buffer_append_span(&hook->payload, payload)) {
-		hook_free(hook);
-		return error_set(err, CAPSULE_ENOMEM, "no memory for a hook");
-	}
-	*out = hook;
-	return CAPSULE_OK;
+	if (buffer_append_span(&hook->topic, topic) && buffer_append_span(&hook->payload, payload))
+		return hook;
+	hook_free(hook);
+	return NULL;
 }
 
 /* The host's stamp: who asks, and who waits for the end of it. */
 static enum capsule_status stamp(struct hook *hook, struct capsule_error *err)
 {
 	struct origin *origin = &hook->origin;
-	struct dispatch *dispatch = hook->dispatch;
+	int64_t due = loop_due_after(hook->dispatch->loop, hook->dispatch->options.hook_ms);
 
 	if (origin->chain_len >= ORIGIN_CHAIN_MAX)
 		return error_set(err, CAPSULE_ELIMIT,
 			"%d capsules wait for one another already: no further hook is called", ORIGIN_CHAIN_MAX);
 	origin->chain[origin->chain_len++] = hook->caller->number;
 	origin->source = hook->caller->session;
-	origin->deadline_ns = loop_due_after(dispatch->loop, dispatch->options.hook_ms);
+	hook->due_ns = due;
+	if (origin->deadline_ns == 0 || due < origin->deadline_ns)
+		origin->deadline_ns = due;
 	return CAPSULE_OK;
 }
 
@@ -314,7 +331,7 @@ static void start(struct hook *hook, struct binding **bindings, struct op *op, o
 		loop_ready(dispatch->loop, &member->pump, false);
 	}
 	/* Without memory for the time limit there is no time. */
-	if (!loop_timer_arm(dispatch->loop, &hook->limit, hook->origin.deadline_ns))
+	if (!loop_timer_arm(dispatch->loop, &hook->limit, hook->due_ns))
 		give_up(hook, "there is no memory for its time limit");
 	if (--hook->open == 0) {
 		answer(hook);
@@ -329,11 +346,12 @@ enum capsule_status dispatch_hook(struct member *caller, const struct origin *or
 	HOLD(buffer_fini) struct buffer way = { 0 };
 	HOLD(free_drop) struct binding **bindings = NULL;
 	struct bus_matches matches;
-	struct hook *hook = NULL;
+	struct hook *hook;
 	size_t most, count, left = 0;
 	enum capsule_status status;
 
-	assert(caller->hook == NULL);
+	if (caller->hook != NULL)
+		return error_set(err, CAPSULE_ESTATE, "capsule '%s' waits for the answers to another hook", caller->id);
 	bus_match(dispatch->bus, topic, EVENT_IPC, &matches);
 	most = matches.decider_count + matches.other_count;
 	bindings = calloc(most + 1, sizeof *bindings);
@@ -342,9 +360,9 @@ enum capsule_status dispatch_hook(struct member *caller, const struct origin *or
 	count = collect(caller, (const struct receiver *const *)matches.deciders, matches.decider_count, bindings);
 	count += collect(caller, (const struct receiver *const *)matches.others, matches.other_count, bindings + count);
 	qsort(bindings, count, sizeof *bindings, compare_bindings);
-	status = hook_new(&hook, caller, origin, topic, payload, count, err);
-	if (status != CAPSULE_OK)
-		return status;
+	hook = hook_new(caller, origin, topic, payload, count);
+	if (hook == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory for a hook");
 	hook->count = leave_out(hook, bindings, count, &left, &way);
 	if (left > 0 && hook->count == 0)
 		status = error_set(err, CAPSULE_ESTATE, "all that it calls wait for the caller: %.*s",

@@ -4,6 +4,7 @@
 #define DISPATCH_INTERNAL_H
 
 #include "dispatch/dispatch.h"
+#include "base/limits.h"
 #include "dispatch/verdict.h"
 #include "engine/engine.h"
 
@@ -21,8 +22,9 @@ struct dispatch {
 	struct list_node spare; /* struct delivery.link, to use again: one is large */
 	uint32_t spare_count;
 	uint64_t next_call_id;
-	uint32_t next_number; /* of members */
-	uint32_t mark;        /* of waits.c */
+	uint32_t next_number;  /* of members */
+	uint64_t mark;         /* of waits.c */
+	uint64_t publications; /* looks at all receivers of an event */
 
 	/* Which lifecycle events are known to be wanted or not, as long as `known_at` is the bus's generation. */
 	uint64_t known_at, known, wanted;
@@ -57,20 +59,24 @@ struct member {
 	struct lane calls; /* entries of its bindings */
 	struct subscriptions subscriptions;
 	struct binding *bindings;
-	size_t binding_count;
 	struct rate rate;
 	struct runnable pump;
 	struct list_node running; /* struct delivery.link */
 	uint32_t in_progress;
 	struct list_node hook_calls; /* struct hook_call.link, that wait for their turn */
+	bool after_hook;             /* the last call that began was a hook's: an event is next, when there is one */
 	bool ready, loops;
 	struct uuid session; /* of its load */
 
 	/* What its guest waits for, if anything, and what a search is at; see waits.c. */
 	struct event *blocked; /* room for this event */
 	struct hook *hook;     /* answers to this hook */
-	uint32_t mark;
+	uint64_t mark;
 	struct member *via, *next_found;
+
+	/* While a publication is looked at: how many of its receivers so far have this inbox. */
+	uint64_t wanted_mark;
+	uint32_t wanted;
 
 	struct member_stats stats;
 };
@@ -84,6 +90,8 @@ struct delivery {
 	struct hook_call *hook_call; /* of a hook; else NULL */
 };
 
+#define CHAIN_DENIAL_MAX (VERDICT_REASON_MAX + 3 * LIMIT_NAME)
+
 /* Interceptors that decide about one event, asked one after the other. */
 struct chain {
 	struct dispatch *dispatch;
@@ -94,14 +102,18 @@ struct chain {
 	struct bus_entry *asked_entry; /* its entry, until it is taken */
 	struct delivery *delivery;     /* its call, once it runs */
 	bool begun, late;              /* the time for all is over */
-	bool denied;                   /* by `denier`, for `reason` */
-	const struct binding *denier;
-	char reason[VERDICT_REASON_MAX];
+	bool denied;
+	char denial[CHAIN_DENIAL_MAX]; /* by whom, and why */
 	struct timer limit;
 	struct runnable next;
 	decided_fn decided; /* may be NULL */
 	void *decided_user;
 };
+
+/* ---- dispatch.c ---- */
+
+/** As dispatch_announce(), for whoever `origin` is about. */
+void dispatch_tell(struct dispatch *dispatch, const struct origin *origin, struct span topic, struct span json);
 
 /* ---- member.c ---- */
 
@@ -120,9 +132,17 @@ void member_pump(struct runnable *runnable);
 /** End a call of an interceptor that is under way; its outcome comes in a later turn. */
 void delivery_cancel(struct delivery *delivery);
 
-/** Begin to call `binding` for `hook_call` with `input`; `origin` is who asks. hook_answered() comes, from a later turn or at once. */
+/** End the calls of `member` that its engines have ended, and nobody was told of yet. */
+void deliveries_end(struct member *member);
+
+/** Begin to call `binding` for `hook_call` with `input`; `origin` is who asks. hook_answered() comes, from a later turn
+ *  or at once. */
 void delivery_begin_hook(
 	struct binding *binding, struct hook_call *hook_call, const struct origin *origin, struct span input);
+
+/** The engines of `member` are gone, so its calls have ended: those that wait for what follows a call (member_options.after_call), or for the
+ *  turn that tells it, have their outcome at once. */
+void deliveries_end(struct member *member);
 
 /** Free those that are kept to be used again. */
 void deliveries_fini(struct dispatch *dispatch);

@@ -102,8 +102,10 @@ enum capsule_status member_loops(struct member *member, struct capsule_error *er
 		enum capsule_status status = subscriptions_add_interceptor(&member->subscriptions, interceptor->event,
 			interceptor->action, on_full_of[interceptor->on_full], err);
 
-		if (status != CAPSULE_OK)
+		if (status != CAPSULE_OK) {
+			subscriptions_close(&member->subscriptions);
 			return error_in(err, "interceptor `%.128s`", interceptor->action);
+		}
 	}
 	member->loops = true;
 	return CAPSULE_OK;
@@ -115,7 +117,10 @@ static enum capsule_status bind(struct binding *binding, struct capsule_error *e
 	const struct manifest_interceptor *interceptor = binding->interceptor;
 	enum capsule_status status;
 
-	binding->receiver = (struct receiver){ .on_full = on_full_of[interceptor->on_full],
+	/* Calls from before a stop may still run, and look at where they came from. */
+	binding->receiver = (struct receiver){ .inbox = &binding->member->inbox,
+		.lane = &binding->member->calls,
+		.on_full = on_full_of[interceptor->on_full],
 		.events = RECEIVES_EVERYTHING,
 		.decides = interceptor->mode != INTERCEPTOR_OBSERVES,
 		.priority = (int32_t)interceptor->priority,
@@ -165,6 +170,7 @@ void member_free(struct member *member)
 	if (member == NULL)
 		return;
 	member_stop(member);
+	deliveries_end(member);
 	assert(member->in_progress == 0 && member->blocked == NULL && member->hook == NULL);
 	lane_close(&member->calls);
 	list_remove(&member->link);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What is told of events that did not arrive: a notice of how many were lost, at once and then every few seconds at most with all that were lost
- * in between; and an answer to each request that nobody took, so that nobody waits for nothing. Both are published in a later turn,
- * since they are noticed from inside the bus. */
+/* What is told of events that did not arrive: a notice of how many were lost, at once and then every few seconds at most
+ * with all that were lost in between; and an answer to each request that nobody took, so that nobody waits for nothing.
+ * Both are published in a later turn, since they are noticed from inside the bus. */
 #include "dispatch/internal.h"
 
 #include "base/cleanup.h"
@@ -12,11 +12,13 @@
 #include <stdlib.h>
 
 #define LAGGED_TOPIC "astrid.v1.event_bus.lagged"
-#define UNANSWERED_MOST 4096 /* requests of one turn; of those beyond it the log tells */
+#define UNANSWERED_MOST 4096 /* requests that wait to be answered; of those beyond it the log tells */
+#define TOLD_PER_TURN 256    /* of them, before others have their turn */
 
 /* A request that nobody took. */
 struct failure {
 	struct list_node link;
+	struct origin origin; /* of the request: answers that lead to requests again are counted as hops */
 	enum payload_request request;
 	enum event_outcome outcome; /* why not, when there was anybody */
 	bool matched;
@@ -99,16 +101,19 @@ void notices_settled(struct dispatch *dispatch, const struct event *event)
 {
 	struct failure *failure;
 
-	if (event->request == PAYLOAD_NO_REQUEST || event->taken > 0)
+	/* Who was asked whether it may pass has not handled it. */
+	if (event->request == PAYLOAD_NO_REQUEST || event->taken > event->asked)
 		return;
 	failure = dispatch->unanswered_count < UNANSWERED_MOST ? calloc(1, sizeof *failure) : NULL;
 	if (failure == NULL) {
 		log_unanswered(dispatch, event);
 		return;
 	}
+	failure->origin = event->origin;
+	failure->origin.source = (struct uuid){ 0 }; /* it is the runtime that answers */
 	failure->request = event->request;
-	failure->matched = event->matches > 0;
-	failure->outcome = event->missed_as;
+	failure->matched = event->denied || event->matches > event->deciders;
+	failure->outcome = event->denied ? OUTCOME_VETOED : (enum event_outcome)event->missed_as;
 	memcpy(failure->id, event->request_id.data, event->request_id.len);
 	list_append(&dispatch->unanswered, &failure->link);
 	dispatch->unanswered_count++;
@@ -138,16 +143,18 @@ static void tell_failure(struct dispatch *dispatch, const struct failure *failur
 	(void)buffer_printf(&json,
 		"{\"%s\":\"%s\",\"status\":\"failed\",\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}",
 		delivery ? "_astrid_delivery_id" : "req_id", failure->id, code, text);
-	dispatch_announce(dispatch, buffer_span(&topic), buffer_span(&json));
+	dispatch_tell(dispatch, &failure->origin, buffer_span(&topic), buffer_span(&json));
 }
 
-/* What these publications bring about comes with the next turn: as many as there are now. */
+/* What these publications bring about comes with the next turn. */
 static void later_run(struct runnable *runnable)
 {
 	struct dispatch *dispatch = LIST_ENTRY(runnable, struct dispatch, later);
 
+	uint32_t count = dispatch->unanswered_count < TOLD_PER_TURN ? dispatch->unanswered_count : TOLD_PER_TURN;
+
 	tell_lost(dispatch);
-	for (uint32_t count = dispatch->unanswered_count; count > 0; count--) {
+	for (; count > 0; count--) {
 		struct failure *failure = LIST_ENTRY(list_take_first(&dispatch->unanswered), struct failure, link);
 
 		dispatch->unanswered_count--;

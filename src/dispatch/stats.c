@@ -39,7 +39,7 @@ int64_t stats_quantile(const struct member_stats *stats, double part)
 		all += stats->times[i];
 	for (unsigned i = 0; all > 0 && i < STATS_BUCKETS; i++) {
 		below += stats->times[i];
-		if ((double)below >= part * (double)all)
+		if (below > 0 && (double)below >= part * (double)all)
 			return end_of(i);
 	}
 	return 0;

@@ -6,13 +6,14 @@
 #include "base/limits.h"
 #include "base/text.h"
 
-/* Cut at a character's border. */
+/* Cut at a character's border; a line of a log stays one line. */
 static void copy_reason(char out[VERDICT_REASON_MAX], struct span text)
 {
 	size_t len = text.len < VERDICT_REASON_MAX ? text.len : VERDICT_REASON_MAX - 1;
 
 	len = text_utf8_valid_prefix(span_of(text.data, len));
-	memcpy(out, text.data, len);
+	for (size_t i = 0; i < len; i++)
+		out[i] = text.data[i] < 0x20 || text.data[i] == 0x7f ? '?' : (char)text.data[i];
 	out[len] = '\0';
 }
 
@@ -42,7 +43,8 @@ static enum capsule_status read_payload(struct verdict *out, struct payload *pay
 	HOLD(buffer_fini) struct buffer text = { 0 };
 	enum capsule_status status;
 
-	if (value == NULL || out->deny)
+	/* One that can't give a payload and writes none as null gives none. */
+	if (value == NULL || out->deny || (!may_rewrite && yyjson_is_null(json_reader(value))))
 		return CAPSULE_OK;
 	if (!may_rewrite)
 		return error_set(
@@ -58,7 +60,7 @@ static enum capsule_status read_payload(struct verdict *out, struct payload *pay
 enum capsule_status verdict_read(
 	struct verdict *out, struct payload *payload, struct span answer, bool may_rewrite, struct capsule_error *err)
 {
-	const struct json_limits limits = { .bytes_max = LIMIT_OUTPUT };
+	const struct json_limits limits = { .bytes_max = LIMIT_PAYLOAD };
 	HOLD(json_doc_drop) yyjson_doc *doc = NULL;
 	yyjson_val *reason;
 	enum capsule_status status;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Who waits for whom. A capsule waits for those whose inboxes its publication does not fit into, for those that have to answer its hook, and, when
- * what stands first in its inbox is held, for the one who is being asked about that. A new wait that closes a circle would never end. */
+/* Who waits for whom. A capsule waits for those whose inboxes its publication does not fit into, for those that have to
+ * answer its hook, and, when what stands first in its inbox is held, for those who are asked about that. A new wait that
+ * closes a circle would never end. */
 #include "dispatch/internal.h"
+
+#define WAY_SHOWN 16 /* capsules of a way, the last ones */
 
 /* What is to be looked at, in the order in which it was found. */
 struct search {
-	uint32_t mark;
+	uint64_t mark;
 	struct member *last;
 };
 
@@ -42,6 +45,20 @@ static void find_hook(struct search *search, struct member *member)
 		found(search, other, member);
 }
 
+/* The one who is being asked, and those who will be. */
+static void find_deciders(struct search *search, struct member *member, const struct chain *chain)
+{
+	if (chain->asked != NULL)
+		found(search, chain->asked->member, member);
+	LIST_EACH (node, &chain->held) {
+		const struct bus_entry *entry = LIST_ENTRY(node, struct bus_entry, held_link);
+
+		if (!entry->receiver->decides)
+			return;
+		found(search, member_of(entry->receiver->inbox), member);
+	}
+}
+
 /* Each lane has one who stands first. */
 static void find_asked(struct search *search, struct member *member)
 {
@@ -54,15 +71,17 @@ static void find_asked(struct search *search, struct member *member)
 			continue;
 		first = LIST_ENTRY(lane->entries.next, struct bus_entry, lane_link);
 		chain = first->held ? event_books(first->event)->chain : NULL;
-		if (chain != NULL && chain->asked != NULL)
-			found(search, chain->asked->member, member);
+		if (chain != NULL)
+			find_deciders(search, member, chain);
 	}
 }
 
 /* From the end to the beginning, by recursion as deep as the way is long; a way of many is cut. */
 static void append_way(const struct member *member, const struct member *from, unsigned depth, struct buffer *way)
 {
-	if (member != from && member->via != NULL && depth < 16)
+	if (member != from && depth == WAY_SHOWN)
+		(void)buffer_append_text(way, "... -> ");
+	else if (member != from)
 		append_way(member->via, from, depth + 1, way);
 	(void)buffer_printf(way, "%s -> ", member->id);
 }

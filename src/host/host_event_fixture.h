@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Events for the host of a fixture: a real bus with the capsule's inbox, subscriptions and rate, and in place of what publishes, calls
- * hooks and takes messages of uplinks something that remembers what it was given. What the capsule publishes goes to that bus. */
+/* Events for the host of a fixture: a real bus with the capsule's inbox, subscriptions and rate, and in place of what publishes,
+ * calls hooks and takes messages of uplinks something that remembers what it was given. What the capsule publishes goes to that
+ * bus. */
 #ifndef HOST_HOST_EVENT_FIXTURE_H
 #define HOST_HOST_EVENT_FIXTURE_H
 
@@ -29,8 +30,8 @@ struct event_fixture {
 	bool room;          /* for its messages */
 };
 
-/** Give `host` (borrowed) events, and a gate by the manifest that the next fixture_grant() gives it. Fails the test when it can't. Free with
- *  event_fixture_free() before `host`. */
+/** Give `host` (borrowed) events, and a gate by the manifest that the next fixture_grant() gives it. Fails the test when it can't.
+ *  Free with event_fixture_free() before `host`. */
 struct event_fixture *event_fixture_new(struct fixture *host);
 void event_fixture_free(struct event_fixture *events);
 
@@ -43,7 +44,7 @@ const char *event_fixture_subscribe(struct event_fixture *events, const char *pa
 /** A JSON string of `len` bytes with its quotes. Free with free(). */
 char *event_fixture_text(size_t len);
 
-/** How many messages the result of the last call has, and its member `lagged`; fails the test when it is no answer with messages. */
+/** How many messages the result of the last call has, and its member `lagged`; fails the test when it is no such answer. */
 size_t event_fixture_count(const struct event_fixture *events, uint64_t *lagged);
 
 /** What is under `pointer` (JSON pointer) in the result of the last call, as JSON; free with free(). */

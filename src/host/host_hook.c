@@ -15,6 +15,11 @@ static enum capsule_status check_topic(struct span topic, struct capsule_error *
 		return error_set(err, CAPSULE_ELIMIT, "`hook` has %zu bytes, at most %u", topic.len, LIMIT_TOPIC);
 	if (!topic_valid(topic))
 		return error_set(err, CAPSULE_EINVAL, "`hook` is `%.*s`, which has empty segments", SPAN_ARG(topic));
+	/* An interceptor could not tell it from what has really happened. */
+	if (span_starts(topic, span_text(TOPIC_LIFECYCLE)))
+		return error_set(err, CAPSULE_EINVAL,
+			"`hook` is `%.*s`: topics below `" TOPIC_LIFECYCLE "` are of the runtime alone",
+			SPAN_ARG(topic));
 	return CAPSULE_OK;
 }
 
@@ -43,8 +48,8 @@ static enum capsule_status trigger(struct host_call *call, struct capsule_error 
 	const struct host_services *services = &call->host->services;
 	HOLD(json_doc_drop) yyjson_doc *doc = NULL;
 	enum capsule_status status = json_parse(&doc, call->args[0], &limits, "request", err);
+	struct span topic = { 0 };
 	struct origin origin;
-	struct span topic;
 
 	if (status == CAPSULE_OK)
 		status = read_request(call, doc, &topic, err);

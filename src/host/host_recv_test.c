@@ -248,10 +248,13 @@ static void a_call_that_is_freed_leaves_nothing(void **state)
 
 	assert_waits(test, "100");
 	host_call_fini(call);
+	memset(call, 0xEE, sizeof *call);
 	publish(test, "1");
 	clock_manual_advance(&test->host->clock, 200 * NS_PER_MS);
 	(void)loop_turn(test->host->loop, 0);
 	assert_int_equal(test->host->resumed, 0);
+	for (size_t i = 0; i < sizeof *call; i++)
+		assert_int_equal(((const uint8_t *)call)[i], 0xEE); /* nobody wrote there */
 	host_call_init(call, &test->host->host, before.resume, before.user);
 	assert_int_equal(begin(test, "100"), HOST_READY);
 	assert_int_equal(count(test), 1);

@@ -28,7 +28,7 @@ enum host_answer host_ipc_recv(struct host_call *call, struct capsule_error *err
 enum capsule_status host_ipc_recv_finish(struct host_call *call, struct capsule_error *err);
 enum host_answer host_ipc_interceptors(struct host_call *call, struct capsule_error *err);
 
-/** Give back the memory that publications of `call` were read into. */
+/** Give back the memory that publications of `call` were read into. Not while one waits. */
 void host_ipc_free(struct host_call *call);
 
 enum host_answer host_kv_get(struct host_call *call, struct capsule_error *err);
@@ -50,7 +50,7 @@ enum host_answer host_uplink_send(struct host_call *call, struct capsule_error *
 
 /* For rows that check themselves, what host_call_begin() does for the others. */
 
-/** Repair the text arguments that are repaired, refuse those that are not UTF-8: CAPSULE_EINVAL, which names the function. */
+/** Repair the text arguments that are repaired, refuse those that are not UTF-8: CAPSULE_EINVAL, with the function in its text. */
 MUST_CHECK enum capsule_status host_call_texts(struct host_call *call, struct capsule_error *err);
 
 /** As host_granted() for the row of `call`; a refusal is told to whoever audits. */
@@ -60,7 +60,7 @@ MUST_CHECK enum capsule_status host_call_granted(const struct host_call *call, s
 void host_call_tell_refused(
 	const struct host_call *call, const struct gate_question *question, const struct gate_decision *decision);
 
-/** Who asks, for what `call` does elsewhere: never none. A run loop also passes on the hops of the messages that it took last. */
+/** Who asks, for what `call` does elsewhere: never nobody. A run loop passes on the hops of the messages that it took last. */
 void host_call_origin(const struct host_call *call, struct origin *out);
 
 /** Ask the capsule's gate. A refusal is told to whoever audits and reads "security denied <what>: <why, and what to add where>".

@@ -326,6 +326,7 @@ static void patterns_that_match_messages_too_may_decide(void **state)
 		(void)snprintf(text, sizeof(text),
 			HEADER "[[interceptor]]\nevent = \"%s\"\naction = \"a\"\nmode = \"guard\"\n", events[i]);
 		parsed = parse_good(text);
+		assert_int_equal(parsed.manifest->interceptors.items[0].mode, INTERCEPTOR_GUARDS);
 	}
 }
 

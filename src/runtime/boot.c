@@ -410,7 +410,6 @@ enum capsule_status capsule_shutdown(struct capsule_runtime *runtime, capsule_do
 	if (op == NULL)
 		return CAPSULE_ENOMEM;
 	op_start(&op->call.op, operation_done, op, NULL, 0, "shutdown");
-	events_tell_shutdown(runtime);
 	if (runtime->boot != NULL)
 		op_cancel(&runtime->boot->handle->call.op);
 	status = takedown_start(runtime, 0, op, err);
@@ -419,6 +418,7 @@ enum capsule_status capsule_shutdown(struct capsule_runtime *runtime, capsule_do
 		operation_discard(op);
 		return status;
 	}
+	events_tell_shutdown(runtime);
 	*out = op;
 	return CAPSULE_OK;
 }

@@ -435,8 +435,10 @@ static void a_boot_can_be_given_up_at_any_turn(void **state)
 		fixture_settle(fixture);
 		if (outcome.done != 0)
 			shut_down(fixture);
+		/* The loop is given a moment to end by itself; with the last turn nothing is left to do. */
 		while (strcmp(capsule_states_json(fixture->runtime), "[]") != 0)
-			assert_true(capsule_runtime_turn(fixture->runtime, -1));
+			assert_true(capsule_runtime_turn(fixture->runtime, -1) ||
+				strcmp(capsule_states_json(fixture->runtime), "[]") == 0);
 		fixture_settle(fixture);
 	}
 }

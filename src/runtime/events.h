@@ -33,8 +33,10 @@ void events_state_changed(struct capsule *capsule, enum composite_state state, c
 /** Put what concerns events into the environment of an engine. */
 void events_lend(struct services *services, struct host_services *lent);
 
-/** Tell that the capsules of a boot are loaded; that the runtime shuts down. */
+/** Tell that the capsules of a boot are loaded. */
 void events_tell_started(struct capsule_runtime *runtime);
+
+/** Tell that the runtime shuts down; takedown_release() comes when everybody has it. */
 void events_tell_shutdown(struct capsule_runtime *runtime);
 
 /* ---- Uplinks, events_uplink.c ---- */

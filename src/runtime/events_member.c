@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "manifest/onboarding.h"
 #include "runtime/internal.h"
+#include "runtime/takedown.h"
 
 static struct capsule *capsule_of(struct services *services)
 {
@@ -94,8 +95,8 @@ void events_state_changed(struct capsule *capsule, enum composite_state state, c
 /* ---- What its guest does ---- */
 
 /* host_services.publish */
-static enum capsule_status publish(void *user, const struct origin *origin, struct span topic,
-	const struct payload *payload, struct op *op, op_done_fn done, void *op_user, struct capsule_error *err)
+static enum capsule_status publish(void *user, const struct origin *origin, struct span topic, struct payload *payload,
+	struct op *op, op_done_fn done, void *op_user, struct capsule_error *err)
 {
 	struct capsule *capsule = capsule_of(user);
 	struct publication publication = { .publisher = capsule->member,
@@ -187,5 +188,6 @@ void events_tell_shutdown(struct capsule_runtime *runtime)
 {
 	const struct event_value reason = { .kind = EVENT_NULL };
 
-	dispatch_lifecycle(runtime->dispatch, EVENT_KERNEL_SHUTDOWN, &reason, 1);
+	if (!dispatch_lifecycle_to_end(runtime->dispatch, EVENT_KERNEL_SHUTDOWN, &reason, 1, &runtime->takedown))
+		takedown_release(runtime);
 }

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "runtime/internal.h"
 
 #define CALL_TOPIC "tool.v1.call."
@@ -16,6 +17,7 @@ enum stage { STAGE_CALL, STAGE_RUNNING, STAGE_RESULT };
 struct tool_watch {
 	struct list_node link; /* of runtime->tool_watches */
 	struct capsule_op *op; /* NULL: it is gone, those who decide are still asked */
+	char *capsule; /* its id: the capsule may go while the call's writes are committed, or while somebody is asked */
 	enum stage stage;
 	bool asks;
 	struct uuid id; /* in events */
@@ -39,11 +41,10 @@ static struct span arguments_of(const struct capsule_op *op)
 }
 
 /* A dot in a tool's name would be a segment more. */
-static void append_topic(struct buffer *out, const char *prefix, const struct capsule_op *op)
+static void append_topic(struct buffer *out, const char *prefix, const char *capsule, const char *tool)
 {
-	(void)(buffer_append_text(out, prefix) && buffer_append_text(out, op->capsule->id) &&
-		buffer_append_byte(out, '.'));
-	for (const char *at = name_of(op); *at != '\0'; at++)
+	(void)(buffer_append_text(out, prefix) && buffer_append_text(out, capsule) && buffer_append_byte(out, '.'));
+	for (const char *at = tool; *at != '\0'; at++)
 		(void)buffer_append_byte(out, *at == '.' ? '_' : (uint8_t)*at);
 }
 
@@ -51,7 +52,7 @@ static bool reaches(const struct capsule_op *op, const char *prefix)
 {
 	HOLD(buffer_fini) struct buffer topic = { 0 };
 
-	append_topic(&topic, prefix, op);
+	append_topic(&topic, prefix, op->capsule->id, name_of(op));
 	/* Without memory to find out it is assumed, so that nobody is passed by. */
 	return topic.failed || dispatch_reaches(op->runtime->dispatch, buffer_span(&topic));
 }
@@ -113,7 +114,7 @@ static void append_head(struct buffer *json, const struct tool_watch *watch)
 
 	uuid_format(&watch->id, id);
 	(void)(buffer_printf(json, "{\"call_id\":\"%s\",\"capsule\":", id) &&
-		json_append_string(json, span_text(watch->op->capsule->id)) && buffer_append_text(json, ",\"tool\":") &&
+		json_append_string(json, span_text(watch->capsule)) && buffer_append_text(json, ",\"tool\":") &&
 		json_append_string(json, span_text(name_of(watch->op))));
 }
 
@@ -140,23 +141,18 @@ static void append_result(struct buffer *json, const struct tool_watch *watch)
 
 static void decided(void *user, const struct event *event, const char *denied);
 
-/* Publish what `watch` is at. `watch->asks` says afterwards whether somebody decides about it. What can't be shown to those who
- * want to know does not happen. */
-static enum capsule_status publish(struct tool_watch *watch, struct capsule_error *err)
+/* The message itself; `watch->asks` says afterwards whether somebody decides about it. */
+static enum capsule_status publish_message(struct tool_watch *watch, struct span topic, struct capsule_error *err)
 {
 	struct capsule_op *op = watch->op;
-	bool is_call = watch->stage == STAGE_CALL;
-	HOLD(buffer_fini) struct buffer topic = { 0 }, json = { .limit = LIMIT_PUBLISH };
-	struct publication publication = { .source = "runtime", .decided = decided, .decided_user = watch };
+	HOLD(buffer_fini) struct buffer json = { .limit = LIMIT_PUBLISH };
+	struct publication publication = {
+		.source = "runtime", .topic = topic, .decided = decided, .decided_user = watch
+	};
 	struct payload payload = { 0 };
 	enum capsule_status status;
 
-	watch->asks = false;
-	append_topic(&topic, is_call ? CALL_TOPIC : RESULT_TOPIC, op);
-	status = buffer_check(&topic, err);
-	if (status != CAPSULE_OK || !dispatch_reaches(op->runtime->dispatch, buffer_span(&topic)))
-		return status;
-	if (is_call)
+	if (watch->stage == STAGE_CALL)
 		append_call(&json, watch);
 	else
 		append_result(&json, watch);
@@ -164,14 +160,47 @@ static enum capsule_status publish(struct tool_watch *watch, struct capsule_erro
 	if (status == CAPSULE_OK)
 		status = payload_read(&payload, buffer_span(&json), err);
 	publication.origin = op->call.origin;
-	publication.topic = buffer_span(&topic);
 	publication.payload = &payload;
 	payload.request = PAYLOAD_NO_REQUEST;
 	if (status == CAPSULE_OK)
 		status = dispatch_publish(op->runtime->dispatch, &publication, err);
 	payload_fini(&payload);
 	watch->asks = status == CAPSULE_OK && publication.asks;
-	return status == CAPSULE_OK ? CAPSULE_OK : error_in(err, is_call ? "tool call" : "tool result");
+	return status;
+}
+
+static void log_unseen(const struct tool_watch *watch, const struct capsule_error *err)
+{
+	const struct capsule_op *op = watch->op;
+	HOLD(buffer_fini) struct buffer text = { 0 };
+
+	(void)buffer_printf(&text, "tool `%s`: those who observe it were not told of the %s: %s", name_of(op),
+		watch->stage == STAGE_CALL ? "call" : "result", err->text);
+	log_write(&op->runtime->log, CAPSULE_LOG_WARN, watch->capsule, buffer_span(&text));
+}
+
+/* Publish what `watch` is at. What can't be shown to those who decide about it does not happen; those who only observe miss it. */
+static enum capsule_status publish(struct tool_watch *watch, struct capsule_error *err)
+{
+	struct capsule_op *op = watch->op;
+	struct dispatch *dispatch = op->runtime->dispatch;
+	bool is_call = watch->stage == STAGE_CALL;
+	HOLD(buffer_fini) struct buffer topic = { 0 };
+	enum capsule_status status;
+
+	watch->asks = false;
+	append_topic(&topic, is_call ? CALL_TOPIC : RESULT_TOPIC, watch->capsule, name_of(op));
+	status = buffer_check(&topic, err);
+	if (status != CAPSULE_OK || !dispatch_reaches(dispatch, buffer_span(&topic)))
+		return status;
+	status = publish_message(watch, buffer_span(&topic), err);
+	if (status == CAPSULE_OK)
+		return CAPSULE_OK;
+	if (dispatch_asks(dispatch, buffer_span(&topic)))
+		return error_in(err, is_call ? "tool call" : "tool result");
+	log_unseen(watch, err);
+	error_clear(err);
+	return CAPSULE_OK;
 }
 
 /* ---- The watch ---- */
@@ -179,6 +208,7 @@ static enum capsule_status publish(struct tool_watch *watch, struct capsule_erro
 static void watch_free(struct tool_watch *watch)
 {
 	list_remove(&watch->link);
+	free(watch->capsule);
 	free(watch);
 }
 
@@ -191,9 +221,12 @@ static enum capsule_status watch_new(struct capsule_op *op,
 	if (watch == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for a tool call that others want to know of");
 	list_init(&watch->link);
-	status = uuid_make(&watch->id, err);
+	watch->capsule = text_copy(span_text(op->capsule->id));
+	status = watch->capsule != NULL
+		? uuid_make(&watch->id, err)
+		: error_set(err, CAPSULE_ENOMEM, "no memory for a tool call that others want to know of");
 	if (status != CAPSULE_OK) {
-		free(watch);
+		watch_free(watch);
 		return status;
 	}
 	watch->op = op;

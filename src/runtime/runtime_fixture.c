@@ -90,6 +90,45 @@ const char fixture_guest[] =
 	"(then (call $error_set (call $block (i32.const 64) (i32.const 4)))))\n"
 	"(i32.const 0)))\n";
 
+const char fixture_event_guest[] =
+	"(module\n"
+	"(import \"extism:host/env\" \"alloc\" (func $alloc (param i64) (result i64)))\n"
+	"(import \"extism:host/env\" \"store_u8\" (func $store_u8 (param i64 i32)))\n"
+	"(import \"extism:host/env\" \"input_load_u8\" (func $input_load_u8 (param i64) (result i32)))\n"
+	"(import \"extism:host/env\" \"output_set\" (func $output_set (param i64 i64)))\n"
+	"(import \"extism:host/user\" \"astrid_ipc_publish\" (func $publish (param i64 i64)))\n"
+	"(import \"wasi_snapshot_preview1\" \"poll_oneoff\" (func $poll (param i32 i32 i32 i32) (result i32)))\n"
+	"(memory (export \"memory\") 1)\n"
+	"(data (i32.const 0) \"echo.it\")\n"
+	"(data (i32.const 16) \"1\")\n"
+	"(data (i32.const 32) \"{\\22verdict\\22:\\22deny\\22}\")\n"
+	"(func $block (param $at i32) (param $len i32) (result i64)\n"
+	"(local $h i64) (local $i i32)\n"
+	"(local.set $h (call $alloc (i64.extend_i32_u (local.get $len))))\n"
+	"(block $done (loop $next\n"
+	"(br_if $done (i32.ge_u (local.get $i) (local.get $len)))\n"
+	"(call $store_u8 (i64.add (local.get $h) (i64.extend_i32_u (local.get $i)))\n"
+	"(i32.load8_u (i32.add (local.get $at) (local.get $i))))\n"
+	"(local.set $i (i32.add (local.get $i) (i32.const 1)))\n"
+	"(br $next)))\n"
+	"(local.get $h))\n"
+	"(func $sleep (param $ns i64)\n"
+	"(i32.store (i32.const 272) (i32.const 1))\n"
+	"(i64.store (i32.const 280) (local.get $ns))\n"
+	"(drop (call $poll (i32.const 256) (i32.const 512) (i32.const 1) (i32.const 1024))))\n"
+	"(func $is (param $c i32) (result i32)\n"
+	"(i32.eq (call $input_load_u8 (i64.const 9)) (local.get $c)))\n"
+	"(func (export \"astrid_tool_call\") (result i32)\n"
+	"(call $output_set (call $block (i32.const 16) (i32.const 1)) (i64.const 1)) (i32.const 0))\n"
+	"(func (export \"astrid_hook_trigger\") (result i32)\n"
+	"(if (call $is (i32.const 101)) (then (call $publish (call $block (i32.const 0) (i32.const 7))\n"
+	"(call $block (i32.const 16) (i32.const 1)))))\n"
+	"(if (call $is (i32.const 119)) (then (call $sleep (i64.const 300000000000))))\n"
+	"(if (call $is (i32.const 116)) (then (unreachable)))\n"
+	"(if (call $is (i32.const 100)) (then\n"
+	"(call $output_set (call $block (i32.const 32) (i32.const 18)) (i64.const 18))))\n"
+	"(i32.const 0)))\n";
+
 static const int trap_signals[] = { SIGILL, SIGSEGV, SIGBUS, SIGFPE };
 static struct sigaction trap_actions[sizeof trap_signals / sizeof trap_signals[0]];
 

@@ -33,6 +33,10 @@ struct outcome {
  * and `fail`; and the exports `echo`, `spin`, `wait`, `keep`, `get` and `setting` (the value of "greeting"). */
 extern const char fixture_guest[];
 
+/* A module with interceptors: `echo` publishes 1 under "echo.it", `wait` waits for minutes, `trap`, `deny` denies, any other action does nothing
+ * (the first letter tells). There is one tool, `tool`, which answers 1. */
+extern const char fixture_event_guest[];
+
 /** To be called first in a test whose guests trap: Wasmtime's handlers of signals are set once in a process, and cmocka sets
  *  its own for each test. */
 void fixture_expect_traps(void);

@@ -1,89 +1,15 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Every allocation of the library fails once: nothing crashes or hangs, what fails says so, and afterwards everything works.
  * The library in this program is the usual one, with its own calls of malloc() and the like (not those of Wasmtime, which ends
- * the process without memory) sent to the functions here. What is lost on the way is found by the leak sanitizer. */
+ * the process without memory) sent to those of tests/starved.c. What is lost on the way is found by the leak sanitizer. */
 #include "runtime/runtime_fixture.h"
 
-#include <stdatomic.h>
+#include "tests/starved.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-static atomic_int fails_in; /* allocations until the one that fails; 0 or less: none does */
-
-void *starved_malloc(size_t size);
-void *starved_calloc(size_t count, size_t size);
-void *starved_realloc(void *block, size_t size);
-void *starved_reallocarray(void *block, size_t count, size_t size);
-char *starved_strdup(const char *text);
-__attribute__((format(printf, 2, 0))) int starved_vasprintf(char **out, const char *format, va_list args);
-__attribute__((format(printf, 2, 3))) int starved_asprintf(char **out, const char *format, ...);
-__attribute__((format(printf, 3, 0))) int starved_vasprintf_chk(char **out, int flag, const char *format, va_list args);
-__attribute__((format(printf, 3, 4))) int starved_asprintf_chk(char **out, int flag, const char *format, ...);
-
-static bool starves(void)
-{
-	return atomic_load(&fails_in) > 0 && atomic_fetch_sub(&fails_in, 1) == 1;
-}
-
-void *starved_malloc(size_t size)
-{
-	return starves() ? NULL : malloc(size);
-}
-
-void *starved_calloc(size_t count, size_t size)
-{
-	return starves() ? NULL : calloc(count, size);
-}
-
-void *starved_realloc(void *block, size_t size)
-{
-	return starves() ? NULL : realloc(block, size);
-}
-
-void *starved_reallocarray(void *block, size_t count, size_t size)
-{
-	return starves() ? NULL : reallocarray(block, count, size);
-}
-
-char *starved_strdup(const char *text)
-{
-	return starves() ? NULL : strdup(text);
-}
-
-int starved_vasprintf(char **out, const char *format, va_list args)
-{
-	return starves() ? -1 : vasprintf(out, format, args);
-}
-
-int starved_vasprintf_chk(char **out, int flag, const char *format, va_list args)
-{
-	(void)flag;
-	return starved_vasprintf(out, format, args);
-}
-
-int starved_asprintf(char **out, const char *format, ...)
-{
-	va_list args;
-	int len;
-
-	va_start(args, format);
-	len = starved_vasprintf(out, format, args);
-	va_end(args);
-	return len;
-}
-
-int starved_asprintf_chk(char **out, int flag, const char *format, ...)
-{
-	va_list args;
-	int len;
-
-	va_start(args, format);
-	len = starved_vasprintf_chk(out, flag, format, args);
-	va_end(args);
-	return len;
-}
 
 struct round {
 	struct fixture *fixture;
@@ -97,6 +23,7 @@ struct round {
 struct phase {
 	void (*run)(struct round *round);
 	bool make_runtime, load; /* before the hunger begins */
+	const char *folder;      /* of what is loaded; NULL: "hungry" */
 };
 
 /* A step went well, or failed for the one reason that it can have. A guest's kernel memory that can't be kept account of is as
@@ -142,8 +69,8 @@ static void load(struct round *round)
 	if (!ended_well(round, capsule_load(round->runtime, round->path, NULL, NULL, &op, round->err), &op))
 		return;
 	round->capsule = capsule_op_capsule(op);
-	assert_string_equal(capsule_id(round->capsule), "hungry");
-	assert_non_null(strstr(capsule_tools_json(round->capsule), "\"quoted\""));
+	assert_non_null(strstr(round->path, capsule_id(round->capsule)));
+	assert_non_null(strstr(capsule_tools_json(round->capsule), "\"name\""));
 }
 
 static void call(struct round *round, const char *tool, const char *answer)
@@ -219,8 +146,7 @@ static void check_together(struct round *round)
 			round, capsule_check(&reports[count], fixture_path(round->fixture, names[count]), round->err)))
 		count++;
 	/* A warning that there was no memory for is no failure. */
-	if (count == 3 && went_well(round, capsule_check_together(reports, count, round->err)) &&
-		atomic_load(&fails_in) > 0)
+	if (count == 3 && went_well(round, capsule_check_together(reports, count, round->err)) && starved_waits())
 		assert_int_equal(capsule_report_warnings(reports[2]) - capsule_report_warnings(reports[0]), 1);
 	for (size_t i = 0; i < count; i++)
 		capsule_report_free(reports[i]);
@@ -241,10 +167,54 @@ static void post(struct round *round)
 	}
 }
 
+/* ---- Events ---- */
+
+static void heard(void *user, const struct capsule_event *event, uint64_t lost)
+{
+	(void)lost;
+	*(size_t *)user += event->payload_len > 0;
+}
+
+/* The number behind `key` in what came of all events. */
+static long book(struct round *round, const char *key)
+{
+	const char *stats = capsule_event_stats_json(round->runtime), *at = stats != NULL ? strstr(stats, key) : NULL;
+
+	return at != NULL ? strtol(at + strlen(key), NULL, 10) : 0;
+}
+
+/* One that hears, one that decides; a message, and a call that both want to know of. Each event has its outcome, whatever fails. */
+static void take_part(struct round *round)
+{
+	struct capsule_subscription *subscription = NULL;
+	HELD_OP *op = NULL, *called = NULL;
+	size_t count = 0;
+	enum capsule_status status;
+
+	(void)went_well(
+		round, capsule_subscribe(round->runtime, "*.*", NULL, heard, &count, &subscription, round->err));
+	(void)ended_well(
+		round, capsule_publish(round->runtime, "a.b", "{\"k\":1}", 7, NULL, NULL, &op, round->err), &op);
+	status = capsule_call(round->capsule, "tool", "{}", 2, NULL, NULL, &called, round->err);
+	if (status == CAPSULE_OK)
+		status = capsule_op_wait(called, round->err);
+	/* One who decides and can't says no. */
+	if (status == CAPSULE_EDENIED && strstr(capsule_error_text(round->err), "memory") != NULL)
+		round->failures++;
+	else
+		(void)went_well(round, status);
+	fixture_settle(&(struct fixture){ .runtime = round->runtime });
+	assert_int_equal(book(round, "\"pending\":"), 0);
+	if (starved_waits())
+		assert_int_equal(count, 4); /* the message, what the first one published, the call, its result */
+	capsule_unsubscribe(subscription);
+}
+
 /* One round in which the allocation number `nth` fails. Returns whether there was one. */
 static bool starve(struct fixture *fixture, const struct phase *phase, int nth)
 {
-	struct round round = { .fixture = fixture, .err = fixture->err, .path = fixture_path(fixture, "hungry") };
+	const char *folder = phase->folder != NULL ? phase->folder : "hungry";
+	struct round round = { .fixture = fixture, .err = fixture->err, .path = fixture_path(fixture, folder) };
 	bool fired;
 
 	if (phase->make_runtime)
@@ -252,9 +222,9 @@ static bool starve(struct fixture *fixture, const struct phase *phase, int nth)
 	if (phase->load)
 		load(&round);
 	assert_int_equal(round.failures, 0);
-	atomic_store(&fails_in, nth);
+	starved_begin(nth);
 	phase->run(&round);
-	fired = atomic_exchange(&fails_in, 0) <= 0;
+	fired = starved_end();
 	if (!fired)
 		assert_int_equal(round.failures, 0);
 	capsule_runtime_free(round.runtime);
@@ -262,6 +232,13 @@ static bool starve(struct fixture *fixture, const struct phase *phase, int nth)
 }
 
 #define DEPENDENCIES(needs, offers) "[dependencies]\nrequires = [\"" needs "\"]\nprovides = [\"" offers "\"]\n"
+
+#define HEARS(event, action) "[[interceptor]]\nevent = \"" event "\"\naction = \"" action "\"\n"
+#define EVENTS                                                                                                         \
+	"[capabilities]\nipc_publish = [\"echo.it\"]\n[[tool]]\nname = \"tool\"\ndescription = \"Does it.\"\n" HEARS(  \
+		"a.b", "echo") HEARS("echo.it", "hears")                                                               \
+		HEARS("a.*", "guards") "mode = \"guard\"\n" HEARS("tool.v1.*.*.*",                                     \
+			"guards") "mode = \"guard\"\n" HEARS("astrid.v1.lifecycle.tool_call_completed", "hears")
 
 static void sweep(void **state, const struct phase *phase)
 {
@@ -276,6 +253,7 @@ static void sweep(void **state, const struct phase *phase)
 	(void)fixture_capsule(fixture, "back", DEPENDENCIES("topic:*", "topic:back"));
 	(void)fixture_capsule(fixture, "alone", DEPENDENCIES("tool:none", "topic:alone"));
 	fixture_write(fixture, "guest.wat", fixture_guest);
+	fixture_capsule_of(fixture, "events", EVENTS, fixture_event_guest);
 	while (starve(fixture, phase, nth))
 		nth++;
 	assert_in_range(nth, 2, 5000);
@@ -316,6 +294,11 @@ static void manifests_that_are_compared(void **state)
 	sweep(state, &(struct phase){ .run = check_together });
 }
 
+static void events_that_are_taken_part_in(void **state)
+{
+	sweep(state, &(struct phase){ .run = take_part, .make_runtime = true, .load = true, .folder = "events" });
+}
+
 static void a_post(void **state)
 {
 	sweep(state, &(struct phase){ .run = post, .make_runtime = true });
@@ -333,6 +316,7 @@ int main(void)
 		TEST(a_manifest_that_is_checked),
 		TEST(manifests_that_are_compared),
 		TEST(a_post),
+		TEST(events_that_are_taken_part_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

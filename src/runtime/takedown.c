@@ -4,6 +4,7 @@
 #include "runtime/takedown.h"
 
 #include "base/cleanup.h"
+#include "base/limits.h"
 
 struct takedown {
 	struct capsule_runtime *runtime;
@@ -11,6 +12,9 @@ struct takedown {
 	struct capsule_op *handle; /* of who waits; NULL: nobody */
 	struct capsule *capsule;   /* being unloaded with `step` */
 	struct op step;
+	bool held; /* nothing is unloaded yet: until `hold` fires, or `release` runs */
+	struct timer hold;
+	struct runnable release;
 };
 
 static bool concerns(const struct takedown *takedown, const struct capsule *capsule)
@@ -46,8 +50,10 @@ static void unloaded(struct op *op, void *user);
 
 static void go_on(struct takedown *takedown)
 {
-	struct capsule *capsule = next_capsule(takedown);
+	struct capsule *capsule = takedown->held ? NULL : next_capsule(takedown);
 
+	if (takedown->held)
+		return;
 	if (capsule != NULL) {
 		capsule->unloading = true;
 		takedown->capsule = capsule;
@@ -81,6 +87,49 @@ void takedown_capsule_gone(struct capsule_runtime *runtime)
 		go_on(runtime->takedown);
 }
 
+/* ---- Held ---- */
+
+static void let_go(struct takedown *takedown)
+{
+	struct loop *loop = takedown->runtime->loop;
+
+	takedown->held = false;
+	loop_timer_disarm(loop, &takedown->hold);
+	loop_unready(&takedown->release);
+	if (takedown->capsule == NULL)
+		go_on(takedown);
+}
+
+static void hold_over(struct timer *timer)
+{
+	let_go(LIST_ENTRY(timer, struct takedown, hold));
+}
+
+static void release_run(struct runnable *runnable)
+{
+	let_go(LIST_ENTRY(runnable, struct takedown, release));
+}
+
+void takedown_release(struct capsule_runtime *runtime)
+{
+	struct takedown *takedown = runtime->takedown;
+
+	if (takedown != NULL && takedown->held)
+		loop_ready(runtime->loop, &takedown->release, false);
+}
+
+static void hold(struct takedown *takedown)
+{
+	struct capsule_runtime *runtime = takedown->runtime;
+	uint64_t ms = runtime->unload_grace_ms != 0 ? runtime->unload_grace_ms : LIMIT_UNLOAD_GRACE_MS;
+
+	takedown->hold.fire = hold_over;
+	takedown->release.run = release_run;
+	takedown->held = loop_timer_arm(runtime->loop, &takedown->hold, loop_due_after(runtime->loop, ms));
+}
+
+/* ---- Its beginning and its end ---- */
+
 static void handle_stopped(struct op *op)
 {
 	struct takedown *takedown = op->producer;
@@ -110,11 +159,13 @@ enum capsule_status takedown_start(
 		takedown->runtime = runtime;
 		takedown->boot = boot;
 		op_init(&takedown->step, runtime->loop);
+		list_init(&takedown->release.link);
 		runtime->takedown = takedown;
 	}
 	if (boot == 0)
 		takedown->boot = 0;
 	if (handle != NULL) {
+		hold(takedown);
 		takedown->handle = handle;
 		handle->call.op.producer = takedown;
 		handle->call.op.stop = handle_stopped;
@@ -137,6 +188,8 @@ void takedown_end(struct capsule_runtime *runtime)
 	if (takedown == NULL)
 		return;
 	runtime->takedown = NULL;
+	loop_timer_disarm(runtime->loop, &takedown->hold);
+	loop_unready(&takedown->release);
 	op_fini(&takedown->step);
 	free(takedown);
 }

@@ -25,7 +25,9 @@ struct wasi_poll {
 /* Writes what a waiting import answers into *result (0 is preset). Returns NULL, or the trap that ends the call. */
 typedef wasm_trap_t *(*wait_finish_fn)(struct wasm_instance *instance, wasmtime_caller_t *caller, int64_t *result);
 
-/* The export that was called last. */
+#define EXPORTS_KEPT 2 /* capsules have tools and interceptors: two exports take turns */
+
+/* An export that was called. */
 struct export_cache {
 	char name[64];
 	wasmtime_func_t function;
@@ -45,19 +47,21 @@ struct wasm_instance {
 	struct list_node active_link; /* in shared->active */
 	bool begun;                   /* kernel instantiated: `kernel` may be used */
 	bool ready;                   /* guest instantiated and initialised */
-	struct export_cache cache;
+	struct export_cache caches[EXPORTS_KEPT];
+	uint32_t oldest_cache;
 	uint64_t arguments; /* block with the arguments of the current call, for guests that ask for it there */
 
 	/* The host call it is in. */
 	struct host_call host_call;
 	struct timer sleep; /* of poll_oneoff */
 	struct wasi_poll poll;
-	wait_finish_fn finish; /* set by a begin that makes the guest wait */
-	int64_t ready_result;  /* the answer: of a begin that did not, or of the finish */
-	const char *waits_in;  /* name of the import whose begin makes the guest wait */
-	bool waiting;          /* parked in the kernel's wait */
-	bool wait_over;        /* may go on */
-	bool wait_charged;     /* waits for the host's own work */
+	wait_finish_fn finish;     /* set by a begin that makes the guest wait */
+	int64_t ready_result;      /* the answer: of a begin that did not, or of the finish */
+	const char *waits_in;      /* name of the import whose begin makes the guest wait */
+	const uint8_t *wait_frame; /* where its stack was when it began to wait */
+	bool waiting;              /* parked in the kernel's wait */
+	bool wait_over;            /* may go on */
+	bool wait_charged;         /* waits for the host's own work */
 
 	/* What ended the guest in the middle. */
 	struct capsule_error failure; /* text of a host function, or a limit; status CAPSULE_OK when there is none */

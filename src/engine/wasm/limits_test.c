@@ -159,6 +159,139 @@ static void test_the_queue_has_room_for_so_many_bytes(void **state)
 	assert_answered(&large, "2");
 }
 
+static size_t calls(const struct guest *guest)
+{
+	return guest->engine->ops->calls(guest->engine);
+}
+
+static void start_unqueued(struct guest_call *call, struct guest *guest, struct span input)
+{
+	call_init(call, guest, "count", input);
+	call->call.unqueued = true;
+	call_start(call);
+}
+
+/* Whatever its owner bounds has room, and takes none from the others; in flight it is all the same. */
+static void test_calls_that_their_owner_bounds_do_not_use_the_queue_up(void **state)
+{
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *guest = NULL;
+	HOLD(call_fini) struct guest_call bytes;
+	static struct guest_call more[3];
+
+	fixture->limits.queue_calls = 2;
+	fixture->limits.queue_bytes = 10;
+	guest = guest_new(fixture, plain);
+	CALL(running, guest, "spin");
+	CALL(first, guest, "count");
+	call_init(&bytes, guest, "count", span_text("ten  bytes"));
+	call_start(&bytes);
+	refuse_call(guest, span_of(NULL, 0), "2 calls with 10 bytes are waiting");
+	for (int i = 0; i < 3; i++)
+		start_unqueued(&more[i], guest, span_text("more than ten bytes"));
+	assert_int_equal(calls(guest), 6);
+	refuse_call(guest, span_of(NULL, 0), "2 calls with 10 bytes are waiting");
+	op_cancel(&more[1].call.op);
+	assert_int_equal(calls(guest), 5);
+	refuse_call(guest, span_of(NULL, 0), "2 calls with 10 bytes are waiting");
+	op_cancel(&first.call.op);
+	refuse_call(guest, span_text("1"), "1 calls with 10 bytes are waiting");
+	op_cancel(&running.call.op);
+	assert_answered(&bytes, "1");
+	assert_answered(&more[0], "2");
+	assert_answered(&more[2], "3");
+	assert_int_equal(calls(guest), 0);
+	for (int i = 0; i < 3; i++)
+		call_fini(&more[i]);
+	CALL(again, guest, "spin");
+	bytes.done = 0;
+	call_start(&bytes);
+	refuse_call(guest, span_text("1"), "1 calls with 10 bytes are waiting");
+	CALL(last, guest, "count");
+	refuse_call(guest, span_of(NULL, 0), "2 calls with 10 bytes are waiting");
+	op_cancel(&again.call.op);
+	assert_answered(&last, "2");
+	assert_answered(&bytes, "1");
+}
+
+/* Calls that wait are made in one slice. */
+static void test_calls_that_follow_each_other_keep_their_own_accounts(void **state)
+{
+	static const char *const answers[] = { "1", "2", NULL, "1", "2" };
+	static struct guest_call queue[5];
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *guest = guest_new(fixture, plain);
+	int64_t cpu_ns = 0;
+
+	for (int i = 0; i < 5; i++) {
+		call_init(&queue[i], guest, answers[i] == NULL ? "crash" : "count", span_of(NULL, 0));
+		queue[i].call.wall_ns = -1;
+		call_start(&queue[i]);
+	}
+	for (int i = 0; i < 5; i++) {
+		if (answers[i] == NULL)
+			assert_failed(&queue[i], CAPSULE_ETRAP, "unreachable");
+		else
+			assert_answered(&queue[i], answers[i]);
+		assert_int_equal(queue[i].order, i + 1);
+		assert_int_equal(queue[i].call.wall_ns, 0); /* of the clock that stands still */
+		assert_true(queue[i].call.cpu_ns > 0);
+		cpu_ns += queue[i].call.cpu_ns;
+		call_fini(&queue[i]);
+	}
+	assert_int_equal(wasm_capsule_cpu_ns(guest->engine), cpu_ns);
+}
+
+#define MANY 1000
+
+static void test_a_capsule_with_many_calls_does_not_keep_others_waiting(void **state)
+{
+	static struct guest_call queue[MANY];
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *busy = guest_new(fixture, MODULE("", "(func (export \"nothing\"))"));
+	HOLD(guest_drop) struct guest *other = guest_new(fixture, plain);
+
+	assert_answers(busy, "nothing", "");
+	assert_answers(other, "count", "1");
+	for (int i = 0; i < MANY; i++) {
+		call_init(&queue[i], busy, "nothing", span_of(NULL, 0));
+		call_start(&queue[i]);
+	}
+	CALL(call, other, "count");
+	assert_answered(&call, "2");
+	call_await(&queue[MANY - 1]);
+	assert_true(call.order < queue[MANY - 1].order);
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(queue[i].done, 1);
+		assert_int_equal(queue[i].error.status, CAPSULE_OK);
+		call_fini(&queue[i]);
+	}
+}
+
+/* More exports than are remembered, in turn. */
+static void test_the_export_that_is_meant_is_called(void **state)
+{
+	static const char wat[] = MODULE("",
+		"(func (export \"astrid_tool_call\") (call $say (i32.const 116)))"
+		"(func (export \"astrid_hook_trigger\") (result i32) (call $say (i32.const 104)) (i32.const 0))"
+		"(func (export \"other\") (call $say (i32.const 111)))");
+	static const struct {
+		enum engine_call_kind kind;
+		const char *answer;
+	} turns[] = { { ENGINE_TOOL, "t" }, { ENGINE_INTERCEPTOR, "h" }, { ENGINE_EXPORT, "o" } };
+	HOLD(guest_drop) struct guest *guest = guest_new(*state, wat);
+
+	for (int i = 0; i < 24; i++) {
+		int turn = i < 8 ? i % 2 : i % 3;
+		HOLD(call_fini) struct guest_call call;
+
+		call_init(&call, guest, "other", span_of(NULL, 0));
+		call.call.kind = turns[turn].kind;
+		call_start(&call);
+		assert_answered(&call, turns[turn].answer);
+	}
+}
+
 static void test_a_call_in_the_queue_can_be_cancelled(void **state)
 {
 	struct engine_fixture *fixture = *state;
@@ -270,6 +403,10 @@ int main(void)
 		TEST(test_calls_are_served_one_after_the_other),
 		TEST(test_the_queue_has_room_for_so_many_calls),
 		TEST(test_the_queue_has_room_for_so_many_bytes),
+		TEST(test_calls_that_their_owner_bounds_do_not_use_the_queue_up),
+		TEST(test_calls_that_follow_each_other_keep_their_own_accounts),
+		TEST(test_a_capsule_with_many_calls_does_not_keep_others_waiting),
+		TEST(test_the_export_that_is_meant_is_called),
 		TEST(test_a_call_in_the_queue_can_be_cancelled),
 		TEST(test_an_operation_may_be_freed_wherever_its_call_stands),
 		TEST(test_unloading_ends_all_calls_once),

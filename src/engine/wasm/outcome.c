@@ -54,16 +54,18 @@ wasmtime_call_future_t *outcome_start_initializer(struct wasm_capsule *capsule)
 		initializer->two_zeroes ? 2 : 0, NULL, 0, &capsule->trap, &capsule->error);
 }
 
+#define APPEND(out, literal) (void)buffer_append(out, literal, sizeof(literal) - 1)
+
 /* {"name":...,"arguments":[bytes]}, or the name alone for a guest that takes its arguments as a block. */
 static void append_request(struct buffer *out, const struct engine_call *call, bool with_arguments)
 {
-	buffer_append_text(out, "{\"name\":");
+	APPEND(out, "{\"name\":");
 	json_append_string(out, span_text(call->name));
 	if (with_arguments) {
-		buffer_append_text(out, ",\"arguments\":");
+		APPEND(out, ",\"arguments\":");
 		json_append_byte_array(out, call->input);
 	}
-	buffer_append_text(out, "}");
+	(void)buffer_append_byte(out, '}');
 }
 
 /* Guests built with the project's own SDK read JSON, older ones the bare text. */
@@ -165,13 +167,30 @@ static enum capsule_status unknown_export(
 	return CAPSULE_ENOTFOUND;
 }
 
-/* Find the export; the last one found is remembered, since a capsule's calls go to the same one. */
+static void keep_export(struct wasm_capsule *capsule, const char *name)
+{
+	struct wasm_instance *instance = capsule->instance;
+	struct export_cache *cache = &instance->caches[instance->oldest_cache];
+
+	if (strlen(name) >= sizeof cache->name)
+		return;
+	memcpy(cache->name, name, strlen(name) + 1);
+	cache->function = capsule->function;
+	cache->returns_value = capsule->returns_value;
+	cache->known = true;
+	instance->oldest_cache = (instance->oldest_cache + 1) % EXPORTS_KEPT;
+}
+
+/* Find the export; the last ones found are remembered, since a capsule's calls go to the same few. */
 static enum capsule_status find_export(struct wasm_capsule *capsule, const char *name, struct capsule_error *err)
 {
-	struct export_cache *cache = &capsule->instance->cache;
 	char letters[32];
 
-	if (cache->known && strcmp(cache->name, name) == 0) {
+	for (size_t i = 0; i < EXPORTS_KEPT; i++) {
+		const struct export_cache *cache = &capsule->instance->caches[i];
+
+		if (!cache->known || strcmp(cache->name, name) != 0)
+			continue;
 		capsule->function = cache->function;
 		capsule->returns_value = cache->returns_value;
 		return CAPSULE_OK;
@@ -183,12 +202,7 @@ static enum capsule_status find_export(struct wasm_capsule *capsule, const char 
 			"the export `%.128s` can't be called: it takes parameters or gives back more than one value; "
 			"() and () -> i32 are callable",
 			name);
-	if (strlen(name) < sizeof cache->name) {
-		memcpy(cache->name, name, strlen(name) + 1);
-		cache->function = capsule->function;
-		cache->returns_value = capsule->returns_value;
-		cache->known = true;
-	}
+	keep_export(capsule, name);
 	return CAPSULE_OK;
 }
 
@@ -200,7 +214,6 @@ wasmtime_call_future_t *outcome_start_call(struct wasm_capsule *capsule, struct 
 	instance->failure.status = CAPSULE_OK;
 	instance->exited = false;
 	instance->stderr_len = 0;
-	instance->host_call.origin = &call->origin;
 	if (find_export(capsule, export_name(call), err) != CAPSULE_OK) {
 		if (is_lifecycle(call))
 			error_clear(err);

@@ -253,6 +253,7 @@ static void test_initialisers_and_start_functions_may_wait(void **state)
 	CALL(first, initialised, "count");
 
 	answer_parked(fixture, "");
+	assert_string_equal(fixture->origin.principal, "default"); /* of the call that they are run for */
 	assert_answered(&first, "1");
 	CALL(second, started, "count");
 	turn_until(fixture, &fixture->parked_count, 1);

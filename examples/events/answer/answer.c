@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A capsule with a loop. It runs from its load to its unload, and costs nothing while it waits. */
+#include <capsule_guest.h>
+
+static void answer(struct guest_value message)
+{
+	struct guest_value payload = guest_get_object(message, "payload");
+	struct guest_json_writer out = { .comma = false };
+
+	guest_begin_object(&out);
+	guest_put_text(&out, "text", guest_join("You wrote: ", guest_get_text(payload, "text")));
+	guest_ipc_publish("user.v1.reply", guest_written(&out));
+}
+
+CAPSULE_RUN
+{
+	struct guest_bytes handle = guest_ipc_subscribe("user.v1.prompt");
+	uint8_t *kept = guest_keep(handle.len);
+	struct guest_bytes mine = { kept, handle.len };
+
+	/* What functions give is gone with guest_reset(). */
+	for (size_t i = 0; i < handle.len; i++)
+		kept[i] = handle.data[i];
+	guest_signal_ready();
+	for (;;) {
+		struct guest_value inbox;
+
+		guest_reset();
+		inbox = guest_json(guest_ipc_recv(mine, "60000"), "the messages");
+		for (struct guest_each each = guest_each(guest_get_array(inbox, "messages")); guest_next(&each);)
+			answer(each.value);
+	}
+}
