@@ -43,6 +43,9 @@ MUST_CHECK enum capsule_status dispatch_new(
 	struct dispatch **out, const struct dispatch_options *options, struct capsule_error *err);
 void dispatch_free(struct dispatch *dispatch);
 
+/** Stop all members and cancel what they do: nobody waits for it. */
+void dispatch_abort(struct dispatch *dispatch);
+
 /** Tell `hooks` (copied; NULL: nobody) what happens from now on. */
 void dispatch_watch(struct dispatch *dispatch, const struct dispatch_hooks *hooks);
 
