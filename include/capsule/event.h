@@ -6,6 +6,7 @@
 #define CAPSULE_EVENT_H
 
 #include <capsule/op.h>
+#include <capsule/runtime.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,6 +22,7 @@ struct capsule_event {
 	size_t payload_len;
 	const char *capsule;   /* id of the capsule that published it; NULL: the embedder or the runtime */
 	const char *source_id; /* session of that capsule, a UUID; all zeroes for the embedder and the runtime */
+	const char *source;    /* "embedder", "runtime", or of a capsule "wasm_guest", "uplink". A static text */
 	int64_t realtime_ns;   /* when it was published, since 1970 */
 };
 

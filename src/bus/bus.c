@@ -154,7 +154,8 @@ static void check(const struct bus_counts *counts)
 	(void)sum;
 }
 
-void bus_expect(struct bus *bus, struct event *event, struct receiver *receiver)
+/* `receiver` is to get `event`: pending until bus_account(). */
+static void expect(struct bus *bus, struct event *event, struct receiver *receiver)
 {
 	bus->counts.matched++;
 	bus->counts.pending++;
@@ -182,10 +183,12 @@ void bus_account(struct bus *bus, struct event *event, struct receiver *receiver
 	inbox->counts.outcomes[outcome]++;
 	check(&bus->counts);
 	check(&inbox->counts);
-	if (outcome == OUTCOME_DELIVERED)
+	if (outcome == OUTCOME_DELIVERED) {
 		books->taken++;
-	else
+		books->asked += receiver->decides;
+	} else if (!receiver->decides) {
 		books->missed_as = outcome;
+	}
 	books->failed += outcome == OUTCOME_FAILED;
 	books->vetoed += outcome == OUTCOME_VETOED;
 	if (outcome == OUTCOME_OVERFLOW || outcome == OUTCOME_TOO_LARGE || outcome == OUTCOME_NO_MEMORY)
@@ -195,7 +198,8 @@ void bus_account(struct bus *bus, struct event *event, struct receiver *receiver
 	close_one(bus, books);
 }
 
-struct bus_entry *bus_entry_new(struct bus *bus, struct event *event, struct receiver *receiver)
+/* An entry for `event` (a reference is taken), in no list. NULL when out of memory. */
+static struct bus_entry *entry_new(struct bus *bus, struct event *event, struct receiver *receiver)
 {
 	struct list_node *node = list_take_first(&bus->spare);
 	struct bus_entry *entry;
@@ -238,7 +242,7 @@ static void give(struct bus *bus, struct event *event, struct receiver *receiver
 	bool fits = inbox_has_room(inbox, event->charge), over = false;
 	struct bus_entry *entry;
 
-	bus_expect(bus, event, receiver);
+	expect(bus, event, receiver);
 	if (event->charge > inbox->budget.bytes) {
 		bus_account(bus, event, receiver, OUTCOME_TOO_LARGE);
 		return;
@@ -251,7 +255,7 @@ static void give(struct bus *bus, struct event *event, struct receiver *receiver
 		bus_account(bus, event, receiver, OUTCOME_OVERFLOW);
 		return;
 	}
-	entry = bus_entry_new(bus, event, receiver);
+	entry = entry_new(bus, event, receiver);
 	if (entry == NULL) {
 		bus_account(bus, event, receiver, OUTCOME_NO_MEMORY);
 		return;

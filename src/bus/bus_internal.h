@@ -16,16 +16,10 @@ struct bus {
 	uint32_t spare_count;
 };
 
-/** An entry of `receiver` for `event` (a reference is taken), in no list. NULL when out of memory. */
-struct bus_entry *bus_entry_new(struct bus *bus, struct event *event, struct receiver *receiver);
-
 /** Give the memory of `entry` (taken, in no list) and its reference back. */
 void bus_entry_recycle(struct bus *bus, struct bus_entry *entry);
 
-/** Note that `receiver` is to get `event`: pending until bus_entry_end() or bus_account(). */
-void bus_expect(struct bus *bus, struct event *event, struct receiver *receiver);
-
-/** Close what bus_expect() opened. */
+/** What `receiver` was to get of `event` has its outcome. */
 void bus_account(struct bus *bus, struct event *event, struct receiver *receiver, enum event_outcome outcome);
 
 /** Put `entry` behind its lane, within the budget or beyond it, and wake the lane when it can be taken. */

@@ -48,7 +48,10 @@ struct event {
 	uint32_t open;            /* of these, without an outcome yet */
 	uint32_t taken;           /* receivers that it was delivered to and that did not fail */
 	uint32_t failed, vetoed;  /* of the others, these; the rest was dropped */
-	uint32_t missed_as;       /* enum event_outcome of the last one of the others; when there are any */
+	uint32_t deciders;        /* of `matches`: those that were asked about it, and need not handle it */
+	uint32_t asked;           /* of `taken`: those */
+	bool denied;              /* by one of those */
+	uint32_t missed_as;       /* enum event_outcome of the last one that decides nothing and did not take it */
 	struct list_node over;    /* struct bus_entry.over_link: those beyond a budget, for which the publisher waits */
 	struct op *waiter;        /* ended when `over` has become empty; NULL: nobody waits */
 	struct member *publisher; /* who waits there; NULL: no capsule does */

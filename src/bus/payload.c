@@ -31,6 +31,7 @@ enum payload_type payload_type_find(struct span tag)
 
 void payload_fini(struct payload *payload)
 {
+	yyjson_doc_free(payload->doc);
 	buffer_fini(&payload->text);
 	buffer_fini(&payload->extra);
 	*payload = (struct payload){ 0 };
@@ -78,7 +79,7 @@ static void find_request(struct payload *payload, const yyjson_val *value)
 		return;
 	(void)(note_request(payload, value, "req_id", PAYLOAD_REQUEST) ||
 		note_request(payload, value, "_astrid_delivery_id", PAYLOAD_DELIVERY) ||
-		(payload->type == PAYLOAD_CUSTOM && yyjson_is_obj(json_reader(data)) &&
+		(yyjson_is_obj(json_reader(data)) &&
 			(note_request(payload, data, "req_id", PAYLOAD_REQUEST) ||
 				note_request(payload, data, "_astrid_delivery_id", PAYLOAD_DELIVERY))));
 }
@@ -133,6 +134,8 @@ static bool read_object(struct payload *payload, const yyjson_val *value)
 
 static void begin(struct payload *payload)
 {
+	yyjson_doc_free(payload->doc);
+	payload->doc = NULL;
 	buffer_clear(&payload->text);
 	buffer_clear(&payload->extra);
 	payload->type = PAYLOAD_UNKNOWN;
@@ -171,22 +174,42 @@ static enum capsule_status parse(yyjson_doc **doc, struct span json, struct caps
 	return status;
 }
 
-enum capsule_status payload_read(struct payload *payload, struct span json, struct capsule_error *err)
+enum capsule_status payload_open(struct payload *payload, struct span json, struct capsule_error *err)
 {
-	HOLD(json_doc_drop) yyjson_doc *doc = NULL;
+	yyjson_doc *doc = NULL;
 	enum capsule_status status = parse(&doc, json, err);
 
 	if (status != CAPSULE_OK)
 		return status;
 	begin(payload);
-	if (!read_object(payload, doc->root) && !payload->text.failed && !payload->extra.failed) {
-		begin(payload);
-		payload->type = PAYLOAD_CUSTOM;
-		(void)(buffer_append_text(&payload->text, CUSTOM_HEAD) && json_append_compact(&payload->text, json) &&
-			buffer_append_byte(&payload->text, '}'));
-	}
+	payload->doc = doc;
+	payload->json = json;
 	find_request(payload, doc->root);
+	return CAPSULE_OK;
+}
+
+enum capsule_status payload_form(struct payload *payload, struct capsule_error *err)
+{
+	HOLD(json_doc_drop) yyjson_doc *doc = payload->doc;
+
+	if (doc == NULL)
+		return CAPSULE_OK;
+	payload->doc = NULL;
+	if (!read_object(payload, doc->root) && !payload->text.failed && !payload->extra.failed) {
+		buffer_clear(&payload->text);
+		buffer_clear(&payload->extra);
+		payload->type = PAYLOAD_CUSTOM;
+		(void)(buffer_append_text(&payload->text, CUSTOM_HEAD) &&
+			json_append_compact(&payload->text, payload->json) && buffer_append_byte(&payload->text, '}'));
+	}
 	return finish(payload, err);
+}
+
+enum capsule_status payload_read(struct payload *payload, struct span json, struct capsule_error *err)
+{
+	enum capsule_status status = payload_open(payload, json, err);
+
+	return status == CAPSULE_OK ? payload_form(payload, err) : status;
 }
 
 enum capsule_status payload_read_tagged(struct payload *payload, struct span json, struct capsule_error *err)

@@ -33,6 +33,8 @@ struct payload {
 	enum payload_request request;
 	struct span request_id;    /* letters, digits, '-' and '_' */
 	struct buffer text, extra; /* where the spans point into */
+	struct yyjson_doc *doc;    /* of payload_open(), until payload_form(); with it the text it was made from */
+	struct span json;
 	char id[PAYLOAD_REQUEST_ID_MAX];
 };
 
@@ -42,6 +44,11 @@ void payload_fini(struct payload *payload);
  *  in one object: readers would not agree on what it says) into `payload`. Errors: CAPSULE_EINVAL and CAPSULE_ELIMIT
  *  ("not valid JSON: ..." with the place), CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status payload_read(struct payload *payload, struct span json, struct capsule_error *err);
+
+/** The same in two steps, for a payload that perhaps nobody gets: whether it can be read and who waits for an answer, then, while `json` is
+ *  still there, the forms of it. payload_form() does nothing for one that has its forms. */
+MUST_CHECK enum capsule_status payload_open(struct payload *payload, struct span json, struct capsule_error *err);
+MUST_CHECK enum capsule_status payload_form(struct payload *payload, struct capsule_error *err);
 
 /** Read a payload that is an object with `type` already, as clients write it: an unknown `type` becomes
  *  PAYLOAD_UNKNOWN ("{"type":"unknown"}"), a missing one or fields that are not as the type has them are an error.

@@ -4,6 +4,7 @@
 #include "bus/topic_index.h"
 
 #include "base/hash.h"
+#include "base/limits.h"
 #include "base/topic.h"
 #include "base/uuid.h"
 
@@ -36,6 +37,10 @@ struct topic_index {
 	uint64_t generation;
 	struct topic_entry **found;
 	size_t room, entries; /* room >= entries, so that a look-up needs no memory */
+	/* The topic that `found` is for, if nothing came or went since: events of one topic often follow each other. */
+	uint64_t last_at; /* generation then, 0 before the first */
+	size_t last_len, last_found;
+	uint8_t last[LIMIT_TOPIC];
 };
 
 /* ---- The table of edges ---- */
@@ -379,19 +384,34 @@ static void sort(struct topic_entry **found, size_t count)
 	}
 }
 
+static void remember(struct topic_index *index, struct span topic, size_t found)
+{
+	index->last_at = 0;
+	if (topic.len > sizeof index->last)
+		return;
+	memcpy(index->last, topic.data, topic.len);
+	index->last_len = topic.len;
+	index->last_found = found;
+	index->last_at = index->generation;
+}
+
 size_t topic_index_match(struct topic_index *index, struct span topic, struct topic_entry *const **out)
 {
 	struct walk walk; /* filled as far as it is read: it is large */
 
+	*out = index->found;
+	if (index->last_at == index->generation && index->last_len == topic.len &&
+		memcmp(index->last, topic.data, topic.len) == 0)
+		return index->last_found;
 	walk.index = index;
 	walk.depth = 0;
 	walk.found = 0;
 	walk.sorted = true;
-	*out = index->found;
 	if (index->entries == 0 || !take_apart(&walk, topic))
 		return 0;
 	visit(&walk, index->root, 0);
 	if (!walk.sorted)
 		sort(index->found, walk.found);
+	remember(index, topic, walk.found);
 	return walk.found;
 }

@@ -30,7 +30,7 @@ struct command {
 #define COMMAND_MANY SIZE_MAX
 
 /* Options that every command takes. */
-#define COMMAND_OPTIONS ((uint32_t)(OPTION_BIT_COLOR | OPTION_BIT_HELP))
+#define COMMAND_OPTIONS ((uint64_t)(OPTION_BIT_COLOR | OPTION_BIT_HELP))
 
 extern const struct command cli_commands[];
 extern const size_t cli_command_count;

@@ -41,11 +41,13 @@ static void log_record(void *user, enum capsule_log_level level, const char *cap
 }
 
 /* Hold the signals back, but not those that the parent wants ignored, as of a job in the background. */
-static int hold_signals(struct session *session)
+static int hold_signals(struct session *session, bool asked)
 {
 	sigset_t held;
 
 	(void)sigemptyset(&held);
+	if (asked)
+		(void)sigaddset(&held, SIGUSR1);
 	for (size_t i = 0; i < sizeof end_signals / sizeof end_signals[0]; i++) {
 		struct sigaction action;
 
@@ -107,13 +109,17 @@ int cli_session_open(struct session *session, const struct cli *cli)
 	};
 	int status;
 
-	*session = (struct session){ .error = cli->error, .error_colour = cli->out.error_colour, .signal_fd = -1 };
+	*session = (struct session){ .error = cli->error,
+		.error_colour = cli->out.error_colour,
+		.signal_fd = -1,
+		.watched_fd = -1,
+		.wait_ms_most = -1 };
 	cli_progress_init(&session->progress);
 	status = cli_path_absolute(asked->home, &session->home);
 	if (status == 0)
 		status = cli_path_absolute(asked->workspace, &session->workspace);
 	if (status == 0)
-		status = hold_signals(session);
+		status = hold_signals(session, asked->stats);
 	if (status != 0)
 		return status;
 	options.home = session->home;
@@ -124,15 +130,30 @@ int cli_session_open(struct session *session, const struct cli *cli)
 	return set_overlays(session, asked);
 }
 
-/* Take the signal, after which signals act as ever: what can't be cancelled is ended by the next one. */
+/* Take the signal, after which signals act as ever: what can't be cancelled is ended by the next one. One that only asks is held back to the
+ * end: it must not be what ends the program. */
 static void take_signal(struct session *session)
 {
 	struct signalfd_siginfo signal;
+	sigset_t mask = session->old_mask;
 
 	if (session->interrupted_by != 0 || read(session->signal_fd, &signal, sizeof signal) != (ssize_t)sizeof signal)
 		return;
+	if (signal.ssi_signo == SIGUSR1) {
+		session->asked = true;
+		return;
+	}
 	session->interrupted_by = (int)signal.ssi_signo;
-	(void)sigprocmask(SIG_SETMASK, &session->old_mask, NULL);
+	(void)sigaddset(&mask, SIGUSR1);
+	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
+}
+
+static int wait_ms(const struct session *session)
+{
+	int most = session->wait_ms_most,
+	    ms = cli_progress_wait_ms(&session->progress, capsule_runtime_timeout_ms(session->runtime));
+
+	return most >= 0 && (ms < 0 || most < ms) ? most : ms;
 }
 
 bool cli_session_step(struct session *session, struct capsule_op *op)
@@ -140,10 +161,12 @@ bool cli_session_step(struct session *session, struct capsule_op *op)
 	struct pollfd polled[] = {
 		{ .fd = capsule_runtime_fd(session->runtime), .events = POLLIN },
 		{ .fd = session->interrupted_by == 0 ? session->signal_fd : -1, .events = POLLIN },
+		{ .fd = session->watched_fd, .events = POLLIN },
 	};
-	int wait_ms = cli_progress_wait_ms(&session->progress, capsule_runtime_timeout_ms(session->runtime));
+	bool some = poll(polled, 3, wait_ms(session)) > 0;
 
-	if (poll(polled, 2, wait_ms) > 0 && polled[1].revents != 0) {
+	session->watched_ready = some && polled[2].revents != 0;
+	if (some && polled[1].revents != 0) {
 		take_signal(session);
 		if (session->interrupted_by != 0)
 			capsule_op_cancel(op);

@@ -18,6 +18,11 @@ struct session {
 	int signal_fd;      /* tells of the signals that ask for an end */
 	sigset_t old_mask;  /* as it was before */
 	int interrupted_by; /* the signal that came, 0 */
+	bool asked;         /* SIGUSR1 came, which is held back with --stats; whoever sees it clears it */
+	/* What cli_session_step() waits for besides the runtime; changed between steps. */
+	int watched_fd;     /* until it can be read; -1: none */
+	bool watched_ready; /* it can, after the last step */
+	int wait_ms_most;   /* -1: for ever */
 };
 
 /** Start a runtime by the options of `cli`. Signals that ask for an end are held back from here on. Returns the exit status: 0, or

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Interceptors that decide about an event are asked one after the other; meanwhile its entries are held wherever they stand, so that order
- * is kept and nothing else has to wait. The first denial ends it. What fails, or is not there any more, denies too unless its manifest
- * says otherwise: a guard that can be made to fail would guard nothing. */
+/* Interceptors that decide about an event are asked one after the other; meanwhile its entries are held wherever they
+ * stand, so that order is kept and nothing else has to wait. The first denial ends it. What fails, or is not there any
+ * more, denies too unless its manifest says otherwise: a guard that can be made to fail would guard nothing. */
 #include "dispatch/internal.h"
 
 #include "base/cleanup.h"
@@ -96,6 +96,7 @@ static void deny(struct chain *chain, const struct binding *binding, const char 
 	if (chain->denied)
 		return;
 	chain->denied = true;
+	event_books(chain->event)->denied = true;
 	len = snprintf(chain->denial, sizeof chain->denial, "denied by interceptor `%s` of capsule '%s'%s%s",
 		binding->interceptor->action, binding->member->id, reason[0] != '\0' ? ": " : "", reason);
 	if ((size_t)len >= sizeof chain->denial)

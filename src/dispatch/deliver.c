@@ -147,16 +147,21 @@ static void call_done(struct op *op, void *user)
 	call_over(op, delivery);
 }
 
+/* The engines are unloaded, so what is left has ended, and waits for a turn or for what follows the call. */
 void deliveries_end(struct member *member)
 {
 	while (!list_empty(&member->running)) {
 		struct delivery *delivery = LIST_ENTRY(member->running.next, struct delivery, link);
 		struct op *op = &delivery->call.op;
 		struct buffer result = op->result;
+		struct capsule_error err;
 
-		op->result = (struct buffer){ .limit = result.limit };
+		(void)error_copy(&err, &op->error);
+		op->result = (struct buffer){ 0 };
 		op_fini(op);
+		op_init(op, member->dispatch->loop);
 		op->result = result;
+		(void)error_copy(&op->error, &err);
 		call_over(op, delivery);
 	}
 }

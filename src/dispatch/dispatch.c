@@ -167,7 +167,8 @@ static enum capsule_status check_wait(
 		SPAN_ARG(buffer_span(&way)), member->id, receiver->label);
 }
 
-/* Whether the inbox of `receiver` has room for the event also behind those that get it before; a capsule may have several that match. */
+/* Whether the inbox of `receiver` has room for the event also behind those that get it before; a capsule may have several
+ * that match. */
 static bool has_place(const struct dispatch *dispatch, const struct receiver *receiver, size_t charge)
 {
 	const struct inbox *inbox = receiver->inbox;
@@ -184,8 +185,8 @@ static bool has_place(const struct dispatch *dispatch, const struct receiver *re
 		(inbox->budget.bytes - inbox->bytes) / charge > before;
 }
 
-/* Whether `receiver` lets its publisher pass. One who can't wait and is no guest loses what does not fit, which is counted, and so does
- * everybody of whom the inbox can never take it. */
+/* Whether `receiver` lets its publisher pass. One who can't wait and is no guest loses what does not fit, which is
+ * counted, and so does everybody of whom the inbox can never take it. */
 static enum capsule_status check_receiver(struct dispatch *dispatch, const struct publication *publication,
 	const struct event *event, const struct receiver *receiver, struct capsule_error *err)
 {
@@ -267,6 +268,7 @@ static enum capsule_status give(struct dispatch *dispatch, struct publication *p
 	if (status != CAPSULE_OK)
 		return status;
 	publication->asks = chain != NULL;
+	event->deciders = (uint32_t)matches->decider_count;
 	if (chain != NULL) {
 		chain->decided = publication->decided;
 		chain->decided_user = publication->decided_user;
@@ -306,7 +308,9 @@ static enum capsule_status accept(struct dispatch *dispatch, struct publication 
 		publication->payload->request == PAYLOAD_NO_REQUEST)
 		return CAPSULE_OK;
 	make_source(dispatch, publication, &source);
-	status = event_new_ipc(&event, &source, publication->topic, publication->payload, err);
+	status = payload_form(publication->payload, err);
+	if (status == CAPSULE_OK)
+		status = event_new_ipc(&event, &source, publication->topic, publication->payload, err);
 	if (status != CAPSULE_OK)
 		return status;
 	event->ticket = publication->ticket;

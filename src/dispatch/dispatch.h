@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Who gets an event and what comes of it: interceptors of capsules called in order, those that decide before all others; answers collected for
- * hooks; who waits for whom; what is told of losses and failures. All functions: loop thread. */
+/* Who gets an event and what comes of it: interceptors of capsules called in order, those that decide before all others;
+ * answers collected for hooks; who waits for whom; what is told of losses and failures. All functions: loop thread. */
 #ifndef DISPATCH_DISPATCH_H
 #define DISPATCH_DISPATCH_H
 
@@ -38,7 +38,8 @@ struct dispatch_options {
 	void *user;
 };
 
-/** Free it with dispatch_free(), when its members and listeners are. Errors: CAPSULE_ENOMEM, CAPSULE_EIO (no random bytes). */
+/** Free it with dispatch_free(), when its members and listeners are. Errors: CAPSULE_ENOMEM, CAPSULE_EIO (no random
+ *  bytes). */
 MUST_CHECK enum capsule_status dispatch_new(
 	struct dispatch **out, const struct dispatch_options *options, struct capsule_error *err);
 void dispatch_free(struct dispatch *dispatch);
@@ -66,13 +67,14 @@ struct member_options {
 	struct composite *composite;     /* who is called; borrowed until member_free() */
 	struct inbox_budget budget;
 	struct rate_limits rate;
-	/* A call of an interceptor has ended well. True: `op` is pending again with its result, and `done` will run; false: there is nothing to
-	 * wait for. May be NULL. */
+	/* A call of an interceptor has ended well. True: `op` is pending again with its result, and `done` will run;
+	 * false: there is nothing to wait for. May be NULL. */
 	bool (*after_call)(void *user, struct op *op, op_done_fn done, void *done_user);
 	void *user;
 };
 
-/** A capsule that can publish and subscribe from now on; its interceptors are not called before member_ready(). Errors: CAPSULE_ENOMEM. */
+/** A capsule that can publish and subscribe from now on; its interceptors are not called before member_ready(). Errors:
+ *  CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status member_new(struct member **out, struct dispatch *dispatch,
 	const struct member_options *options, struct capsule_error *err);
 
@@ -85,19 +87,19 @@ struct rate *member_rate(struct member *member);
 /** A load begins whose session is `session`: what it publishes comes from there. */
 void member_session(struct member *member, const struct uuid *session);
 
-/** It runs a loop: its interceptors become subscriptions, at once. Before member_ready(). Errors: CAPSULE_EMANIFEST (more than 64), CAPSULE_EINVAL
- *  (an event that is no pattern), CAPSULE_ENOMEM. */
+/** It runs a loop: its interceptors become subscriptions, at once. Before member_ready(). Errors: CAPSULE_EMANIFEST (more
+ *  than 64), CAPSULE_EINVAL (an event that is no pattern), CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status member_loops(struct member *member, struct capsule_error *err);
 
 /** It is ready: its interceptors are called from now on. Harmless when it is already. Errors: CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status member_ready(struct member *member, struct capsule_error *err);
 
-/** It takes no more events until it is loaded again: everything that waits for it ends as OUTCOME_GONE, its subscriptions end, running
- *  interceptors go on. Harmless when repeated. */
+/** It takes no more events until it is loaded again: everything that waits for it ends as OUTCOME_GONE, its subscriptions
+ *  end, running interceptors go on. Harmless when repeated. */
 void member_stop(struct member *member);
 
-/** Free it (taken; NULL is fine). Its running interceptors must have ended, as they have when its engines are unloaded; for what follows their
- *  calls nobody waits any more. */
+/** Free it (taken; NULL is fine). Its running interceptors must have ended, as they have when its engines are unloaded;
+ *  what follows a call (`after_call`) is not waited for any more. */
 void member_free(struct member *member);
 
 /** Append what it did with events, one JSON object. Returns false as buffer_append() does. */
@@ -105,8 +107,8 @@ bool member_append_stats(const struct member *member, struct buffer *out);
 
 /* ---- Publishing ---- */
 
-/* What came of asking those who decide: `denied` says why not, NULL when `event` may go on as it is now. From a turn, once, unless the
- * dispatch is freed before. */
+/* What came of asking those who decide: `denied` says why not, NULL when `event` may go on as it is now. From a turn,
+ * once, unless the dispatch is freed before. */
 typedef void (*decided_fn)(void *user, const struct event *event, const char *denied);
 
 struct publication {
@@ -114,10 +116,10 @@ struct publication {
 	struct origin origin;     /* of who asks; the host's stamp is put on it */
 	const char *source;       /* a static text, for the metadata */
 	struct span topic;        /* valid, at most LIMIT_TOPIC bytes */
-	const struct payload *payload;
+	struct payload *payload;  /* opened; its forms are made when somebody gets it */
 	void *ticket;
-	/* Whether receivers with on_full = "block" or "fail" get their way; else they lose what does not fit. `op`, when there is one, is started
-	 * when the publisher has to wait and ended when there is room for everything. */
+	/* Whether receivers with on_full = "block" or "fail" get their way; else they lose what does not fit. `op`, when
+	 * there is one, is started when the publisher has to wait and ended when there is room for everything. */
 	bool may_wait;
 	struct op *op;
 	op_done_fn done;
@@ -129,8 +131,9 @@ struct publication {
 	uint32_t matches; /* out: receivers that it is for */
 };
 
-/** Publish an IPC message: accepted when this returns CAPSULE_OK. Errors: CAPSULE_ELIMIT (an inbox of `on_full = "fail"` is full or could never
- *  take it; too many hops), CAPSULE_ESTATE (the publisher would wait for itself: the way is named), CAPSULE_ENOMEM. */
+/** Publish an IPC message: accepted when this returns CAPSULE_OK. Errors: CAPSULE_ELIMIT (an inbox of `on_full = "fail"`
+ *  is full or could never take it; too many hops), CAPSULE_ESTATE (the publisher would wait for itself: the way is
+ *  named), CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status dispatch_publish(
 	struct dispatch *dispatch, struct publication *publication, struct capsule_error *err);
 
@@ -140,7 +143,8 @@ bool dispatch_reaches(struct dispatch *dispatch, struct span topic);
 /** Whether somebody would be asked about it before anybody gets it. */
 bool dispatch_asks(struct dispatch *dispatch, struct span topic);
 
-/** Whether a lifecycle event of `type` has a receiver now, or somebody watches: a comparison, unless receivers came or went. */
+/** Whether a lifecycle event of `type` has a receiver now, or somebody watches: a comparison, unless receivers came or
+ *  went. */
 bool dispatch_wanted(struct dispatch *dispatch, enum event_type type);
 
 /** Publish a lifecycle event of the runtime, when it is wanted. Never waits; a failure is logged. */
@@ -161,7 +165,8 @@ struct listener_options {
 	bool lifecycle;      /* lifecycle events too */
 	struct inbox_budget budget;
 	enum on_full on_full;
-	/* One event, from a turn; `lost` is how many were dropped right before it. May free the listener, must not free the dispatch. */
+	/* One event, from a turn; `lost` is how many were dropped right before it. May free the listener, must not free
+	 * the dispatch. */
 	void (*arrived)(void *user, struct event *event, uint64_t lost);
 	void *user;
 };
@@ -175,10 +180,11 @@ void listener_free(struct listener *listener);
 
 /* ---- Hooks ---- */
 
-/** Call the interceptors of all members but `caller` whose pattern matches `topic` with `payload` (JSON, copied). `op` is started and ends with
- *  a JSON array of what they answered, by capsule id, then in the order of their manifests: those that fail, answer nothing or no
- *  JSON, or have not answered in time are left out, and logged. Who waits for `caller` is left out as well. op_cancel(op) lets go of
- *  them. Errors: CAPSULE_ESTATE (all that match wait for `caller`: the way is named), CAPSULE_ELIMIT, CAPSULE_ENOMEM. */
+/** Call the interceptors of all members but `caller` whose pattern matches `topic` with `payload` (JSON, copied). `op` is
+ *  started and ends with a JSON array of what they answered, by capsule id, then in the order of their manifests: those
+ *  that fail, answer nothing or no JSON, or have not answered in time are left out, and logged. Who waits for `caller` is
+ *  left out as well. op_cancel(op) lets go of them. Errors: CAPSULE_ESTATE (all that match wait for `caller`: the way is
+ *  named; it has another hook already), CAPSULE_ELIMIT (eight wait for one another already), CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status dispatch_hook(struct member *caller, const struct origin *origin, struct span topic,
 	struct span payload, struct op *op, op_done_fn done, void *user, struct capsule_error *err);
 

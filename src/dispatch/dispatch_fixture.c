@@ -228,6 +228,8 @@ struct guest *guest_join(struct events *events, const char *id, const char *tabl
 	member.id = guest->id;
 	member.manifest = guest->manifest;
 	member.composite = guest->composite;
+	member.after_call = events->after_call;
+	member.user = guest;
 	member.budget.messages = (uint32_t)guest->manifest->events.inbox_messages;
 	member.budget.bytes = (uint64_t)guest->manifest->events.inbox_bytes;
 	assert_int_equal(member_new(&guest->member, events->dispatch, &member, NULL), CAPSULE_OK);
@@ -315,6 +317,7 @@ enum capsule_status publish_as(struct events *events, struct publication *public
 	publication->topic = span_text(topic);
 	publication->payload = &payload;
 	status = dispatch_publish(events->dispatch, publication, err);
+	publication->payload = NULL;
 	payload_fini(&payload);
 	return status;
 }
@@ -343,6 +346,37 @@ enum capsule_status publish_waiting(
 	publication.done = waiting_done;
 	publication.op_user = waiting;
 	return publish_as(guest->events, &publication, topic, json, err);
+}
+
+static void keep_decision(void *user, const struct event *event, const char *denied)
+{
+	struct decision *decision = user;
+
+	decision->told++;
+	(void)snprintf(decision->denied, sizeof decision->denied, "%s", denied != NULL ? denied : "");
+	(void)snprintf(decision->payload, sizeof decision->payload, "%.*s", SPAN_ARG(event->inner));
+}
+
+void ask(struct events *events, struct decision *decision, const char *topic, const char *json)
+{
+	struct publication publication = { .decided = keep_decision, .decided_user = decision };
+
+	*decision = (struct decision){ 0 };
+	assert_int_equal(publish_as(events, &publication, topic, json, NULL), CAPSULE_OK);
+	assert_true(publication.asks);
+	assert_int_equal(decision->told, 0); /* from a turn only */
+}
+
+void assert_allowed(const struct decision *decision)
+{
+	assert_int_equal(decision->told, 1);
+	assert_string_equal(decision->denied, "");
+}
+
+void assert_denied(const struct decision *decision, const char *why)
+{
+	assert_int_equal(decision->told, 1);
+	assert_string_equal(decision->denied, why);
 }
 
 void waiting_init(struct waiting *waiting, struct events *events)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* For the tests of events: capsules with manifests, whose interceptors answer what a test says and when, on a loop with a hand-moved
- * clock. What the dispatcher tells is noted. */
+/* For the tests of events: capsules with manifests, whose interceptors answer what a test says and when, on a loop with a
+ * hand-moved clock. What the dispatcher tells is noted. */
 #ifndef DISPATCH_DISPATCH_FIXTURE_H
 #define DISPATCH_DISPATCH_FIXTURE_H
 
@@ -44,6 +44,8 @@ struct events {
 	struct guest *guests[GUESTS_MAX];
 	size_t count;
 	uint64_t ended, settled; /* how often the hooks were called */
+	/* Of the capsules that come from now on; `user` is the guest. */
+	bool (*after_call)(void *user, struct op *op, op_done_fn done, void *done_user);
 };
 
 /* An operation that a test waits for. */
@@ -63,7 +65,8 @@ void events_open(struct events *events, const struct dispatch_options *options);
 void events_turn(struct events *events);
 void events_advance(struct events *events, int64_t ms);
 
-/* A capsule that is ready; `tables` stands behind the head of its manifest. The second one is loaded and has no part in events yet. */
+/* A capsule that is ready; `tables` stands behind the head of its manifest. The second one is loaded and has no part in
+ * events yet. */
 struct guest *guest_add(struct events *events, const char *id, const char *tables);
 struct guest *guest_join(struct events *events, const char *id, const char *tables);
 void guest_drop(struct guest *guest); /* stopped, unloaded, freed */
@@ -82,12 +85,22 @@ enum capsule_status publish_waiting(
 enum capsule_status publish_as(struct events *events, struct publication *publication, const char *topic,
 	const char *json, struct capsule_error *err);
 
+/* What a publisher was told who wants to know what those who decide say: `denied` is "" when they let it pass. */
+struct decision {
+	int told;
+	char denied[512], payload[256];
+};
+
+void ask(struct events *events, struct decision *decision, const char *topic, const char *json);
+void assert_allowed(const struct decision *decision);
+void assert_denied(const struct decision *decision, const char *why);
+
 void waiting_init(struct waiting *waiting, struct events *events);
 void waiting_fini(struct waiting *waiting);
 void waiting_done(struct op *op, void *user);
 
-/* What was noted since: outcomes as "id/action topic: delivered", decisions as "id/action vetoes topic: reason" and "id/action makes
- * topic payload", "settled topic". One a line. */
+/* What was noted since: outcomes as "id/action topic: delivered", decisions as "id/action vetoes topic: reason" and
+ * "id/action makes topic payload", "settled topic". One a line. */
 void assert_notes(struct events *events, const char *text);
 void notes_clear(struct events *events);
 void assert_logged(struct events *events, const char *text);

@@ -392,7 +392,7 @@ static void a_capsule_comes_back(void **state)
 	assert_closed(events);
 }
 
-/* rt:206, as far as it is the dispatcher's. */
+/* Its load fails with one more. */
 static void a_loop_has_64_interceptors_at_most(void **state)
 {
 	struct events *events = *state;
@@ -430,6 +430,107 @@ static void announcements_are_of_the_runtime(void **state)
 	assert_logged(events, "`t` was not published: not valid JSON");
 }
 
+/* What follows a call: it is over when the test says so. */
+static struct op *following;
+
+static bool follow(void *user, struct op *op, op_done_fn done, void *done_user)
+{
+	struct buffer result = op->result;
+
+	(void)user;
+	op->result = (struct buffer){ 0 };
+	op_start(op, done, done_user, NULL, 0, "commit");
+	op->result = result;
+	following = op;
+	return true;
+}
+
+static void the_outcome_comes_after_what_follows_the_call(void **state)
+{
+	struct events *events = *state;
+	struct guest *a, *b = guest_add(events, "b", ON("t", "act"));
+
+	events->after_call = follow;
+	following = NULL;
+	a = guest_add(events, "a", GUARD("t", "guard"));
+	publish(events, "t", "1");
+	events_turn(events);
+	guest_answer(a, 0, DENY);
+	events_turn(events);
+	assert_notes(events, "");
+	assert_non_null(following);
+	op_finish(following);
+	events_turn(events);
+	assert_notes(events, "a/guard vetoes t: no\nb/act t: vetoed\na/guard t: delivered\nsettled t\n");
+	following = NULL;
+	publish(events, "t", "1");
+	events_turn(events);
+	guest_fail(a, 0, CAPSULE_EGUEST, "alas"); /* nothing is to follow that */
+	events_turn(events);
+	assert_null(following);
+	assert_int_equal(b->calls_ever, 0);
+	assert_closed(events);
+}
+
+/* Engines know of their calls alone: nothing keeps the capsule for what follows one. */
+static void a_capsule_goes_while_something_follows(void **state)
+{
+	struct events *events = *state;
+	struct guest *a, *b = guest_add(events, "b", ON("t", "act"));
+
+	events->after_call = follow;
+	a = guest_add(events, "a", GUARD("t", "guard"));
+	publish(events, "t", "1");
+	publish(events, "t", "2");
+	events_turn(events);
+	guest_answer(a, 0, ALLOW);
+	events_turn(events);
+	assert_int_equal(a->call_count, 1);
+	assert_int_equal(a->member->in_progress, 2);
+	guest_drop(a);
+	events_turn(events);
+	assert_int_equal(b->calls_ever, 1); /* the answer counts; the call that was stopped denies */
+	assert_string_equal(guest_sees(b, 0), "act 1");
+	guest_answer(b, 0, "");
+	events_turn(events);
+	assert_int_equal(dispatch_counts(events->dispatch)->outcomes[OUTCOME_VETOED], 1);
+	assert_closed(events);
+}
+
+static void count_ended(void *user, struct event *event)
+{
+	int *ended = user;
+
+	assert_ptr_equal(event->ticket, user);
+	assert_int_equal(event->open, 0);
+	event->ticket = NULL;
+	(*ended)++;
+}
+
+static void a_ticket_is_told_of_the_end_once(void **state)
+{
+	struct events *events = *state;
+	int ended = 0;
+	const struct dispatch_options options = { .ended = count_ended, .user = &ended };
+	struct publication publication = { .ticket = &ended };
+	struct guest *a;
+
+	events_open(events, &options);
+	dispatch_watch(events->dispatch, NULL);
+	a = guest_add(events, "a", REWRITE("t", "make") ON("t", "act"));
+	assert_int_equal(publish_as(events, &publication, "u", "1", NULL), CAPSULE_OK);
+	assert_int_equal(ended, 1); /* it is for nobody */
+	assert_int_equal(publish_as(events, &publication, "t", "1", NULL), CAPSULE_OK);
+	events_turn(events);
+	guest_answer(a, 0, "{\"payload\":2}");
+	events_turn(events);
+	assert_int_equal(ended, 1);
+	assert_string_equal(guest_sees(a, 0), "act 2");
+	guest_answer(a, 0, "");
+	events_turn(events);
+	assert_int_equal(ended, 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, events_setup, events_teardown)
@@ -454,6 +555,9 @@ int main(void)
 		TEST(a_capsule_comes_back),
 		TEST(a_loop_has_64_interceptors_at_most),
 		TEST(announcements_are_of_the_runtime),
+		TEST(the_outcome_comes_after_what_follows_the_call),
+		TEST(a_capsule_goes_while_something_follows),
+		TEST(a_ticket_is_told_of_the_end_once),
 	};
 
 	return cmocka_run_group_tests_name("dispatch", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A hook: interceptors of others called beside each other, their answers collected. Each has its turn among the calls of its capsule.
- * The hook outlives its caller's wait, since the calls that run borrow its payload. */
+/* A hook: interceptors of others called beside each other, their answers collected. Each has its turn among the calls of
+ * its capsule. The hook outlives its caller's wait, since the calls that run borrow its payload. */
 #include "dispatch/internal.h"
 
 #include "base/cleanup.h"
@@ -67,8 +67,8 @@ static size_t collect(
 	return found;
 }
 
-/* Those that wait for the caller are left out. `*left` is how many these are; the way of the last one goes to `way`. Those of one capsule stand
- * side by side: it is looked at once. */
+/* Those that wait for the caller are left out. `*left` is how many these are; the way of the last one goes to `way`.
+ * Those of one capsule stand side by side: it is looked at once. */
 static size_t leave_out(
 	const struct hook *hook, struct binding **bindings, size_t count, size_t *left, struct buffer *way)
 {
@@ -275,23 +275,22 @@ struct member *hook_waits_for(const struct hook *hook, size_t *at)
 
 /* ---- Its beginning ---- */
 
-static enum capsule_status hook_new(struct hook **out, struct member *caller, const struct origin *origin,
-	struct span topic, struct span payload, size_t most, struct capsule_error *err)
+/* NULL when out of memory. */
+static struct hook *hook_new(
+	struct member *caller, const struct origin *origin, struct span topic, struct span payload, size_t most)
 {
 	struct hook *hook = calloc(1, sizeof *hook + most * sizeof hook->calls[0]);
 
 	if (hook == NULL)
-		return error_set(err, CAPSULE_ENOMEM, "no memory for a hook");
+		return NULL;
 	hook->dispatch = caller->dispatch;
 	hook->caller = caller;
 	hook->origin = *origin;
 	hook->limit.fire = limit_fire;
-	if (!buffer_append_span(&hook->topic, topic) || !buffer_append_span(&hook->payload, payload)) {
-		hook_free(hook);
-		return error_set(err, CAPSULE_ENOMEM, "no memory for a hook");
-	}
-	*out = hook;
-	return CAPSULE_OK;
+	if (buffer_append_span(&hook->topic, topic) && buffer_append_span(&hook->payload, payload))
+		return hook;
+	hook_free(hook);
+	return NULL;
 }
 
 /* The host's stamp: who asks, and who waits for the end of it. */
@@ -347,7 +346,7 @@ enum capsule_status dispatch_hook(struct member *caller, const struct origin *or
 	HOLD(buffer_fini) struct buffer way = { 0 };
 	HOLD(free_drop) struct binding **bindings = NULL;
 	struct bus_matches matches;
-	struct hook *hook = NULL;
+	struct hook *hook;
 	size_t most, count, left = 0;
 	enum capsule_status status;
 
@@ -361,9 +360,9 @@ enum capsule_status dispatch_hook(struct member *caller, const struct origin *or
 	count = collect(caller, (const struct receiver *const *)matches.deciders, matches.decider_count, bindings);
 	count += collect(caller, (const struct receiver *const *)matches.others, matches.other_count, bindings + count);
 	qsort(bindings, count, sizeof *bindings, compare_bindings);
-	status = hook_new(&hook, caller, origin, topic, payload, count, err);
-	if (status != CAPSULE_OK)
-		return status;
+	hook = hook_new(caller, origin, topic, payload, count);
+	if (hook == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory for a hook");
 	hook->count = leave_out(hook, bindings, count, &left, &way);
 	if (left > 0 && hook->count == 0)
 		status = error_set(err, CAPSULE_ESTATE, "all that it calls wait for the caller: %.*s",

@@ -132,7 +132,11 @@ void member_pump(struct runnable *runnable);
 /** End a call of an interceptor that is under way; its outcome comes in a later turn. */
 void delivery_cancel(struct delivery *delivery);
 
-/** Begin to call `binding` for `hook_call` with `input`; `origin` is who asks. hook_answered() comes, from a later turn or at once. */
+/** End the calls of `member` that its engines have ended, and nobody was told of yet. */
+void deliveries_end(struct member *member);
+
+/** Begin to call `binding` for `hook_call` with `input`; `origin` is who asks. hook_answered() comes, from a later turn
+ *  or at once. */
 void delivery_begin_hook(
 	struct binding *binding, struct hook_call *hook_call, const struct origin *origin, struct span input);
 

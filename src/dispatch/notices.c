@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What is told of events that did not arrive: a notice of how many were lost, at once and then every few seconds at most with all that were lost
- * in between; and an answer to each request that nobody took, so that nobody waits for nothing. Both are published in a later turn,
- * since they are noticed from inside the bus. */
+/* What is told of events that did not arrive: a notice of how many were lost, at once and then every few seconds at most
+ * with all that were lost in between; and an answer to each request that nobody took, so that nobody waits for nothing.
+ * Both are published in a later turn, since they are noticed from inside the bus. */
 #include "dispatch/internal.h"
 
 #include "base/cleanup.h"
@@ -101,7 +101,8 @@ void notices_settled(struct dispatch *dispatch, const struct event *event)
 {
 	struct failure *failure;
 
-	if (event->request == PAYLOAD_NO_REQUEST || event->taken > 0)
+	/* Who was asked whether it may pass has not handled it. */
+	if (event->request == PAYLOAD_NO_REQUEST || event->taken > event->asked)
 		return;
 	failure = dispatch->unanswered_count < UNANSWERED_MOST ? calloc(1, sizeof *failure) : NULL;
 	if (failure == NULL) {
@@ -111,8 +112,8 @@ void notices_settled(struct dispatch *dispatch, const struct event *event)
 	failure->origin = event->origin;
 	failure->origin.source = (struct uuid){ 0 }; /* it is the runtime that answers */
 	failure->request = event->request;
-	failure->matched = event->matches > 0;
-	failure->outcome = event->missed_as;
+	failure->matched = event->denied || event->matches > event->deciders;
+	failure->outcome = event->denied ? OUTCOME_VETOED : (enum event_outcome)event->missed_as;
 	memcpy(failure->id, event->request_id.data, event->request_id.len);
 	list_append(&dispatch->unanswered, &failure->link);
 	dispatch->unanswered_count++;

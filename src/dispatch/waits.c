@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Who waits for whom. A capsule waits for those whose inboxes its publication does not fit into, for those that have to answer its hook, and, when
- * what stands first in its inbox is held, for those who are asked about that. A new wait that closes a circle would never end. */
+/* Who waits for whom. A capsule waits for those whose inboxes its publication does not fit into, for those that have to
+ * answer its hook, and, when what stands first in its inbox is held, for those who are asked about that. A new wait that
+ * closes a circle would never end. */
 #include "dispatch/internal.h"
 
 #define WAY_SHOWN 16 /* capsules of a way, the last ones */

@@ -149,6 +149,24 @@ static void all_receivers_of_one_inbox_are_counted(void **state)
 	assert_closed(events);
 }
 
+/* Also when between them it is looked for whether the publisher would wait for itself. */
+static void receivers_are_counted_across_a_search(void **state)
+{
+	struct events *events = *state;
+	struct guest *a = guest_add(events, "a", "");
+	struct guest *b = guest_add(events, "b", INBOX("1") GUARD("t", "guard") FAIL ON("t", "act") FAIL);
+	struct guest *c = guest_add(events, "c", INBOX("1") GUARD("t", "guard") "priority = 1\n" BLOCK ON("u", "busy"));
+	struct capsule_error err;
+	WAITING(waiting);
+
+	fill(events, "u", 1);
+	assert_fails(
+		publish_waiting(a, &waiting, "t", "1", &err), &err, CAPSULE_ELIMIT, "the inbox of capsule 'b' is full");
+	assert_int_equal(b->member->inbox.messages, 0);
+	answer_all(c);
+	assert_closed(events);
+}
+
 static void what_can_never_fit(void **state)
 {
 	struct events *events = *state;
@@ -513,6 +531,7 @@ int main(void)
 		TEST(room_is_needed_with_all_of_them),
 		TEST(a_publication_can_fail_for_everybody),
 		TEST(all_receivers_of_one_inbox_are_counted),
+		TEST(receivers_are_counted_across_a_search),
 		TEST(what_can_never_fit),
 		TEST(the_oldest_makes_room),
 		TEST(a_publisher_that_gives_up_leaves_nothing),

@@ -104,12 +104,11 @@ struct host_services {
 	/* The capsule's subscriptions and what it may publish; live as long as the host. NULL: it takes no part in events. */
 	struct subscriptions *subscriptions;
 	struct rate *rate;
-	/* Publish `payload` under `topic`, both checked and borrowed. When the publisher has to wait for room, `op` was started with `done`
+	/* Publish `payload`, which was opened, under `topic`, both borrowed. When the publisher has to wait for room, `op` was started with `done`
 	 * and `op_user`, and ends when there is room; else it was not touched. Errors: CAPSULE_ELIMIT, CAPSULE_ESTATE, CAPSULE_ENOMEM.
 	 * NULL as above. */
 	enum capsule_status (*publish)(void *user, const struct origin *origin, struct span topic,
-		const struct payload *payload, struct op *op, op_done_fn done, void *op_user,
-		struct capsule_error *err);
+		struct payload *payload, struct op *op, op_done_fn done, void *op_user, struct capsule_error *err);
 	/* Call the interceptors of other capsules that match `topic` with `payload` (compact JSON, borrowed until it returns). `op` was started
 	 * with `done` and `op_user` and ends with a JSON array of the answers as its result; op_cancel(op) lets go of them. Errors: CAPSULE_ESTATE,
 	 * CAPSULE_ENOMEM. NULL: there are no other capsules. */
@@ -156,9 +155,9 @@ struct host_call {
 	/* Set by a begin that answers HOST_READY although it might have waited: what it hands over came from outside, so the guest did not
 	 * ask in vain. A run loop counts as one that waits then (engine/wasm/run_loop.h). */
 	bool delivered;
-	struct buffer out; /* room that `result` may point into; kept from call to call */
-	struct buffer repaired;          /* text arguments whose UTF-8 was repaired */
-	struct op *op; /* the one in `state` or `fs`, set by a begin that answers HOST_WAITING; else NULL */
+	struct buffer out;      /* room that `result` may point into; kept from call to call */
+	struct buffer repaired; /* text arguments whose UTF-8 was repaired */
+	struct op *op;          /* the one in `state` or `fs`, set by a begin that answers HOST_WAITING; else NULL */
 	void (*resume)(struct host_call *call); /* the adapter's; called by host_call_resume() */
 	void *user;                             /* the adapter's */
 	union {
@@ -198,8 +197,9 @@ MUST_CHECK enum capsule_status host_call_finish(struct host_call *call, struct c
 /** Let go of a call that waits; harmless for one that does not. */
 void host_call_cancel(struct host_call *call);
 
-/** Give back the memory that large results and repairs needed. To be called when the guest's own call has ended, so that an
- *  idle capsule does not keep it; `result` is gone afterwards. Not while the call waits. */
+/** Give back the memory that large results and repairs needed. To be called when the guest's own call has ended, so that
+ *  an idle capsule does not keep it; `result` is gone afterwards. While the call waits, only what it has no use for goes:
+ *  `out`, which is empty at each begin, if nothing was put there. */
 void host_call_trim(struct host_call *call);
 
 /** op_done_fn for rows that wait: `user` is the host_call. */

@@ -60,7 +60,7 @@ static void give(
 }
 
 static enum capsule_status take_publication(void *user, const struct origin *origin, struct span topic,
-	const struct payload *payload, struct op *op, op_done_fn done, void *op_user, struct capsule_error *err)
+	struct payload *payload, struct op *op, op_done_fn done, void *op_user, struct capsule_error *err)
 {
 	struct event_fixture *events = events_of(user);
 
@@ -69,6 +69,7 @@ static enum capsule_status take_publication(void *user, const struct origin *ori
 	events->published++;
 	events->origin = *origin;
 	keep(&events->topic, topic);
+	assert_int_equal(payload_form(payload, err), CAPSULE_OK);
 	keep(&events->payload, payload->tagged);
 	give(events, topic, payload, origin);
 	if (events->full)

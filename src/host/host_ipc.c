@@ -120,7 +120,7 @@ static enum capsule_status read_payload(struct host_call *call, struct capsule_e
 		call->payload = calloc(1, sizeof *call->payload);
 	if (call->payload == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for a payload");
-	return payload_read(call->payload, call->args[1], err);
+	return payload_open(call->payload, call->args[1], err);
 }
 
 static enum capsule_status publish(struct host_call *call, struct capsule_error *err)

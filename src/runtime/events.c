@@ -47,17 +47,22 @@ const char *capsule_outcome_name(enum capsule_outcome outcome)
 
 static void show(const struct capsule_runtime *runtime, const struct event *event, struct shown *out)
 {
+	static const struct uuid nobody;
 	const struct event *books = event->first != NULL ? event->first : event;
+	bool from_capsule = memcmp(&event->origin.source, &nobody, sizeof nobody) != 0;
 
-	uuid_format(&event->origin.source, out->source_id);
+	/* What capsules did not publish has a source of zeroes, and is most of what a program tells itself. */
+	if (from_capsule)
+		uuid_format(&event->origin.source, out->source_id);
 	out->event = (struct capsule_event){ .number = books->sequence,
 		.type = event_type_name(event->type),
 		.topic = (const char *)event->topic.data,
 		.topic_len = event->topic.len,
 		.payload = (const char *)event->payload.data,
 		.payload_len = event->payload.len,
-		.capsule = registry_find_session(&runtime->registry, &event->origin.source),
-		.source_id = out->source_id,
+		.capsule = from_capsule ? registry_find_session(&runtime->registry, &event->origin.source) : NULL,
+		.source_id = from_capsule ? out->source_id : "00000000-0000-0000-0000-000000000000",
+		.source = event->source,
 		.realtime_ns = event->realtime_ns };
 }
 
@@ -176,7 +181,7 @@ enum capsule_status capsule_publish(struct capsule_runtime *runtime, const char 
 	publication.topic = span_text(topic);
 	status = check_topic(publication.topic, err);
 	if (status == CAPSULE_OK)
-		status = payload_read(&runtime->payload, span_of(payload, len), err);
+		status = payload_open(&runtime->payload, span_of(payload, len), err);
 	if (status == CAPSULE_OK)
 		status = publish_op(runtime, done, user, out, &publication, err);
 	if (status != CAPSULE_OK)

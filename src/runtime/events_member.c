@@ -95,8 +95,8 @@ void events_state_changed(struct capsule *capsule, enum composite_state state, c
 /* ---- What its guest does ---- */
 
 /* host_services.publish */
-static enum capsule_status publish(void *user, const struct origin *origin, struct span topic,
-	const struct payload *payload, struct op *op, op_done_fn done, void *op_user, struct capsule_error *err)
+static enum capsule_status publish(void *user, const struct origin *origin, struct span topic, struct payload *payload,
+	struct op *op, op_done_fn done, void *op_user, struct capsule_error *err)
 {
 	struct capsule *capsule = capsule_of(user);
 	struct publication publication = { .publisher = capsule->member,

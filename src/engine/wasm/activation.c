@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SLICE_MIN_NS (500 * NS_PER_US) /* a tick may come right after the start: such a slice goes on to the next one */
 #define PRECISE_NS (200 * NS_PER_US) /* shorter slices are charged by the wall, longer ones by the processor's clock */
@@ -20,7 +21,11 @@
 #define ABORTS_FREE 8     /* in a row before the next call has to wait */
 #define PAUSE_MAX_MS 1024
 #define TRIM_AFTER_NS NS_PER_S
-#define TRIM_STACK_KEEP ((size_t)16 * KIB)
+#define LOOP_RECORDS 1024 /* of kernel memory, with which a loop may wait */
+#define TRIM_NS NS_PER_MS /* in one turn */
+#define TRIM_STACK_KEEP                                                                                                \
+	((size_t)16 *                                                                                                  \
+		KIB) /* of an idle stack; below the frame of one that waits, many times what Wasmtime needs there */
 #define TRIM_KERNEL_KEEP ((size_t)64 * KIB)
 
 static int64_t system_ns(void)
@@ -62,7 +67,7 @@ static void slice_begin(struct wasm_capsule *capsule)
 	struct wasm_instance *instance = capsule->instance;
 
 	/* Reading the processor's clock costs a system call: only guests that are known to spin pay for it. */
-	if (budget_used(capsule) > PRECISE_NS)
+	if (capsule->cpu_ns > PRECISE_NS)
 		capsule->thread_cpu_ns = thread_ns();
 	else
 		capsule->thread_cpu_ns = 0;
@@ -150,20 +155,55 @@ static void future_delete(struct wasm_capsule *capsule)
 	capsule->future = NULL;
 }
 
-/* One that is in a call comes back into the list at its end: a guest that waits for hours causes no wake-ups. */
+static size_t to_pages(size_t bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (bytes + page - 1) / page * page;
+}
+
+/* A run loop that waits may do so for long. What it stands on stays: its stack from a little below the frame in which it
+ * began to wait, and its live blocks. */
+static void trim_waiting(struct wasm_instance *instance)
+{
+	const uint8_t *top = instance->slot->stack + LIMIT_FIBER_STACK, *frame = instance->wait_frame;
+
+	host_call_trim(&instance->host_call);
+	kernel_compact(&instance->kernel);
+	if (frame > instance->slot->stack && frame < top && (size_t)(frame - instance->slot->stack) > TRIM_STACK_KEEP)
+		slab_trim(instance->slot, to_pages((size_t)(top - frame) + TRIM_STACK_KEEP),
+			to_pages(kernel_end(&instance->kernel)));
+}
+
+static void trim_idle(struct wasm_instance *instance)
+{
+	kernel_reset(&instance->kernel);
+	host_call_trim(&instance->host_call);
+	slab_trim(instance->slot, TRIM_STACK_KEEP, TRIM_KERNEL_KEEP);
+}
+
+/* One that is in a call comes back into the list at its end, or when a run loop waits: a guest that waits for hours causes
+ * one wake-up, not one a second. */
 static void trim_fire(struct timer *timer)
 {
 	struct wasm_runtime *shared = LIST_ENTRY(timer, struct wasm_runtime, trim);
+	int64_t end = system_ns() + TRIM_NS;
 	struct list_node *node;
 
 	while ((node = list_take_first(&shared->active)) != NULL) {
 		struct wasm_instance *instance = LIST_ENTRY(node, struct wasm_instance, active_link);
+		const struct wasm_capsule *capsule = instance->owner;
 
-		if (instance->owner->current != NULL)
-			continue;
-		kernel_reset(&instance->kernel);
-		host_call_trim(&instance->host_call);
-		slab_trim(instance->slot, TRIM_STACK_KEEP, TRIM_KERNEL_KEEP);
+		if (system_ns() > end) { /* thousands may be on it: the rest in the next turn */
+			list_append(shared->active.next, node);
+			(void)loop_timer_arm(shared->loop, &shared->trim, loop_now(shared->loop));
+			return;
+		}
+
+		if (capsule->current == NULL)
+			trim_idle(instance);
+		else if (capsule->current == &capsule->run_call && instance->waiting)
+			trim_waiting(instance);
 	}
 }
 
@@ -305,6 +345,16 @@ static bool phase_advance(struct wasm_capsule *capsule, struct capsule_error *er
 	}
 }
 
+/* A large book is not left until the next trim: thousands of loops would have one at the same time. */
+static void loop_waits(struct wasm_capsule *capsule)
+{
+	struct kernel_memory *kernel = &capsule->instance->kernel;
+
+	if (kernel->block_count > LOOP_RECORDS)
+		kernel_compact(kernel);
+	note_active(capsule);
+}
+
 /* The fiber stopped in the middle: it waits for something, or its time is up. */
 static void suspended(struct wasm_capsule *capsule)
 {
@@ -322,6 +372,8 @@ static void suspended(struct wasm_capsule *capsule)
 		capsule->wait_start_ns = system_ns();
 	else
 		capsule->since_wait_ns = 0;
+	if (capsule->current == &capsule->run_call)
+		loop_waits(capsule);
 	if (instance->wait_over)
 		loop_ready(capsule->shared->loop, &capsule->runnable, false);
 }
@@ -377,31 +429,38 @@ static void set_limits(struct wasm_capsule *capsule, const struct engine_call *c
 	capsule->wall.fire = wall_fire;
 }
 
-/* Make `call` the current one. False when it failed at once. */
-static bool begin_call(struct wasm_capsule *capsule, struct engine_call *call)
+/* Make `call` the current one. */
+static void begin_call(struct wasm_capsule *capsule, struct engine_call *call)
 {
-	struct capsule_error err;
-
 	capsule->current = call;
 	capsule->started = false;
 	capsule->cpu_ns = 0;
 	capsule->since_wait_ns = 0;
-	capsule->phase = PHASE_CALL;
+	capsule->phase = capsule->instance == NULL ? PHASE_KERNEL : PHASE_CALL;
 	set_limits(capsule, call);
-	if (capsule->instance == NULL) {
-		capsule->phase = PHASE_KERNEL;
-		if (instance_new(&capsule->instance, capsule, capsule->module, &err) != CAPSULE_OK) {
-			finish(capsule, &err, false);
-			return false;
-		}
-	}
-	/* Initialisers and start functions act for the call that they are run for. */
-	capsule->instance->host_call.origin = &call->origin;
-	return true;
+	if (capsule->instance != NULL)
+		capsule->instance->host_call.origin = &call->origin;
 }
 
-/* The call is over, by itself. Returns whether another one may follow in the same slice: the instance stays, and there was not so much
- * output that copying it would have to be charged to somebody. */
+/* Made when the call has its turn and not when it is queued: what queued it, a load above all, has let go of its own memory
+ * by then. Initialisers and start functions act for the call that they are run for. */
+static bool have_instance(struct wasm_capsule *capsule)
+{
+	struct capsule_error err;
+
+	if (capsule->instance != NULL)
+		return true;
+	if (instance_new(&capsule->instance, capsule, capsule->module, &err) == CAPSULE_OK) {
+		capsule->instance->host_call.origin = &capsule->current->origin;
+		return true;
+	}
+	finish(capsule, &err, false);
+	activation_next(capsule);
+	return false;
+}
+
+/* The call is over, by itself. Returns whether another one may follow in the same slice: the instance stays, and there was
+ * not so much output that copying it would have to be charged to somebody. */
 static bool conclude(struct wasm_capsule *capsule, struct capsule_error *err)
 {
 	const struct engine_call *call = capsule->current;
@@ -427,7 +486,7 @@ static bool chain_next(struct wasm_capsule *capsule, int64_t begun_ns)
 	call = call_queue_take(capsule);
 	if (call == NULL)
 		return false;
-	(void)begin_call(capsule, call); /* has an instance: can't fail */
+	begin_call(capsule, call);
 	capsule->thread_cpu_ns = 0;
 	capsule->started = true;
 	capsule->started_ns = capsule->stopped_ns;
@@ -441,6 +500,8 @@ void activation_run(struct runnable *runnable)
 	int64_t begun_ns;
 	bool over;
 
+	if (!have_instance(capsule))
+		return;
 	slice_begin(capsule);
 	begun_ns = capsule->slice_start_ns;
 	do {
@@ -457,12 +518,13 @@ void activation_run(struct runnable *runnable)
 
 void activation_next(struct wasm_capsule *capsule)
 {
-	while (capsule->current == NULL && capsule->pause.index == 0 && capsule->module != NULL) {
-		struct engine_call *call = call_queue_take(capsule);
+	struct engine_call *call;
 
-		if (call == NULL)
-			return;
-		if (begin_call(capsule, call))
-			loop_ready(capsule->shared->loop, &capsule->runnable, false);
-	}
+	if (capsule->current != NULL || capsule->pause.index != 0 || capsule->module == NULL)
+		return;
+	call = call_queue_take(capsule);
+	if (call == NULL)
+		return;
+	begin_call(capsule, call);
+	loop_ready(capsule->shared->loop, &capsule->runnable, false);
 }

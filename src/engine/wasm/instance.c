@@ -180,6 +180,7 @@ void instance_wait(void *env, wasmtime_caller_t *caller, const wasmtime_val_t *a
 	(void)results;
 	(void)result_count;
 	(void)trap;
+	instance->wait_frame = __builtin_frame_address(0);
 	instance->waiting = true;
 	instance->wait_over = false;
 	*continuation = (wasmtime_async_continuation_t){ .callback = wait_may_go_on, .env = instance };

@@ -55,12 +55,13 @@ struct wasm_instance {
 	struct host_call host_call;
 	struct timer sleep; /* of poll_oneoff */
 	struct wasi_poll poll;
-	wait_finish_fn finish; /* set by a begin that makes the guest wait */
-	int64_t ready_result;  /* the answer: of a begin that did not, or of the finish */
-	const char *waits_in;  /* name of the import whose begin makes the guest wait */
-	bool waiting;          /* parked in the kernel's wait */
-	bool wait_over;        /* may go on */
-	bool wait_charged;     /* waits for the host's own work */
+	wait_finish_fn finish;     /* set by a begin that makes the guest wait */
+	int64_t ready_result;      /* the answer: of a begin that did not, or of the finish */
+	const char *waits_in;      /* name of the import whose begin makes the guest wait */
+	const uint8_t *wait_frame; /* where its stack was when it began to wait */
+	bool waiting;              /* parked in the kernel's wait */
+	bool wait_over;            /* may go on */
+	bool wait_charged;         /* waits for the host's own work */
 
 	/* What ended the guest in the middle. */
 	struct capsule_error failure; /* text of a host function, or a limit; status CAPSULE_OK when there is none */

@@ -6,7 +6,7 @@
  *
  * Blocks are split but, as in the reference, not merged again: a guest that never returns cuts a large freed block into ever
  * more small ones. Before that fills the book, freed neighbours are merged after all; no call of usual size gets there. */
-#include "engine/wasm/kernel_memory.h"
+#include "engine/wasm/kernel_book.h"
 
 #include "base/limits.h"
 #include "base/uuid.h"
@@ -15,25 +15,14 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#define TABLE_MAPPED ((size_t)64 * KIB)
 #define MANAGED_AT_FIRST (LIMIT_WASM_PAGE - KERNEL_HEADER)
-#define BOOK_FIRST 16  /* records of a new book */
-#define BOOK_KEPT 1024 /* records; a book that had to become larger is not kept over a reset */
 #define ZERO_BY_HAND                                                                                                   \
 	((size_t)16 * MIB)    /* bytes; giving less back costs more in page faults of the next call than writing it */
 #define OFFSET_END UINT32_MAX /* records hold offsets and sizes in 32 bits */
 
 static_assert((uint64_t)LIMIT_WASM_KERNEL_PAGES * LIMIT_WASM_PAGE < OFFSET_END, "offsets fit 32 bits");
 static_assert(sizeof(struct kernel_header) == KERNEL_HEADER, "the kernel module's code knows the layout");
-
-struct kernel_block {
-	uint32_t offset;      /* of the data */
-	uint32_t size;        /* bytes up to the next block's gap */
-	uint32_t used;        /* bytes asked for; 0 when the block is freed */
-	uint32_t next;        /* record in the same slot, or next of the left-over ones */
-	uint32_t left, right; /* of a freed block, like what follows */
-	uint32_t largest;     /* size in this subtree */
-	uint32_t priority;    /* no child has a higher one */
-};
 
 /* ---- The hash: offset -> record ---- */
 
@@ -74,10 +63,39 @@ static void slot_remove(struct kernel_memory *memory, uint32_t at)
 
 /* ---- The book ---- */
 
+/* Large ones are few and short-lived, and would leave holes in the heap. */
+void *kernel_table_new(size_t bytes)
+{
+	void *table;
+
+	if (bytes < TABLE_MAPPED)
+		return calloc(1, bytes);
+	table = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return table == MAP_FAILED ? NULL : table;
+}
+
+void kernel_table_free(void *table, size_t bytes)
+{
+	if (bytes < TABLE_MAPPED)
+		free(table);
+	else if (table != NULL)
+		(void)munmap(table, bytes);
+}
+
+static size_t blocks_bytes(uint32_t capacity)
+{
+	return ((size_t)capacity + 1) * sizeof(struct kernel_block);
+}
+
+static size_t slots_bytes(uint32_t capacity)
+{
+	return capacity * sizeof(uint32_t);
+}
+
 static void book_free(struct kernel_memory *memory)
 {
-	free(memory->blocks);
-	free(memory->slots);
+	kernel_table_free(memory->blocks, blocks_bytes(memory->block_capacity));
+	kernel_table_free(memory->slots, slots_bytes(memory->block_capacity));
 	memory->blocks = NULL;
 	memory->slots = NULL;
 	memory->block_capacity = 0;
@@ -96,24 +114,30 @@ static bool draw_seeds(struct kernel_memory *memory)
 	return true;
 }
 
+/* Empty tables for `capacity` blocks. */
+static bool tables_new(uint32_t capacity, struct kernel_block **blocks, uint32_t **slots)
+{
+	*blocks = kernel_table_new(blocks_bytes(capacity));
+	*slots = *blocks == NULL ? NULL : kernel_table_new(slots_bytes(capacity));
+	if (*slots == NULL) {
+		kernel_table_free(*blocks, blocks_bytes(capacity));
+		return false;
+	}
+	return true;
+}
+
 /* Make the book twice as large. No record is left over then. */
 static bool book_grow(struct kernel_memory *memory)
 {
-	uint32_t capacity = memory->block_capacity == 0 ? BOOK_FIRST : memory->block_capacity * 2;
+	uint32_t capacity = memory->block_capacity == 0 ? BOOK_FIRST : memory->block_capacity * 2, *slots;
 	struct kernel_block *blocks;
-	uint32_t *slots;
 
-	if (!draw_seeds(memory))
+	if (!draw_seeds(memory) || !tables_new(capacity, &blocks, &slots))
 		return false;
-	blocks = realloc(memory->blocks, ((size_t)capacity + 1) * sizeof *blocks);
-	if (blocks == NULL)
-		return false;
+	if (memory->block_count > 0)
+		memcpy(blocks + 1, memory->blocks + 1, memory->block_count * sizeof *blocks);
+	book_free(memory);
 	memory->blocks = blocks;
-	blocks[0] = (struct kernel_block){ 0 };
-	slots = calloc(capacity, sizeof *slots);
-	if (slots == NULL)
-		return false;
-	free(memory->slots);
 	memory->slots = slots;
 	memory->block_capacity = capacity;
 	for (uint32_t i = 1; i <= memory->block_count; i++)
@@ -352,6 +376,14 @@ static uint32_t merge(struct kernel_memory *memory, uint32_t at)
 	return 0;
 }
 
+/* Enter a freed block in the tree. */
+static void freed_add(struct kernel_memory *memory, uint32_t at)
+{
+	memory->luck = memory->luck * 6364136223846793005u + 1442695040888963407u;
+	memory->blocks[at].priority = (uint32_t)(memory->luck >> 32);
+	tree_add(memory->blocks, &memory->free_root, at);
+}
+
 void kernel_free(struct kernel_memory *memory, uint64_t offset)
 {
 	uint32_t at = find(memory, offset);
@@ -362,11 +394,8 @@ void kernel_free(struct kernel_memory *memory, uint64_t offset)
 	memory->blocks[at].used = 0;
 	if (memory->block_count >= memory->block_limit / 2)
 		at = merge(memory, at);
-	if (at != 0) {
-		memory->luck = memory->luck * 6364136223846793005u + 1442695040888963407u;
-		memory->blocks[at].priority = (uint32_t)(memory->luck >> 32);
-		tree_add(memory->blocks, &memory->free_root, at);
-	}
+	if (at != 0)
+		freed_add(memory, at);
 	if (header->input_offset == offset)
 		header->input_length = 0;
 }
@@ -381,6 +410,11 @@ uint64_t kernel_length(const struct kernel_memory *memory, uint64_t offset)
 uint64_t kernel_bytes(const struct kernel_memory *memory)
 {
 	return memory->managed;
+}
+
+uint64_t kernel_end(const struct kernel_memory *memory)
+{
+	return KERNEL_FIRST + memory->position;
 }
 
 struct span kernel_block(const struct kernel_memory *memory, uint64_t offset)
@@ -456,6 +490,31 @@ void kernel_reset(struct kernel_memory *memory)
 	header->input_offset = header->input_length = 0;
 	header->output_offset = header->output_length = 0;
 	header->error = 0;
+}
+
+bool kernel_book_replace(struct kernel_memory *memory, const struct kernel_block *records, uint32_t count)
+{
+	uint32_t capacity = BOOK_FIRST, *slots;
+	struct kernel_block *blocks;
+
+	while (capacity < count)
+		capacity *= 2;
+	if (!tables_new(capacity, &blocks, &slots))
+		return false;
+	book_free(memory);
+	memory->blocks = blocks;
+	memory->slots = slots;
+	memory->block_capacity = capacity;
+	memory->block_count = count;
+	memory->left_over = 0;
+	memory->free_root = 0;
+	for (uint32_t at = 1; at <= count; at++) {
+		blocks[at] = records[at];
+		slot_add(memory, at);
+		if (blocks[at].used == 0)
+			freed_add(memory, at);
+	}
+	return true;
 }
 
 /* ---- Input, output, error ---- */

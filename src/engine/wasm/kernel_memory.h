@@ -58,6 +58,15 @@ void kernel_memory_fini(struct kernel_memory *memory);
  *  Costs by what was used since the last time, not by what could have been. */
 void kernel_reset(struct kernel_memory *memory);
 
+/** Give back what freed blocks hold of memory and book, for a guest that waits and may do so for long: freed neighbours
+ *  become one, those at the end are forgotten, and whole pages of the others go back to the system. Live blocks stay where
+ *  they are. What freed blocks held is gone, so an output must not be among it. Does nothing with a book over 8,192
+ *  records, or without memory. */
+void kernel_compact(struct kernel_memory *memory);
+
+/** Offset behind the last block: what follows is zero. */
+uint64_t kernel_end(const struct kernel_memory *memory);
+
 /** Offset of a new block of `len` bytes; 0 for `len` 0. *ok (not NULL) is false when there is no room left: neither in the
  *  memory nor in the book (LIMIT_KERNEL_BLOCKS). Reused blocks are not zeroed. */
 uint64_t kernel_alloc(struct kernel_memory *memory, uint64_t len, bool *ok);

@@ -118,6 +118,9 @@ bool run_loop_stop(struct wasm_capsule *capsule)
 		return false;
 	if (capsule->wall.index != 0)
 		return true; /* it has been asked to end before */
+	/* Nobody ends a sleep, so there is nothing that it could do meanwhile. */
+	if (capsule->instance->sleep.index != 0)
+		return false;
 	capsule->wall.fire = time_over;
 	return loop_timer_arm(loop, &capsule->wall, loop_due_after(loop, LIMIT_LOOP_STOP_MS));
 }

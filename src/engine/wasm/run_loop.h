@@ -19,7 +19,7 @@ MUST_CHECK enum capsule_status run_loop_prepare(struct wasm_capsule *capsule, st
 void run_loop_start(struct wasm_capsule *capsule);
 
 /** Have a loop end that has begun: what it waits for was ended by the floors above, so it goes on by itself. It has LIMIT_LOOP_STOP_MS
- *  until it is cut off. Returns false when there is none, or no memory for a timer: nothing is to be waited for. Else
+ *  until it is cut off. Returns false when there is none, when it sleeps, or without memory for a timer: nothing is to be waited for. Else
  *  wasm_capsule_down() comes with its end; may be asked for again until then. */
 bool run_loop_stop(struct wasm_capsule *capsule);
 

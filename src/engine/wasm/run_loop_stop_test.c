@@ -265,6 +265,59 @@ static void test_a_loop_that_is_still_being_loaded_never_begins(void **state)
 	}
 }
 
+/* ---- In between ---- */
+
+/* Frames upon frames below the one that waits, a block that is held and many that were freed: a second later what the loop
+ * does not need has gone back, and it goes on with the rest. */
+#define LEVELS "100"
+#define RUN_DEEP                                                                                                       \
+	MODULE(ROWS "(import \"extism:host/env\" \"free\" (func $free (param i64)))"                                   \
+		    "(import \"extism:host/env\" \"load_u8\" (func $load (param i64) (result i32)))",                  \
+		"(func $down (param i32) (result i32)"                                                                 \
+		"  (if (i32.eqz (local.get 0)) (then " PARK "(return (i32.const 0))))"                                 \
+		"  (i32.add (local.get 0) (call $down (i32.sub (local.get 0) (i32.const 1)))))"                        \
+		"(func (export \"run\") (result i32) (local $held i64) (local $n i32)"                                 \
+		"  (local.set $n (i32.const 3000))"                                                                    \
+		"  (loop $more (call $free (call $alloc (i64.const 20)))"                                              \
+		"    (br_if $more (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))"                             \
+		"  (local.set $held (call $alloc (i64.const 3000)))"                                                   \
+		"  (call $store (i64.add (local.get $held) (i64.const 2999)) (i32.const 77))" GO_ON                    \
+		"  (local.set $n (call $down (i32.const " LEVELS ")))"                                                 \
+		"  (local.set $n (i32.add (local.get $n) (call $down (i32.const 1))))"                                 \
+		"  (i32.add (local.get $n) (call $load (i64.add (local.get $held) (i64.const 2999)))))")
+
+static void test_a_loop_that_waits_keeps_what_it_needs(void **state)
+{
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *guest = run_new(fixture, RUN_DEEP);
+	struct capsule_error why = { 0 };
+
+	for (int i = 0; i < 2; i++) {
+		turn_until(fixture, &fixture->parked_count, 1);
+		advance_ms(fixture, 1500);
+		advance_ms(fixture, 1500);
+		answer_parked(fixture, "an answer");
+		settle(fixture);
+	}
+	assert_int_equal(guest->engine->ops->health(guest->engine, &why), ENGINE_FAILED);
+	assert_says(why.text, "exit code: 5128"); /* 1 + ... + 100, 1, 77 */
+}
+
+static void test_a_loop_that_waits_causes_one_wake_up(void **state)
+{
+	struct engine_fixture *fixture = *state;
+	HOLD(guest_drop) struct guest *guest = run_new(fixture, RUN("", FOR_EVER(PARK)));
+
+	turn_until(fixture, &fixture->parked_count, 1);
+	settle(fixture);
+	assert_true(loop_timeout_ms(fixture->loop) > 0);
+	advance_ms(fixture, 1500);
+	assert_int_equal(loop_timeout_ms(fixture->loop), -1);
+	advance_ms(fixture, 100000);
+	assert_int_equal(loop_timeout_ms(fixture->loop), -1);
+	assert_int_equal(health(guest), ENGINE_READY);
+}
+
 /* ---- The beginning ---- */
 
 static const struct guest *beginning; /* whose load begin_loop() belongs to */
@@ -355,6 +408,8 @@ int main(void)
 		TEST(test_a_loop_can_be_loaded_again),
 		TEST(test_a_loop_that_failed_is_unloaded_at_once),
 		TEST(test_a_loop_that_is_still_being_loaded_never_begins),
+		TEST(test_a_loop_that_waits_keeps_what_it_needs),
+		TEST(test_a_loop_that_waits_causes_one_wake_up),
 		TEST(test_the_floors_above_are_asked_before_the_first_instruction),
 		TEST(test_without_them_a_loop_acts_for_the_default),
 		TEST(test_what_they_refuse_is_not_loaded),
