@@ -204,7 +204,8 @@ def test_a_loop_that_waits_begins_anew(session, load):
     """What a loop publishes after a wait in which nothing came is put down to nobody: a clock may tick for ever."""
     s = session()
     s.subscribe("heard", "tick")
-    load(s, "clock", ("never.comes", "on"), run=[READY, ["times", -1, [["recv", "1", "0"], ["recv", "1", "1"], ["publish", "tick", "1"]]]])
+    tick = [["recv", "1", "0"], ["recv", "1", "1"], ["publish", "tick", "1"]]
+    load(s, "clock", ("never.comes", "on"), run=[READY, ["times", -1, tick]])
     assert len(s.take("heard", 50)) >= 50
     assert s.do("health", "clock") == "ready"
 

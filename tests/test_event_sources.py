@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What is published besides guests: settings that are missing, uplinks, the lives of capsules, tool calls, losses, failures."""
+"""What is published besides what guests say: settings that are missing, uplinks, lives, tool calls, losses, failures."""
 
 import json
 
@@ -197,7 +197,7 @@ def test_a_call_that_is_given_up_is_told_as_failed(session, load, way, asked):
 
 
 def test_messages_do_not_pass_for_lifecycle_events(session, load):
-    """Neither a guest nor the embedder publishes under the topics of the runtime, and subscriptions to messages get none of its events."""
+    """Nobody else publishes under the topics of the runtime, and subscriptions to messages get none of its events."""
     s = session()
     s.subscribe("messages", "astrid.v1.lifecycle.*")
     load(s, "one", ("astrid.v1.lifecycle.capsule_loaded", "on"), on=[["set", "heard", "$"]])

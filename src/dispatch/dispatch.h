@@ -151,7 +151,8 @@ bool dispatch_wanted(struct dispatch *dispatch, enum event_type type);
 void dispatch_lifecycle(
 	struct dispatch *dispatch, enum event_type type, const struct event_value *values, size_t count);
 
-/** The same, and have options.ended told of its end, as of an event with `ticket`. False: there is none, nobody wants it or it failed. */
+/** The same, and have options.ended told of its end, as of an event with `ticket`. False: there is none, since nobody wants
+ *  it or it failed. */
 bool dispatch_lifecycle_to_end(
 	struct dispatch *dispatch, enum event_type type, const struct event_value *values, size_t count, void *ticket);
 

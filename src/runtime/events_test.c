@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The public functions of events: what they refuse, from where they may be called, and what is left when operations, subscriptions, capsules
- * and the runtime go while events are under way. */
+/* The public functions of events: what they refuse, from where they may be called, and what is left when operations,
+ * subscriptions, capsules and the runtime go while events are under way. */
 #include "runtime/runtime_fixture.h"
 
 #include <pthread.h>
@@ -206,7 +206,7 @@ static void who_is_told_may_not_call(void **state)
 	assert_int_equal(heard.count, 1);
 }
 
-/* Everything that a subscription may do from inside: it publishes, subscribes, ends the other one and itself. What it may not, too. */
+/* What a subscription may do from inside: publish, end the other one and itself. And what it may not. */
 static void arrived_acts(void *user, const struct capsule_event *event, uint64_t lost)
 {
 	struct heard *heard = user;

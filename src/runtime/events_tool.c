@@ -181,7 +181,8 @@ static void log_unseen(const struct tool_watch *watch, const struct capsule_erro
 	log_write(&op->runtime->log, CAPSULE_LOG_WARN, watch->capsule, buffer_span(&text));
 }
 
-/* Publish what `watch` is at. What can't be shown to those who decide about it does not happen; those who only observe miss it. */
+/* Publish what `watch` is at. What can't be shown to those who decide about it does not happen; those who only observe
+ * miss it. */
 static enum capsule_status publish(struct tool_watch *watch, struct capsule_error *err)
 {
 	struct capsule_op *op = watch->op;
@@ -239,7 +240,8 @@ static enum capsule_status watch_new(struct capsule_op *op,
 	return CAPSULE_OK;
 }
 
-/* An operation that is not pending ends as failed, in the next turn. Those who are still asked go on; what they say does not matter. */
+/* An operation that is not pending ends as failed, in the next turn. Those who are still asked go on; what they say does
+ * not matter. */
 static void end_as(struct capsule_op *op, const struct capsule_error *why)
 {
 	tool_call_forget(op);

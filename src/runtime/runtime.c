@@ -193,7 +193,8 @@ enum capsule_status capsule_runtime_new(
 	return CAPSULE_OK;
 }
 
-/* The last one loaded goes first. Calls were ended with their operations, interceptors are here: nothing has to be waited for. */
+/* The last one loaded goes first. Calls were ended with their operations, interceptors are here: nothing has to be
+ * waited for. */
 static void end_capsules(struct capsule_runtime *runtime)
 {
 	if (runtime->dispatch != NULL)
