@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A program that embeds the runtime and does what each line of its standard input says, for tests of events between capsules. A line is a
- * verb and its operands with tabs between them; each is answered by one line of JSON.
+/* A program that embeds the runtime and does what each line of its standard input says, for tests of events between
+ * capsules. A line is a verb and its operands with tabs between them; each is answered by one line of JSON.
  *
  * Usage: event_session [OPTION=VALUE]...       options of the runtime, see options[]
  *
@@ -403,8 +403,8 @@ static bool do_line(char *line)
 {
 	session.count = 0;
 	line[strcspn(line, "\n")] = '\0';
-	for (char *word = strtok(line, "\t"); word != NULL && session.count < OPERANDS_MAX; word = strtok(NULL, "\t"))
-		session.operands[session.count++] = word;
+	while (line != NULL && session.count < OPERANDS_MAX)
+		session.operands[session.count++] = strsep(&line, "\t");
 	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
 		if (strcmp(verbs[i].name, operand(0)) == 0) {
 			verbs[i].run();

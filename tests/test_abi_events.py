@@ -296,13 +296,22 @@ def test_what_an_interceptor_gets(session, load):  # rt:221
     assert '"type":"user_input"' in s.steps("one", ["get", "got"])[0]
 
 
-def test_an_interceptor_that_fails_is_logged_and_called_again(session, load):  # rt:224
+def test_an_interceptor_that_fails_is_logged_and_the_next_one_called(session, load):  # rt:224
     s = session()
     load(s, "one", ("a.b", "on"), ("a.c", "traps"), on=[["fail", "no luck"]], traps=[["trap"]])
     s.subscribe("heard", "heard.it")
     assert [s.publish("a.b", 1)["failed"], s.publish("a.b", 1)["failed"], s.publish("a.c", 1)["failed"]] == [1, 1, 1]
     warned = [text for text in s.logged() if "interceptor" in text]
     assert len(warned) == 3 and "no luck" in warned[0] and "unreachable" in warned[2]
+
+
+def test_one_that_takes_no_calls_is_no_failure_to_warn_of(session, make_capsule):  # rt:224
+    """A capsule without a module: nobody can mend that its interceptor does not answer."""
+    s = session()
+    text = '[package]\nname = "papers"\nversion = "1.0.0"\n[[interceptor]]\nevent = "a.b"\naction = "on"\n'
+    s.do("load", make_capsule(text, name="papers"))
+    assert [s.publish("a.b", 1)["failed"], s.publish("a.b", 1)["failed"]] == [1, 1]
+    assert [text for text in s.logged() if "interceptor" in text] == []
 
 
 def test_four_calls_of_a_capsule_are_in_progress_and_the_rest_follows(session, load):  # rt:222

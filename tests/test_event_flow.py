@@ -2,6 +2,7 @@
 """Events when there are too many of them, when nobody takes them, and when those who should go away. End to end."""
 
 import json
+import time
 
 import pytest
 
@@ -122,6 +123,55 @@ def test_the_one_who_waits_goes_away(session, load, way):
     assert s.stats()["pending"] == 0
 
 
+def test_a_loop_that_waits_for_room_is_unloaded(session, load):
+    s = session("unload_grace_ms=5000")
+    load(s, "slow", ("a.b", "on", {"on_full": "block"}), more=SMALL % 2, on=[["rest", 600000]])
+    load(s, "loop", run=[READY, ["times", -1, [["publish", "a.b", "1"]]]])
+    s.do("settle")
+    waiting = books_of(s, "loop")["published"]
+    begun = time.monotonic()
+    s.do("unload", "loop")
+    assert time.monotonic() - begun < 3
+    assert 2 <= waiting <= 8
+    assert books_of(s, "slow")["queue"]["messages"] <= 2
+
+
+def test_the_one_who_is_waited_for_crashes(session, load):
+    """A loop whose inbox is full ends by a trap: what waits there is gone, and the publisher goes on."""
+    s = session()
+    load(s, "door", ("c.d", "on", {"on_full": "block"}), more=SMALL % 1, on=[["rest", 600000]])
+    knock = ["times", 10, [["publish", "c.d", "1"]]]
+    load(s, "full", ("a.b", "on", {"on_full": "block"}), more=SMALL % 4, run=[READY, knock, ["trap"]])
+    load(s, "fast")
+    s.start_steps("publishes", "fast", ["times", 10, [["publish", "a.b", "1"]]], ["given"])
+    s.do("settle")
+    assert (s.do("done", "publishes"), s.do("health", "full")) == ("no", "ready")
+    s.do("unload", "door")
+    assert json.loads(s.do("wait", "publishes")) == [""]
+    s.do("settle")
+    assert s.do("health", "full") == "failed"
+    assert s.stats()["pending"] == 0
+
+
+def test_calls_that_have_begun_may_end_when_their_capsule_is_unloaded(session, load):
+    s = session("unload_grace_ms=20000")
+    s.ask("watch")
+    load(s, "one", ("a.b", "on"), on=[["rest", 10], ["set", "done", "$"]])
+    for number in range(8):
+        s.post("a.b", number)
+    s.do("settle")
+    s.do("unload", "one")
+    assert sorted(outcomes(s, "one")) == ["delivered"] * 4 + ["gone"] * 4
+
+
+def test_the_largest_payload(session, load):
+    s = session()
+    load(s, "one", ("a.b", "on"), on=[["set", "got", "$"]])
+    size = 5 * 1024 * 1024
+    assert s.publish("a.b", "x" * (size - 2))["delivered"] == 1
+    assert len(s.steps("one", ["get", "got"])[0]) == size
+
+
 # ---- Loops of publications ----
 
 
@@ -154,7 +204,8 @@ def test_a_loop_that_waits_begins_anew(session, load):
     """What a loop publishes after a wait in which nothing came is put down to nobody: a clock may tick for ever."""
     s = session()
     s.subscribe("heard", "tick")
-    load(s, "clock", ("never.comes", "on"), run=[READY, ["times", -1, [["recv", "1", "0"], ["recv", "1", "1"], ["publish", "tick", "1"]]]])
+    tick = [["recv", "1", "0"], ["recv", "1", "1"], ["publish", "tick", "1"]]
+    load(s, "clock", ("never.comes", "on"), run=[READY, ["times", -1, tick]])
     assert len(s.take("heard", 50)) >= 50
     assert s.do("health", "clock") == "ready"
 

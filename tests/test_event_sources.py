@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What is published besides guests: settings that are missing, uplinks, the lives of capsules, tool calls, losses, failures."""
+"""What is published besides what guests say: settings that are missing, uplinks, lives, tool calls, losses, failures."""
 
 import json
 
@@ -175,8 +175,29 @@ def test_lives_and_calls_are_told(session, load):
     assert "no luck" in failed["error"] and completed["duration_ms"] >= 0
 
 
+@pytest.mark.parametrize("way", ["cancel", "free", "unload"])
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_call_that_is_given_up_is_told_as_failed(session, load, way, asked):
+    """Each call that began ends once, also when nobody waits for it any more, or while somebody decides about its result."""
+    s = session()
+    s.subscribe("all", "astrid.v1.lifecycle.*", "lifecycle")
+    load(s, "one")
+    if asked:
+        load(s, "guard", ("tool.v1.result.*.*", "on", {"mode": "guard"}), on=[["rest", 600000]])
+    s.start_steps("call", "one", ["given"] if asked else ["rest", 600000])
+    s.do("settle")
+    if way == "unload" and not asked:
+        s.do("unload", "one")
+    else:
+        s.do("free" if way == "free" else "cancel", "call")
+    s.do("settle")
+    told = of(s.take("all", 0), "tool_call_started", "tool_call_completed", "tool_call_failed")
+    assert [event["type"] for event in told] == ["tool_call_started", "tool_call_failed"]
+    assert told[0]["call_id"] == told[1]["call_id"] and "cancelled" in told[1]["error"]
+
+
 def test_messages_do_not_pass_for_lifecycle_events(session, load):
-    """Neither a guest nor the embedder publishes under the topics of the runtime, and subscriptions to messages get none of its events."""
+    """Nobody else publishes under the topics of the runtime, and subscriptions to messages get none of its events."""
     s = session()
     s.subscribe("messages", "astrid.v1.lifecycle.*")
     load(s, "one", ("astrid.v1.lifecycle.capsule_loaded", "on"), on=[["set", "heard", "$"]])

@@ -44,6 +44,9 @@ MUST_CHECK enum capsule_status dispatch_new(
 	struct dispatch **out, const struct dispatch_options *options, struct capsule_error *err);
 void dispatch_free(struct dispatch *dispatch);
 
+/** Stop all members and cancel what they do: nobody waits for it. */
+void dispatch_abort(struct dispatch *dispatch);
+
 /** Tell `hooks` (copied; NULL: nobody) what happens from now on. */
 void dispatch_watch(struct dispatch *dispatch, const struct dispatch_hooks *hooks);
 
@@ -148,7 +151,8 @@ bool dispatch_wanted(struct dispatch *dispatch, enum event_type type);
 void dispatch_lifecycle(
 	struct dispatch *dispatch, enum event_type type, const struct event_value *values, size_t count);
 
-/** The same, and have options.ended told of its end, as of an event with `ticket`. False: there is none, nobody wants it or it failed. */
+/** The same, and have options.ended told of its end, as of an event with `ticket`. False: there is none, since nobody wants
+ *  it or it failed. */
 bool dispatch_lifecycle_to_end(
 	struct dispatch *dispatch, enum event_type type, const struct event_value *values, size_t count, void *ticket);
 

@@ -140,8 +140,8 @@ void deliveries_end(struct member *member);
 void delivery_begin_hook(
 	struct binding *binding, struct hook_call *hook_call, const struct origin *origin, struct span input);
 
-/** The engines of `member` are gone, so its calls have ended: those that wait for what follows a call (member_options.after_call), or for the
- *  turn that tells it, have their outcome at once. */
+/** The engines of `member` are gone, so its calls have ended: those that wait for what follows a call
+ *  (member_options.after_call), or for the turn that tells it, have their outcome at once. */
 void deliveries_end(struct member *member);
 
 /** Free those that are kept to be used again. */

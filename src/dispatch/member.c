@@ -165,6 +165,17 @@ void member_stop(struct member *member)
 	inbox_close(&member->inbox, OUTCOME_GONE);
 }
 
+void dispatch_abort(struct dispatch *dispatch)
+{
+	LIST_EACH (node, &dispatch->members) {
+		struct member *member = LIST_ENTRY(node, struct member, link);
+
+		member_stop(member);
+		LIST_EACH_SAFE (call, &member->running)
+			delivery_cancel(LIST_ENTRY(call, struct delivery, link));
+	}
+}
+
 void member_free(struct member *member)
 {
 	if (member == NULL)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The public functions of events: what they refuse, from where they may be called, and what is left when operations, subscriptions, capsules
- * and the runtime go while events are under way. */
+/* The public functions of events: what they refuse, from where they may be called, and what is left when operations,
+ * subscriptions, capsules and the runtime go while events are under way. */
 #include "runtime/runtime_fixture.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HEARS(event, action) "[[interceptor]]\nevent = \"" event "\"\naction = \"" action "\"\n"
 #define TOOL "[[tool]]\nname = \"tool\"\ndescription = \"Does it.\"\n"
@@ -205,7 +206,7 @@ static void who_is_told_may_not_call(void **state)
 	assert_int_equal(heard.count, 1);
 }
 
-/* Everything that a subscription may do from inside: it publishes, subscribes, ends the other one and itself. What it may not, too. */
+/* What a subscription may do from inside: publish, end the other one and itself. And what it may not. */
 static void arrived_acts(void *user, const struct capsule_event *event, uint64_t lost)
 {
 	struct heard *heard = user;
@@ -393,6 +394,28 @@ static void the_runtime_may_go_with_everything_under_way(void **state)
 		assert_int_equal(outcomes[i].done, 0);
 }
 
+/* Those in progress are not given the time that an unload gives them: the alarm ends the program long before. */
+static void interceptors_do_not_keep_the_runtime_from_its_end(void **state)
+{
+	struct fixture *fixture = *state;
+	struct capsule *two;
+	struct capsule_op *op = NULL;
+
+	fixture_restart(fixture, (struct capsule_runtime_options){ .memory_store = true, .unload_grace_ms = 3600000 });
+	(void)load(fixture, "one", HEARS("a.b", "wait") HEARS("g.h", "wait") "mode = \"guard\"\n");
+	two = load(fixture, "two", HEARS("a.b", "wait"));
+	for (int i = 0; i < 6; i++)
+		post(fixture, i % 2 == 0 ? "a.b" : "g.h", "1");
+	fixture_settle(fixture);
+	assert_status(fixture, capsule_unload(two, NULL, NULL, &op, fixture->err), CAPSULE_OK);
+	fixture_settle(fixture);
+	assert_false(capsule_op_done(op));
+	(void)alarm(60);
+	capsule_runtime_free(fixture->runtime);
+	(void)alarm(0);
+	fixture->runtime = NULL;
+}
+
 /* ---- Lives ---- */
 
 static void finish(struct fixture *fixture, struct capsule_op *op)
@@ -577,6 +600,7 @@ int main(void)
 		TEST(many_operations_that_free_themselves),
 		TEST(with_an_operation_a_full_inbox_may_refuse),
 		TEST(the_runtime_may_go_with_everything_under_way),
+		TEST(interceptors_do_not_keep_the_runtime_from_its_end),
 		TEST(a_boot_and_a_shutdown_are_told),
 		TEST(who_hears_of_a_shutdown_does_not_stop_it),
 		TEST(a_subscription_may_unload_the_one_that_published),

@@ -20,6 +20,7 @@ struct tool_watch {
 	char *capsule; /* its id: the capsule may go while the call's writes are committed, or while somebody is asked */
 	enum stage stage;
 	bool asks;
+	bool told;      /* of its start, and not yet of its end */
 	struct uuid id; /* in events */
 	int64_t started_ns;
 	enum capsule_status (*start)(struct capsule_op *op, struct capsule_error *err);
@@ -80,18 +81,18 @@ static bool is_wanted(struct capsule_op *op)
 
 /* ---- Lifecycle events ---- */
 
-static void tell_started(const struct tool_watch *watch)
+static void tell_started(struct tool_watch *watch)
 {
 	const struct event_value values[] = { { .kind = EVENT_UUID, .uuid = watch->id },
 		{ .kind = EVENT_TEXT, .text = span_text(name_of(watch->op)) }, { .kind = EVENT_NULL } };
 
+	watch->told = true;
 	dispatch_lifecycle(watch->op->runtime->dispatch, EVENT_TOOL_CALL_STARTED, values, 3);
 }
 
-static void tell_ended(const struct tool_watch *watch)
+static void tell_ended(struct tool_watch *watch, const struct capsule_error *error)
 {
 	const struct capsule_op *op = watch->op;
-	const struct capsule_error *error = &op->call.op.error;
 	struct dispatch *dispatch = op->runtime->dispatch;
 	int64_t ms = (loop_now(op->runtime->loop) - watch->started_ns) / NS_PER_MS;
 	const struct event_value id = { .kind = EVENT_UUID, .uuid = watch->id };
@@ -100,6 +101,7 @@ static void tell_ended(const struct tool_watch *watch)
 	const struct event_value text = { .kind = EVENT_TEXT, .text = span_text(error->text) };
 	const struct event_value good[] = { id, name, took }, bad[] = { id, name, text, took };
 
+	watch->told = false;
 	if (error->status == CAPSULE_OK)
 		dispatch_lifecycle(dispatch, EVENT_TOOL_CALL_COMPLETED, good, 3);
 	else
@@ -179,7 +181,8 @@ static void log_unseen(const struct tool_watch *watch, const struct capsule_erro
 	log_write(&op->runtime->log, CAPSULE_LOG_WARN, watch->capsule, buffer_span(&text));
 }
 
-/* Publish what `watch` is at. What can't be shown to those who decide about it does not happen; those who only observe miss it. */
+/* Publish what `watch` is at. What can't be shown to those who decide about it does not happen; those who only observe
+ * miss it. */
 static enum capsule_status publish(struct tool_watch *watch, struct capsule_error *err)
 {
 	struct capsule_op *op = watch->op;
@@ -237,7 +240,8 @@ static enum capsule_status watch_new(struct capsule_op *op,
 	return CAPSULE_OK;
 }
 
-/* An operation that is not pending ends as failed, in the next turn. Those who are still asked go on; what they say does not matter. */
+/* An operation that is not pending ends as failed, in the next turn. Those who are still asked go on; what they say does
+ * not matter. */
 static void end_as(struct capsule_op *op, const struct capsule_error *why)
 {
 	tool_call_forget(op);
@@ -254,10 +258,8 @@ static enum capsule_status start(struct tool_watch *watch, struct capsule_error 
 	watch->stage = STAGE_RUNNING;
 	tell_started(watch);
 	status = watch->start(watch->op, err);
-	if (status != CAPSULE_OK) {
-		(void)error_copy(&watch->op->call.op.error, err);
-		tell_ended(watch);
-	}
+	if (status != CAPSULE_OK)
+		tell_ended(watch, err);
 	return status;
 }
 
@@ -325,7 +327,7 @@ static void finish(struct capsule_op *op)
 	struct tool_watch *watch = op->watch;
 	op_done_fn done = watch->done;
 
-	tell_ended(watch);
+	tell_ended(watch, &op->call.op.error);
 	op->watch = NULL;
 	watch_free(watch);
 	done(&op->call.op, op);
@@ -407,10 +409,14 @@ bool tool_call_asks(const struct capsule_op *op)
 void tool_call_forget(struct capsule_op *op)
 {
 	struct tool_watch *watch = op->watch;
+	struct capsule_error given_up;
 
 	op->watch = NULL;
 	if (watch == NULL)
 		return;
+	(void)error_set(&given_up, CAPSULE_ECANCELLED, "call: cancelled");
+	if (watch->told)
+		tell_ended(watch, &given_up);
 	watch->op = NULL;
 	if (!watch->asks)
 		watch_free(watch);

@@ -193,9 +193,12 @@ enum capsule_status capsule_runtime_new(
 	return CAPSULE_OK;
 }
 
-/* The last one loaded goes first. Calls were ended with their operations: nothing has to be waited for. */
+/* The last one loaded goes first. Calls were ended with their operations, interceptors are here: nothing has to be
+ * waited for. */
 static void end_capsules(struct capsule_runtime *runtime)
 {
+	if (runtime->dispatch != NULL)
+		dispatch_abort(runtime->dispatch);
 	while (!list_empty(&runtime->capsules))
 		capsule_leave(LIST_ENTRY(runtime->capsules.prev, struct capsule, link));
 	while (runtime->leaving > 0)
