@@ -402,6 +402,11 @@ def test_stats_as_json_are_one_object(run, capsules):
     assert stats[0]["stats"]["matched"] == stats[0]["stats"]["delivered"] == 2
 
 
+def test_the_operator_says_how_much_may_wait(run, capsules):
+    result = run("run", capsules(), "--stats", "--inbox-messages", "7", "--inbox-kib", "3", "--publish", "a.x={}")
+    assert "  limits     7 messages, 3,072 bytes" in result.stdout.splitlines()
+
+
 def test_a_signal_asks_for_stats_while_it_runs(start, capsules):
     process = start("run", capsules(), "--stats", "--json")
     assert json.loads(process.stdout.readline())["state"] == "ready"

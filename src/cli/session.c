@@ -104,6 +104,8 @@ int cli_session_open(struct session *session, const struct cli *cli)
 		.call_cpu_ms = asked->cpu_ms,
 		.call_wall_ms = asked->wall_ms,
 		.cache_dir = asked->no_cache ? "" : NULL,
+		.inbox_messages = asked->inbox_messages,
+		.inbox_bytes = asked->inbox_kib * 1024,
 		.compile_cpu_ms = asked->compile_seconds * MS_PER_S,
 		.compile_bytes = asked->compile_mib << 20,
 	};
