@@ -92,7 +92,7 @@ static_assert(LIMIT_WASM_STACK <= LIMIT_FIBER_STACK / 2, "host functions need ro
 #define LIMIT_RECV_MS 60000           /* that a guest may wait for a message */
 #define LIMIT_CALLS_IN_PROGRESS 4     /* interceptors of one capsule that are called at once */
 #define LIMIT_CHAIN_MS 10000          /* all interceptors that decide about one event */
-#define LIMIT_HOOK_MS 10000           /* one receiver of a hook */
+#define LIMIT_HOOK_MS 10000           /* that a hook waits for its answers */
 #define LIMIT_EVENT_HOPS 4096         /* events of which each was published while the one before was handled */
 #define LIMIT_LAG_NOTICE_MS 10000     /* between two notices of lost events */
 #define LIMIT_UPLINK_QUEUE 128        /* messages of one capsule's uplinks that wait to be published */
