@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A million events at one capsule that is too slow for them: how long do calls of another one take meanwhile, and how much memory does it
- * take? What the slow one has no room for is lost and counted: at the end the books have to close. */
+/* A million events at one capsule that is too slow for them: how long do calls of another one take meanwhile, and how much
+ * memory does it take? What the slow one has no room for is lost and counted: at the end the books have to close. */
 #include "base/clock.h"
 #include "harness.h"
 #include "rig.h"

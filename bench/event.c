@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What does an event cost, from its publication until everybody has handled it? The last one of each burst is waited for:
- * capsules handle their events in order. A burst is half of what an inbox holds, so that nothing is lost; the guests count what
- * they get, and a count that is not that of the publications ends the program. The peer's side is bench/peer/src/events.rs, with
- * the same guests. */
+ * capsules handle their events in order. A burst is half of what an inbox holds, so that nothing is lost; the guests count
+ * what they get, and a count that is not that of the publications ends the program. The peer's side is
+ * bench/peer/src/events.rs, with the same guests. */
 #include "base/clock.h"
 #include "floor.h"
 #include "harness.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Measuring: warm-up, batches long enough for the clock, many runs, one JSON object a figure on standard output. The cases of
- * one program take turns, run by run, so that a machine that is slow for a while is slow for all of them. A failure of
+/* Measuring: warm-up, batches long enough for the clock, many runs, one JSON object a figure on standard output. The cases
+ * of one program take turns, run by run, so that a machine that is slow for a while is slow for all of them. A failure of
  * anything ends the program with a message: a figure of something that went wrong is worth nothing. */
 #ifndef BENCH_HARNESS_H
 #define BENCH_HARNESS_H

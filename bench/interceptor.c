@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What does a call of an interceptor cost the engine, with 100 bytes of payload and a guest that reads nothing? Once as dispatch
- * does it, four of one capsule at a time, each followed by the next from its done(), and once with many that wait. */
+/* What does a call of an interceptor cost the engine, with 100 bytes of payload and a guest that reads nothing? Once as
+ * dispatch does it, four of one capsule at a time, each followed by the next from its done(), and once with many that
+ * wait. */
 #include "harness.h"
 
 #include "base/log.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A runtime with capsules, through the public API: a temporary home, capsule folders that are written on the spot, calls that
- * must succeed. */
+/* A runtime with capsules, through the public API: a temporary home, capsule folders that are written on the spot, calls
+ * that must succeed. */
 #ifndef BENCH_RIG_H
 #define BENCH_RIG_H
 
@@ -13,7 +13,8 @@ struct rig {
 	struct capsule_error *error;
 };
 
-/** Make one; `guests` is borrowed. `options` may be NULL; home, workspace (the folder) and size are set here. Free it with rig_close(). */
+/** Make one; `guests` is borrowed. `options` may be NULL; home, workspace (the folder) and size are set here. Free it with
+ *  rig_close(). */
 void rig_open(struct rig *rig, const char *guests, const struct capsule_runtime_options *options);
 void rig_close(struct rig *rig);
 

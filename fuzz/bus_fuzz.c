@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Bytes as what happens on a bus: published, held, let go, taken, ended, closed. The model beside it says what comes of each entry. */
+/* Bytes as what happens on a bus: published, held, let go, taken, ended, closed. The model beside it says what comes of each
+ * entry. */
 #include "bus/bus_drive.h"
 #include "fuzz/target.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Bytes as a payload, as guests publish them and as clients write them. Whatever was read is JSON with a `type`, has what interceptors get
- * inside, says the same as it did before, and is in its last form after being read twice. */
+/* Bytes as a payload, as guests publish them and as clients write them. Whatever was read is JSON with a `type`, has what
+ * interceptors get inside, says the same as it did before, and is in its last form after being read twice. */
 #include "bus/payload.h"
 
 #include "base/cleanup.h"

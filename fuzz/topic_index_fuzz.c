@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Lines that enter patterns into an index ("1" and a pattern whose last `*` is one segment, "+" and one where it is the rest), take them
- * out ("-" and the byte that says which) or look for a topic (any other line). What is found is what base/topic.h says, pattern by pattern. */
+/* Lines that enter patterns into an index ("1" and a pattern whose last `*` is one segment, "+" and one where it is the
+ * rest), take them out ("-" and the byte that says which) or look for a topic (any other line). What is found is what
+ * base/topic.h says, pattern by pattern. */
 #include "bus/topic_index.h"
 
 #include "base/topic.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Publish events, get them, watch what comes of them: a message that is rewritten before anybody gets it, one that is denied,
- * a tool call that a capsule stops, and more events than a slow capsule has room for.
+/* Publish events, get them, watch what comes of them: a message that is rewritten before anybody gets it, one that is
+ * denied, a tool call that a capsule stops, and more events than a slow capsule has room for.
  *
  * Usage: events EXAMPLES      (the folder with events/redact, events/policy, events/slow and capsules/counter) */
 #include <capsule/capsule.h>

@@ -20,11 +20,11 @@ struct capsule_report;
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_check(
 	struct capsule_report **out, const char *path, struct capsule_error *err);
 
-/** Compare `count` reports (borrowed) with each other. A warning in its report becomes what a manifest requires and none of the others
- *  provides; the events that an [[interceptor]] or `ipc_subscribe` waits for and that neither one of them nor the runtime publishes;
- *  and topics of `ipc_publish` that none of them receives. Nothing is added to fewer than two, or when a manifest has errors, since
- *  what it provides is not known then. Errors: CAPSULE_ENOMEM, CAPSULE_ELIMIT (they depend on each other in too many ways).
- *  Threads: any. */
+/** Compare `count` reports (borrowed) with each other. A warning in its report becomes what a manifest requires and none of
+ *  the others provides; the events that an [[interceptor]] or `ipc_subscribe` waits for and that neither one of them nor the
+ *  runtime publishes; and topics of `ipc_publish` that none of them receives. Nothing is added to fewer than two, or when a
+ *  manifest has errors, since what it provides is not known then. Errors: CAPSULE_ENOMEM, CAPSULE_ELIMIT (they depend on
+ *  each other in too many ways). Threads: any. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_check_together(
 	struct capsule_report *const *reports, size_t count, struct capsule_error *err);
 
@@ -47,7 +47,8 @@ CAPSULE_API void capsule_report_free(struct capsule_report *report);
  *  is no function),
  *  "memory": {"pages_min", "pages_max" (or null)} or null,
  *  "host_functions": [{"name", "capability" (or null), "state": "ok" | "refused" | "unserved", "reason" (or null)}]}.
- *  Module errors come from the operation, as for capsule_load(); imports that do not exist are listed with "known": false. */
+ *  Module errors come from the operation, as for capsule_load(); imports that do not exist are listed with "known":
+ *  false. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_inspect(struct capsule_runtime *runtime, const char *path,
 	capsule_done_fn done, void *user, struct capsule_op **op, struct capsule_error *err);
 

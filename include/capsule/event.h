@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Events: publish them, get them, see what comes of them. A message goes under a topic to every capsule whose manifest or guest asked for that
- * topic, and to the subscriptions of the embedder; each of them gets it in the order of publication, and each ends with exactly one
- * outcome. Texts that functions are called with are borrowed for the call. */
+/* Events: publish them, get them, see what comes of them. A message goes under a topic to every capsule whose manifest or
+ * guest asked for that topic, and to the subscriptions of the embedder; each of them gets it in the order of publication,
+ * and each ends with exactly one outcome. Texts that functions are called with are borrowed for the call. */
 #ifndef CAPSULE_EVENT_H
 #define CAPSULE_EVENT_H
 
@@ -40,21 +40,21 @@ enum capsule_outcome {
 /** The word for an outcome: "delivered", "too large", ... A static text. Threads: any. */
 CAPSULE_API const char *capsule_outcome_name(enum capsule_outcome outcome);
 
-/** Publish `payload`, `len` bytes of JSON, under `topic` as a guest would: an object with a known `type` and its fields is that message, anything
- *  else travels as {"type":"custom","data":...}. With `op` the operation ends when every receiver has its outcome, with
- *  {"matched":n,"delivered":n,"failed":n,"vetoed":n,"dropped":n} as its result, and receivers that say so may keep it waiting until there is
- *  room or refuse it; capsule_op_cancel() forgets it, the event goes on. Without (`op` NULL, `done` unused) what does not fit is lost,
- *  which is counted and told. Errors: CAPSULE_EINVAL (a topic that is longer than 256 bytes, has empty segments or is of the runtime's
- *  own `astrid.v1.lifecycle.`; a payload that is no JSON), CAPSULE_ELIMIT (over 5 MiB; a receiver with on_full = "fail" is full),
- *  CAPSULE_ENOMEM. */
+/** Publish `payload`, `len` bytes of JSON, under `topic` as a guest would: an object with a known `type` and its fields is
+ *  that message, anything else travels as {"type":"custom","data":...}. With `op` the operation ends when every receiver has
+ *  its outcome, with {"matched":n,"delivered":n,"failed":n,"vetoed":n,"dropped":n} as its result, and receivers that say so
+ *  may keep it waiting until there is room or refuse it; capsule_op_cancel() forgets it, the event goes on. Without (`op`
+ *  NULL, `done` unused) what does not fit is lost, which is counted and told. Errors: CAPSULE_EINVAL (a topic that is longer
+ *  than 256 bytes, has empty segments or is of the runtime's own `astrid.v1.lifecycle.`; a payload that is no JSON),
+ *  CAPSULE_ELIMIT (over 5 MiB; a receiver with on_full = "fail" is full), CAPSULE_ENOMEM. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_publish(struct capsule_runtime *runtime, const char *topic,
 	const char *payload, size_t len, capsule_done_fn done, void *user, struct capsule_op **op,
 	struct capsule_error *err);
 
 struct capsule_subscription;
 
-/* One event for a subscription; `lost` is how many were lost right before it. On the runtime's thread, from a turn: may call into the runtime,
- * also capsule_unsubscribe(). */
+/* One event for a subscription; `lost` is how many were lost right before it. On the runtime's thread, from a turn: may call
+ * into the runtime, also capsule_unsubscribe(). */
 typedef void (*capsule_event_fn)(void *user, const struct capsule_event *event, uint64_t lost);
 
 /* Zero-initialise and set `size`; later releases append members. */
@@ -65,8 +65,9 @@ struct capsule_subscribe_options {
 	uint64_t inbox_bytes;    /* likewise: 16 MiB */
 };
 
-/** Get what is published under topics that match `pattern` from now on: `*` stands for one segment, as the last one behind others for one or more.
- *  `options` may be NULL. Ends with capsule_unsubscribe(), or with the runtime. Errors: CAPSULE_EINVAL, CAPSULE_ENOMEM. */
+/** Get what is published under topics that match `pattern` from now on: `*` stands for one segment, as the last one behind
+ *  others for one or more. `options` may be NULL. Ends with capsule_unsubscribe(), or with the runtime. Errors:
+ *  CAPSULE_EINVAL, CAPSULE_ENOMEM. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_subscribe(struct capsule_runtime *runtime,
 	const char *pattern, const struct capsule_subscribe_options *options, capsule_event_fn arrived, void *user,
 	struct capsule_subscription **out, struct capsule_error *err);
@@ -90,13 +91,14 @@ struct capsule_event_notice {
 
 typedef void (*capsule_event_notice_fn)(void *user, const struct capsule_event_notice *notice);
 
-/** Have `told` called for every event: with each outcome, each veto and rewrite, and at its end; NULL: no longer. It runs on the runtime's
- *  thread, from a turn or from inside the function that published, and must not call into the runtime. */
+/** Have `told` called for every event: with each outcome, each veto and rewrite, and at its end; NULL: no longer. It runs on
+ *  the runtime's thread, from a turn or from inside the function that published, and must not call into the runtime. */
 CAPSULE_API void capsule_watch_events(struct capsule_runtime *runtime, capsule_event_notice_fn told, void *user);
 
-/** What came of all events so far, as JSON: {"matched","delivered","failed","vetoed","dropped":{"overflow","too_large","gone","no_memory"},
- *  "pending","capsules":[{"capsule","published","refused",...,"queue":{...},"cpu_ns","p50_ns","p99_ns"}]}; at every moment matched is
- *  the sum of the others. Borrowed until the next call; NULL when out of memory. */
+/** What came of all events so far, as JSON:
+ *  {"matched","delivered","failed","vetoed","dropped":{"overflow","too_large","gone","no_memory"},
+ *  "pending","capsules":[{"capsule","published","refused",...,"queue":{...},"cpu_ns","p50_ns","p99_ns"}]}; at every moment
+ *  matched is the sum of the others. Borrowed until the next call; NULL when out of memory. */
 CAPSULE_API const char *capsule_event_stats_json(struct capsule_runtime *runtime);
 
 #ifdef __cplusplus

@@ -4,11 +4,11 @@
  * it links, installs handlers for SIGSEGV, SIGBUS, SIGILL and SIGFPE once (unless no_signal_handlers is set), and a panic
  * inside that engine ends the process.
  *
- * A runtime, its capsules and its operations belong to one thread: the one that made it, until another one takes it over with
- * capsule_runtime_adopt(). What is called on any other thread, or from inside the log, audit, gate or state function, changes nothing:
- * functions with a status answer CAPSULE_ESTATE, capsule_runtime_turn() answers false, the others just return. Functions that
- * only tell something do not look, and must not be called there. Only capsule_runtime_post() may be called from anywhere. After
- * fork() the child must leave the runtimes of its parent alone, not even free them. */
+ * A runtime, its capsules and its operations belong to one thread: the one that made it, until another one takes it over
+ * with capsule_runtime_adopt(). What is called on any other thread, or from inside the log, audit, gate or state function,
+ * changes nothing: functions with a status answer CAPSULE_ESTATE, capsule_runtime_turn() answers false, the others just
+ * return. Functions that only tell something do not look, and must not be called there. Only capsule_runtime_post() may be
+ * called from anywhere. After fork() the child must leave the runtimes of its parent alone, not even free them. */
 #ifndef CAPSULE_RUNTIME_H
 #define CAPSULE_RUNTIME_H
 
@@ -44,8 +44,8 @@ struct capsule_audit_record {
 /* Called for every refusal and every decision, on the runtime's thread; must not call into the runtime. */
 typedef void (*capsule_audit_fn)(void *user, const struct capsule_audit_record *record);
 
-/* An embedder's own gate: whether `capsule` may do `operation` on `operand`. It is asked only about what the manifest allows, so it can take
- * away and never add. On the runtime's thread; must not call into the runtime. */
+/* An embedder's own gate: whether `capsule` may do `operation` on `operand`. It is asked only about what the manifest
+ * allows, so it can take away and never add. On the runtime's thread; must not call into the runtime. */
 typedef bool (*capsule_gate_fn)(
 	void *user, const char *capsule, const char *operation, const char *operand, size_t len);
 
@@ -54,8 +54,8 @@ typedef bool (*capsule_gate_fn)(
  * served as long as what this release does not know is zero. */
 struct capsule_runtime_options {
 	size_t size; /* sizeof(struct capsule_runtime_options) */
-	/* Absolute; NULL: $ASTRID_HOME, else $HOME/.astrid. Made (0700) when a capsule first uses its key-value state; from then
-	 * on until capsule_runtime_free() a lock file in it says which process has it. */
+	/* Absolute; NULL: $ASTRID_HOME, else $HOME/.astrid. Made (0700) when a capsule first uses its key-value state; from
+	 * then on until capsule_runtime_free() a lock file in it says which process has it. */
 	const char *home;
 	const char *principal; /* 1 to 63 bytes; NULL: "default" */
 	/* Keep key-value state in memory; the home is not touched, except for what guests write to global://. */
@@ -69,8 +69,8 @@ struct capsule_runtime_options {
 	uint32_t memory_pages; /* of 64 KiB, of one guest's own memory: 1,024, which is also the most */
 	uint32_t queue_calls;  /* that wait for one capsule: 1,024 */
 	uint64_t module_bytes; /* largest module: 64 MiB */
-	/* Compiled code is kept as files, so that a module is compiled once. The folder is made (0700) when something is first
-	 * put into it; one that belongs to somebody else or that others may enter is not used, which is logged. */
+	/* Compiled code is kept as files, so that a module is compiled once. The folder is made (0700) when something is
+	 * first put into it; one that belongs to somebody else or that others may enter is not used, which is logged. */
 	const char *cache_dir; /* absolute; NULL: cache/capsules in the home, nothing with memory_store; "": nothing */
 	uint64_t cache_bytes;  /* what it may hold; what was not used for longest goes first: 1 GiB */
 	/* Modules over 32 KiB are compiled by child processes, a few at once, each within these limits. */
@@ -81,12 +81,13 @@ struct capsule_runtime_options {
 	const char *libexec_dir; /* where capsule-launch and capsule-compile are; NULL: looked for, see embedding.md */
 	/* The engine. Both change the code that is made, so each has cache entries of its own. */
 	bool no_signal_handlers; /* install none: a guest's faults are found by checks in its code, which is slower */
-	/* Pages of 64 KiB of the memory through which bytes cross to and from one guest: 1,024, also the most; 16 the least, and
-	 * the first 16 count for one. Address space is reserved for twice the larger of this and memory_pages. */
+	/* Pages of 64 KiB of the memory through which bytes cross to and from one guest: 1,024, also the most; 16 the least,
+	 * and the first 16 count for one. Address space is reserved for twice the larger of this and memory_pages. */
 	uint32_t kernel_pages;
-	/* Files. `workspace`, absolute, is what workspace:// and paths without a scheme mean to guests; where it does not exist when
-	 * a capsule is loaded, that capsule's file functions fail. NULL: the working directory of the process when the runtime is
-	 * made. With memory_store the overlay of a capsule is a private folder in $TMPDIR (/tmp), removed when it is unloaded. */
+	/* Files. `workspace`, absolute, is what workspace:// and paths without a scheme mean to guests; where it does not
+	 * exist when a capsule is loaded, that capsule's file functions fail. NULL: the working directory of the process
+	 * when the runtime is made. With memory_store the overlay of a capsule is a private folder in $TMPDIR (/tmp),
+	 * removed when it is unloaded. */
 	const char *workspace;
 	enum capsule_overlay_mode overlay; /* of capsules that capsule_runtime_set_overlay() says nothing about */
 	uint64_t overlay_bytes;            /* what one overlay may hold: 1 GiB */
@@ -95,9 +96,9 @@ struct capsule_runtime_options {
 	capsule_gate_fn gate; /* NULL: the manifest decides alone */
 	void *gate_user;
 	uint64_t unload_grace_ms; /* that calls in flight may go on when their capsule is unloaded: 5,000 */
-	uint64_t
-		ready_ms; /* that capsule_boot() waits for a capsule with a loop of its own before it loads those who require it: 30,000 */
-	/* Events. What may wait for one capsule: what its manifest says, but no more than this; this where it says nothing. */
+	uint64_t ready_ms; /* that capsule_boot() waits for a run loop before it loads those who require it: 30,000 */
+	/* Events. What may wait for one capsule: what its manifest says, but no more than this; this where it says
+	 * nothing. */
 	uint64_t inbox_messages;         /* 1,024 where the manifest says nothing */
 	uint64_t inbox_bytes;            /* likewise 16 MiB */
 	uint64_t publish_messages_per_s; /* of one capsule, and as many at once: 1,000,000 */
@@ -107,16 +108,16 @@ struct capsule_runtime_options {
 	uint64_t lag_notice_ms;          /* between two notices of lost events: 10,000 */
 };
 
-/** Make a runtime. `options` is borrowed and may be NULL. Of the disk this touches the cache of compiled code and nothing else.
- *  Free it with capsule_runtime_free(). It belongs to the calling thread. Errors: CAPSULE_EINVAL (an option, named),
+/** Make a runtime. `options` is borrowed and may be NULL. Of the disk this touches the cache of compiled code and nothing
+ *  else. Free it with capsule_runtime_free(). It belongs to the calling thread. Errors: CAPSULE_EINVAL (an option, named),
  *  CAPSULE_ENOMEM, CAPSULE_EIO. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_runtime_new(
 	struct capsule_runtime **out, const struct capsule_runtime_options *options, struct capsule_error *err);
 
 /** End everything and free (taken; NULL is fine). Pending operations are cancelled, their done functions do not run; handles
- *  of operations become invalid. What was posted and did not run yet is dropped. From inside a turn, or on a thread to which the
- *  runtime does not belong, it does nothing. Other threads must have stopped posting. May wait for work that can't be stopped
- *  (a module that is being compiled). */
+ *  of operations become invalid. What was posted and did not run yet is dropped. From inside a turn, or on a thread to which
+ *  the runtime does not belong, it does nothing. Other threads must have stopped posting. May wait for work that can't be
+ *  stopped (a module that is being compiled). */
 CAPSULE_API void capsule_runtime_free(struct capsule_runtime *runtime);
 
 /** Take `runtime` over, with everything that belongs to it and whatever is under way: from now on it belongs to the calling
@@ -127,8 +128,8 @@ CAPSULE_API void capsule_runtime_free(struct capsule_runtime *runtime);
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_runtime_adopt(
 	struct capsule_runtime *runtime, struct capsule_error *err);
 
-/** How writes of the capsule `id` are treated when it is loaded from now on. Capsules that may start programs or servers always
- *  write at once. Errors: CAPSULE_EINVAL, CAPSULE_ENOMEM. */
+/** How writes of the capsule `id` are treated when it is loaded from now on. Capsules that may start programs or servers
+ *  always write at once. Errors: CAPSULE_EINVAL, CAPSULE_ENOMEM. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_runtime_set_overlay(
 	struct capsule_runtime *runtime, const char *id, enum capsule_overlay_mode mode, struct capsule_error *err);
 
@@ -138,8 +139,8 @@ CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_runtime_set_overlay(
 CAPSULE_API int capsule_runtime_fd(const struct capsule_runtime *runtime);
 CAPSULE_API int capsule_runtime_timeout_ms(const struct capsule_runtime *runtime);
 
-/** Make progress: waits at most `wait_ms` (0 not at all, -1 without limit) for something to do, does what can be done now and
- *  runs done functions. Guests run in slices of about a millisecond. Returns whether anything is left to do or to wait
+/** Make progress: waits at most `wait_ms` (0 not at all, -1 without limit) for something to do, does what can be done now
+ *  and runs done functions. Guests run in slices of about a millisecond. Returns whether anything is left to do or to wait
  *  for. Called from inside a turn it does nothing and returns false. */
 CAPSULE_API bool capsule_runtime_turn(struct capsule_runtime *runtime, int wait_ms);
 

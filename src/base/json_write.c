@@ -250,7 +250,8 @@ bool json_append_byte_array(struct buffer *out, struct span bytes)
 		return false;
 	at = out->data + out->len;
 	*at++ = '[';
-	/* All four bytes of each text are stored; what was too much is overwritten by the next one, so the last goes apart. */
+	/* All four bytes of each text are stored; what was too much is overwritten by the next one, so the last goes
+	 * apart. */
 	for (size_t i = 0; i + 1 < bytes.len; i++) {
 		const struct byte_text *text = &byte_texts[bytes.data[i]];
 

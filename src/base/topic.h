@@ -19,15 +19,16 @@ size_t topic_segments(struct span topic);
  *  equal or `*` in the pattern. A `*` in the topic is a literal. */
 bool topic_matches(struct span topic, struct span pattern);
 
-/** Whether what `pattern` delivers contains `topic`: as topic_matches(), but a last segment `*` after a dot stands for one or
- *  more segments. The pattern "*" alone means topics of one segment. */
+/** Whether what `pattern` delivers contains `topic`: as topic_matches(), but a last segment `*` after a dot stands for one
+ *  or more segments. The pattern "*" alone means topics of one segment. */
 bool topic_delivers(struct span topic, struct span pattern);
 
 /** Whether everything that a subscription to `wanted` delivers is delivered by `pattern` too (both read as by
  *  topic_delivers()). */
 bool topic_covers(struct span pattern, struct span wanted);
 
-/** Whether there is a topic that both patterns match: each as by topic_delivers() when its `tail` is true, else as by topic_matches(). */
+/** Whether there is a topic that both patterns match: each as by topic_delivers() when its `tail` is true, else as by
+ *  topic_matches(). */
 bool topic_overlaps(struct span a, bool a_tail, struct span b, bool b_tail);
 
 #endif

@@ -42,8 +42,9 @@ const char *kernel_method_name(enum kernel_method method);
 enum kernel_response {
 	KERNEL_SUCCESS,  /* data: any JSON */
 	KERNEL_COMMANDS, /* [{"name","description","provider_capsule"}] */
-	KERNEL_CAPSULE_METADATA, /* [{"name","llm_providers":[{"id","description","capabilities"}],"interceptor_events":[text]}] */
-	KERNEL_ERROR,            /* text */
+	/* [{"name","llm_providers":[{"id","description","capabilities"}],"interceptor_events":[text]}] */
+	KERNEL_CAPSULE_METADATA,
+	KERNEL_ERROR,             /* text */
 	KERNEL_APPROVAL_REQUIRED, /* {"request_id","description","capabilities":[text]} */
 	KERNEL_RESPONSES
 };

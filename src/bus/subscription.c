@@ -196,7 +196,8 @@ static size_t append_messages(const struct subscription *subscription, size_t bu
 		size_t len = entry->event->payload.len;
 		struct span envelope;
 
-		/* The first one goes whatever its size, or nothing would ever go again; one that a guest waited for is not counted. */
+		/* The first one goes whatever its size, or nothing would ever go again; one that a guest waited for is not
+		 * counted. */
 		if (entry->held || (count > 0 && (used > budget || len > budget - used)))
 			break;
 		used += count == 0 && first ? 0 : len;

@@ -72,10 +72,10 @@ _Static_assert(OPTION_COUNT <= 62, "with more options the set needs another type
 
 extern const struct option_row cli_options[OPTION_COUNT];
 
-/** Read `argv` (borrowed, `argc` entries, those after the command's name) into cli->options and cli->operands, by the rules of
- *  cli->command: long options as --name=value or --name value anywhere, "--" before operands that begin with '-', "-" is an
- *  operand. Settings are split in place. Says on standard error what is wrong.
- *  Returns the exit status: 0, 2, or 1 when out of memory. */
+/** Read `argv` (borrowed, `argc` entries, those after the command's name) into cli->options and cli->operands, by the rules
+ *  of cli->command: long options as --name=value or --name value anywhere, "--" before operands that begin with '-', "-" is
+ *  an operand. Settings are split in place. Says on standard error what is wrong. Returns the exit status: 0, 2, or 1 when
+ *  out of memory. */
 int cli_options_parse(struct cli *cli, int argc, char **argv);
 
 /** Free what cli_options_parse() made. */

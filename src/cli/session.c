@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The loop of the command line. Signals come through a descriptor that is polled beside the runtime's, so that Ctrl-C is seen
- * between two slices of a guest and everything is put away before the program ends; a second one ends it at once. */
+/* The loop of the command line. Signals come through a descriptor that is polled beside the runtime's, so that Ctrl-C is
+ * seen between two slices of a guest and everything is put away before the program ends; a second one ends it at once. */
 #include "cli/session.h"
 #include "cli/path.h"
 #include "cli/text.h"

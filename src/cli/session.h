@@ -25,12 +25,12 @@ struct session {
 	int wait_ms_most;   /* -1: for ever */
 };
 
-/** Start a runtime by the options of `cli`. Signals that ask for an end are held back from here on. Returns the exit status: 0, or
- *  another after having said why. Close it in any case. */
+/** Start a runtime by the options of `cli`. Signals that ask for an end are held back from here on. Returns the exit status:
+ *  0, or another after having said why. Close it in any case. */
 int cli_session_open(struct session *session, const struct cli *cli);
 
-/** Turn the runtime once: waits for something to do, handles an interruption by cancelling `op` (NULL for none). Returns false
- *  when there is nothing left to wait for. */
+/** Turn the runtime once: waits for something to do, handles an interruption by cancelling `op` (NULL for none). Returns
+ *  false when there is nothing left to wait for. */
 bool cli_session_step(struct session *session, struct capsule_op *op);
 
 /** Wait for `op` (borrowed). Returns the exit status: 0, or another after having said why it failed or that it was
@@ -40,8 +40,8 @@ int cli_session_wait(struct session *session, struct capsule_op *op, const char 
 /** Say why an operation failed, `error` (borrowed), or that it was interrupted. Returns the exit status. */
 int cli_session_failed(struct session *session, const struct capsule_error *error);
 
-/** Load the capsule in the folder `dir`, or the bare module `dir` with the settings of `cli` when `bare`. *capsule belongs to
- *  the session. Returns the exit status. */
+/** Load the capsule in the folder `dir`, or the bare module `dir` with the settings of `cli` when `bare`. *capsule belongs
+ *  to the session. Returns the exit status. */
 int cli_session_load(
 	struct session *session, const struct cli *cli, const char *dir, bool bare, struct capsule **capsule);
 

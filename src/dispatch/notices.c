@@ -97,7 +97,8 @@ static void log_unanswered(const struct dispatch *dispatch, const struct event *
 	log_write(dispatch->log, CAPSULE_LOG_WARN, NULL, buffer_span(&text));
 }
 
-/* Answers carry the id of their request, and nobody has to take those: their topics have a segment `response`, or end with the id. */
+/* Answers carry the id of their request, and nobody has to take those: their topics have a segment `response`, or end with
+ * the id. */
 static bool is_answer(const struct event *event)
 {
 	struct span rest = event->topic;

@@ -51,10 +51,10 @@ struct engine_call {
 	const char *name;  /* borrowed until done */
 	struct span input; /* borrowed until done */
 	struct span
-		array; /* of tools and interceptors: `input` as a JSON array of its bytes, when somebody has made it; likewise */
+		array; /* of tools and interceptors: `input` as a JSON array of its bytes, if it is made; likewise */
 	struct origin origin;
 	uint64_t cpu_ms, wall_ms; /* 0: the engine's limit; the smaller one wins */
-	bool unqueued; /* its owner bounds how many there are: the limits of the queue do not count for it. Until done as it was. */
+	bool unqueued; /* its owner bounds how many there are: the queue's limits do not count for it. Until done as it was. */
 	/* Filled before done: */
 	int64_t wall_ns;       /* from the start of the call to its end, waiting in the queue not counted */
 	int64_t cpu_ns;        /* guest and host work */
@@ -72,14 +72,14 @@ struct engine_ops {
 	 * op_finish() or op_fail(). On failure the caller still calls unload() and free(). op_cancel(op) may come. */
 	void (*load)(struct engine *engine, struct op *op);
 
-	/* Stop taking calls, end the running one and those that wait with CAPSULE_ECANCELLED, let go of the guest. A run loop, whose
-	 * waits the caller has ended, gets LIMIT_LOOP_STOP_MS to end by itself; how it ends is told to nobody. Then the engine
-	 * finishes `op` (started by the caller). Always succeeds; may be repeated, also while it is under way: each `op` is
-	 * finished. */
+	/* Stop taking calls, end the running one and those that wait with CAPSULE_ECANCELLED, let go of the guest. A run
+	 * loop, whose waits the caller has ended, gets LIMIT_LOOP_STOP_MS to end by itself; how it ends is told to nobody.
+	 * Then the engine finishes `op` (started by the caller). Always succeeds; may be repeated, also while it is under
+	 * way: each `op` is finished. */
 	void (*unload)(struct engine *engine, struct op *op);
 
-	/* Queue `call` (borrowed until done; call->op is started by the engine with `done` and `user`). Fails at once, without
-	 * done, with CAPSULE_ESTATE, CAPSULE_ELIMIT (queue full), CAPSULE_EUNSUPPORTED (a run loop takes no calls).
+	/* Queue `call` (borrowed until done; call->op is started by the engine with `done` and `user`). Fails at once,
+	 * without done, with CAPSULE_ESTATE, CAPSULE_ELIMIT (queue full), CAPSULE_EUNSUPPORTED (a run loop takes no calls).
 	 * op_cancel(&call->op) ends it wherever it stands. */
 	enum capsule_status (*call)(struct engine *engine, struct engine_call *call, op_done_fn done, void *user,
 		struct capsule_error *err);
@@ -87,13 +87,13 @@ struct engine_ops {
 	/* Its state; for ENGINE_FAILED `why` (may be NULL) gets the reason. */
 	enum engine_health (*health)(struct engine *engine, struct capsule_error *why);
 
-	/* End `op` (started by the caller, whose deadline it has) when the engine can serve: at once, when a run loop says so, with
-	 * CAPSULE_ESTATE when it ended without having said so or is being unloaded. Once ready, always ready; and one that is
-	 * unloaded has nothing left to wait for. op_cancel(op) may come. NULL: ready when loaded. */
+	/* End `op` (started by the caller, whose deadline it has) when the engine can serve: at once, when a run loop says
+	 * so, with CAPSULE_ESTATE when it ended without having said so or is being unloaded. Once ready, always ready; and
+	 * one that is unloaded has nothing left to wait for. op_cancel(op) may come. NULL: ready when loaded. */
 	void (*wait_ready)(struct engine *engine, struct op *op);
 
-	/* Append its tools, JSON objects {"name", "description", "input_schema"} with commas between them and one in front unless
-	 * `first`. How many they were. NULL: none. */
+	/* Append its tools, JSON objects {"name", "description", "input_schema"} with commas between them and one in front
+	 * unless `first`. How many they were. NULL: none. */
 	size_t (*tools)(const struct engine *engine, bool first, struct buffer *out);
 
 	/* Calls that wait or run; a run loop is none. NULL: it never has any. */
@@ -105,8 +105,8 @@ struct engine_ops {
 
 struct engine {
 	const struct engine_ops *ops;
-	/* Set by whoever holds the engine; NULL: nobody is told. Called when it fails by itself and, while `tell_idle` is set, when
-	 * a call has ended. Must not call into the engine, except for health() and calls(). */
+	/* Set by whoever holds the engine; NULL: nobody is told. Called when it fails by itself and, while `tell_idle` is
+	 * set, when a call has ended. Must not call into the engine, except for health() and calls(). */
 	void (*changed)(struct engine *engine, void *user);
 	void *user;
 	bool tell_idle;

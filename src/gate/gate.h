@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The gate: may this capsule do that? A question is an operation and its operand, an answer is a value that says why and by
- * which line of the manifest. Asking changes nothing, allocates nothing and keeps no log; who asks hands refusals to the audit
- * hook. All functions that ask: threads any, as long as the gate lives.
+ * which line of the manifest. Asking changes nothing, allocates nothing and keeps no log; who asks hands refusals to the
+ * audit hook. All functions that ask: threads any, as long as the gate lives.
  *
  * Four gates: the manifest's (what Capsule.toml declares, everything else denied), allow-all and deny-all for tests and
  * embedders, and narrow, which allows what two gates both allow: an embedder can take away and never add. */
@@ -51,7 +51,8 @@ struct gate_decision {
 		place; /* of that entry, of the key or of [capabilities]; line 0 when the manifest has no such place */
 	bool by_component;  /* the entry stands in [[component]] capabilities */
 	bool none_declared; /* denied: the key has no entries at all */
-	/* Denied paths below a root: the scheme whose root it is, and how much of the operand the scheme stands for. Else NULL, 0. */
+	/* Denied paths below a root: the scheme whose root it is, and how much of the operand the scheme stands for. Else
+	 * NULL, 0. */
 	const char *scheme;
 	size_t scheme_len;
 };
@@ -109,14 +110,14 @@ static inline void gate_ask(const struct gate *gate, const struct gate_question 
 bool gate_allows(
 	const struct gate *gate, enum gate_operation operation, struct span operand, struct gate_decision *out);
 
-/** The refusal as an error: CAPSULE_EDENIED, "capsule '<id>': <what> `<operand>` not declared in manifest (<path>:<line>); add
- *  <entry> to <key> in [capabilities]", in the words of the reason. Pinned fragments: "not declared in manifest", "read
+/** The refusal as an error: CAPSULE_EDENIED, "capsule '<id>': <what> `<operand>` not declared in manifest (<path>:<line>);
+ *  add <entry> to <key> in [capabilities]", in the words of the reason. Pinned fragments: "not declared in manifest", "read
  *  access", "write access". */
 enum capsule_status gate_refuse(struct capsule_error *err, const struct gate *gate, const char *capsule_id,
 	const struct gate_question *question, const struct gate_decision *decision);
 
-/** Append the decision in words ("allowed: fs_read entry `workspace://notes` (Capsule.toml:14)", "denied: ... "), and what to
- *  add to which key where an entry would allow it. Return false as buffer_append() does. */
+/** Append the decision in words ("allowed: fs_read entry `workspace://notes` (Capsule.toml:14)", "denied: ... "), and what
+ *  to add to which key where an entry would allow it. Return false as buffer_append() does. */
 bool gate_append_reason(const struct gate *gate, const struct gate_question *question,
 	const struct gate_decision *decision, struct buffer *out);
 bool gate_append_fix(const struct gate_question *question, const struct gate_decision *decision, struct buffer *out);
@@ -126,9 +127,9 @@ bool gate_append_fix(const struct gate_question *question, const struct gate_dec
 const char *gate_operation_name(enum gate_operation operation);
 bool gate_operation_find(const char *name, enum gate_operation *out);
 
-/** The host of an absolute URL as a client would dial it (libcurl's parser): lower case, IDNA, numeric forms normalised, IPv6
- *  in brackets, user and port ignored, a trailing dot kept. Appended to `out`; empty for a URL without a host.
- *  Errors: CAPSULE_EINVAL with what is wrong, CAPSULE_ENOMEM. */
+/** The host of an absolute URL as a client would dial it (libcurl's parser): lower case, IDNA, numeric forms normalised,
+ *  IPv6 in brackets, user and port ignored, a trailing dot kept. Appended to `out`; empty for a URL without a host. Errors:
+ *  CAPSULE_EINVAL with what is wrong, CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status gate_url_host(struct span url, struct buffer *out, struct capsule_error *err);
 
 #endif

@@ -22,7 +22,8 @@ struct policy_row {
 	const char *key; /* of [capabilities]; "uplink" with a name for [[uplink]], POLICY_INTERCEPTOR. Static */
 	char *entry;     /* as written */
 	char *meaning;   /* what it resolves to: a path, "example.com and its subdomains", ... */
-	/* What is compared: path, host, platform of an uplink, mode of an interceptor, else the entry; NULL: grants nothing. */
+	/* What is compared: path, host, platform of an uplink, mode of an interceptor, else the entry; NULL: grants
+	 * nothing. */
 	char *target;
 	char *why; /* of the note; NULL when plain */
 	enum policy_note note;
@@ -49,8 +50,8 @@ struct policy_difference {
 };
 
 /** What `after` allows that `before` did not and the reverse, by meaning and not by text: `*` covers a folder below the
- *  workspace, a host covers its subdomains, a pattern the topics it matches, admin covers link, rewriting covers guarding. `*out` (free with free()) has
- *  `*count` entries. Errors: CAPSULE_ENOMEM. */
+ *  workspace, a host covers its subdomains, a pattern the topics it matches, admin covers link, rewriting covers guarding.
+ *  `*out` (free with free()) has `*count` entries. Errors: CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status policy_compare(const struct policy *before, const struct policy *after,
 	struct policy_difference **out, size_t *count, struct capsule_error *err);
 

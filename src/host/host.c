@@ -160,7 +160,8 @@ void host_call_tell_refused(
 		services->refused(services->user, call->origin, question, decision);
 }
 
-/* Nothing of the kind is declared, so nothing needs to be judged; whoever audits wants to know what was asked for all the same. */
+/* Nothing of the kind is declared, so nothing needs to be judged; whoever audits wants to know what was asked for all the
+ * same. */
 static void tell_not_granted(const struct host_call *call)
 {
 	const struct host_function *row = call->row;

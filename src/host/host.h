@@ -63,8 +63,8 @@ struct host_function {
 	bool checks_itself;     /* begin checks lengths and texts and asks for the capability, each in its turn */
 	/* NULL when the service behind the row does not exist in this release: the call fails and says so. */
 	enum host_answer (*begin)(struct host_call *call, struct capsule_error *err);
-	/* Only for rows that wait; runs after call->op finished (its error is looked at by the caller first). NULL: nothing to
-	 * do, the result is op.result. */
+	/* Only for rows that wait; runs after call->op finished (its error is looked at by the caller first). NULL: nothing
+	 * to do, the result is op.result. */
 	enum capsule_status (*finish)(struct host_call *call, struct capsule_error *err);
 	const char *doc;
 };
@@ -88,38 +88,40 @@ struct host_services {
 	enum capsule_status (*kv)(void *user, struct kv_scope **scope, struct capsule_error *err);
 	/* A load begins, whose session is `session`; no guest code has run. A failure ends the load. May be NULL. */
 	enum capsule_status (*session)(void *user, const struct uuid *session, struct capsule_error *err);
-	/* One of the capsule's trees, opened on first use. Borrowed, lives as long as the host. Fails with the reason why there is
-	 * none. NULL: the capsule has no files. */
+	/* One of the capsule's trees, opened on first use. Borrowed, lives as long as the host. Fails with the reason why
+	 * there is none. NULL: the capsule has no files. */
 	enum capsule_status (*files)(void *user, enum host_tree tree, struct vfs **vfs, struct capsule_error *err);
-	/* A refusal, to be kept for whoever audits. The operand is what was judged, or as the guest wrote it (the function's name where it
-	 * wrote none) when the manifest declares nothing of the kind. May be NULL. */
+	/* A refusal, to be kept for whoever audits. The operand is what was judged, or as the guest wrote it (the function's
+	 * name where it wrote none) when the manifest declares nothing of the kind. May be NULL. */
 	void (*refused)(void *user, const struct origin *origin, const struct gate_question *question,
 		const struct gate_decision *decision);
 	/* Register an uplink of the capsule: its new id. Errors: CAPSULE_ELIMIT ("uplink registration limit reached"),
 	 * CAPSULE_EINVAL ("duplicate uplink"). NULL: nobody keeps uplinks. */
 	enum capsule_status (*uplink)(void *user, struct span name, struct span platform, enum uplink_profile profile,
 		struct uuid *id, struct capsule_error *err);
-	/* The load can't go on: nobody has given these settings of the manifest, which are borrowed for the call. May be NULL. */
+	/* The load can't go on: nobody has given these settings of the manifest, which are borrowed for the call. May be
+	 * NULL. */
 	void (*missing)(void *user, const struct manifest_env *const *entries, size_t count);
-	/* The capsule's subscriptions and what it may publish; live as long as the host. NULL: it takes no part in events. */
+	/* The capsule's subscriptions and what it may publish; live as long as the host. NULL: it takes no part in
+	 * events. */
 	struct subscriptions *subscriptions;
 	struct rate *rate;
-	/* Publish `payload`, which was opened, under `topic`, both borrowed. When the publisher has to wait for room, `op` was started with `done`
-	 * and `op_user`, and ends when there is room; else it was not touched. Errors: CAPSULE_ELIMIT, CAPSULE_ESTATE, CAPSULE_ENOMEM.
-	 * NULL as above. */
+	/* Publish `payload`, which was opened, under `topic`, both borrowed. When the publisher has to wait for room, `op`
+	 * was started with `done` and `op_user`, and ends when there is room; else it was not touched. Errors:
+	 * CAPSULE_ELIMIT, CAPSULE_ESTATE, CAPSULE_ENOMEM. NULL as above. */
 	enum capsule_status (*publish)(void *user, const struct origin *origin, struct span topic,
 		struct payload *payload, struct op *op, op_done_fn done, void *op_user, struct capsule_error *err);
-	/* Call the interceptors of other capsules that match `topic` with `payload` (compact JSON, borrowed until it returns). `op` was started
-	 * with `done` and `op_user` and ends with a JSON array of the answers as its result; op_cancel(op) lets go of them. Errors: CAPSULE_ESTATE,
-	 * CAPSULE_ENOMEM. NULL: there are no other capsules. */
+	/* Call the interceptors of other capsules that match `topic` with `payload` (compact JSON, borrowed until it
+	 * returns). `op` was started with `done` and `op_user` and ends with a JSON array of the answers as its result;
+	 * op_cancel(op) lets go of them. Errors: CAPSULE_ESTATE, CAPSULE_ENOMEM. NULL: there are no other capsules. */
 	enum capsule_status (*hook)(void *user, const struct origin *origin, struct span topic, struct span payload,
 		struct op *op, op_done_fn done, void *op_user, struct capsule_error *err);
-	/* Hand in a message of the capsule's uplink `id`; `*taken` says whether there was room for it. Errors: CAPSULE_ENOTFOUND ("... not
-	 * registered ..."), CAPSULE_ENOMEM. NULL: the manifest declares no uplink. */
+	/* Hand in a message of the capsule's uplink `id`; `*taken` says whether there was room for it. Errors:
+	 * CAPSULE_ENOTFOUND ("... not registered ..."), CAPSULE_ENOMEM. NULL: the manifest declares no uplink. */
 	enum capsule_status (*uplink_send)(void *user, const struct uuid *id, struct span platform_user,
 		struct span content, bool *taken, struct capsule_error *err);
-	/* The module that is being loaded runs a loop: called before its first instruction. Fills the origin of what the loop does. A failure
-	 * ends the load. NULL: nothing is to be done. */
+	/* The module that is being loaded runs a loop: called before its first instruction. Fills the origin of what the
+	 * loop does. A failure ends the load. NULL: nothing is to be done. */
 	enum capsule_status (*run_loop)(void *user, struct origin *origin, struct capsule_error *err);
 	/* Whether the capsule whose session is `session` is registered and its manifest sets the flag `capability`
 	 * ("allow_prompt_injection"). NULL: never. */
@@ -137,8 +139,8 @@ struct host {
 	struct loop *loop;
 	const struct log_sink *log;
 	struct kv_scope *kv; /* cached answer of services.kv */
-	/* The most hops of the messages that the guest took last: what a run loop publishes next is put down to them. 0 when it
-	 * waited for some and none came. */
+	/* The most hops of the messages that the guest took last: what a run loop publishes next is put down to them. 0 when
+	 * it waited for some and none came. */
 	uint32_t received_hops;
 	/* The engine's: the guest says that it is ready. NULL: nobody waits for that. */
 	void (*ready)(struct host *host);
@@ -152,8 +154,8 @@ struct host_call {
 	struct span args[HOST_ARGS_MAX]; /* borrowed from the guest until finish or cancel */
 	struct span result;              /* borrowed: set by begin or finish, copied by the adapter right after */
 	int64_t number;                  /* for HOST_NUMBER */
-	/* Set by a begin that answers HOST_READY although it might have waited: what it hands over came from outside, so the guest did not
-	 * ask in vain. A run loop counts as one that waits then (engine/wasm/run_loop.h). */
+	/* Set by a begin that answers HOST_READY although it might have waited: what it hands over came from outside, so the
+	 * guest did not ask in vain. A run loop counts as one that waits then (engine/wasm/run_loop.h). */
 	bool delivered;
 	struct buffer out;      /* room that `result` may point into; kept from call to call */
 	struct buffer repaired; /* text arguments whose UTF-8 was repaired */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Events for the host of a fixture: a real bus with the capsule's inbox, subscriptions and rate, and in place of what publishes,
- * calls hooks and takes messages of uplinks something that remembers what it was given. What the capsule publishes goes to that
- * bus. */
+/* Events for the host of a fixture: a real bus with the capsule's inbox, subscriptions and rate, and in place of what
+ * publishes, calls hooks and takes messages of uplinks something that remembers what it was given. What the capsule
+ * publishes goes to that bus. */
 #ifndef HOST_HOST_EVENT_FIXTURE_H
 #define HOST_HOST_EVENT_FIXTURE_H
 
@@ -30,8 +30,8 @@ struct event_fixture {
 	bool room;          /* for its messages */
 };
 
-/** Give `host` (borrowed) events, and a gate by the manifest that the next fixture_grant() gives it. Fails the test when it can't.
- *  Free with event_fixture_free() before `host`. */
+/** Give `host` (borrowed) events, and a gate by the manifest that the next fixture_grant() gives it. Fails the test when it
+ *  can't. Free with event_fixture_free() before `host`. */
 struct event_fixture *event_fixture_new(struct fixture *host);
 void event_fixture_free(struct event_fixture *events);
 

@@ -59,8 +59,9 @@ void fixture_reopen(struct fixture *fixture, const char *capsule);
 /** Give the capsule a manifest with these lines in [capabilities]. */
 void fixture_grant(struct fixture *fixture, const char *lines);
 
-/** Give the capsule files: the folders `workspace` (below an overlay in the folder `overlay` if asked) and `shared` (global://) of
- *  a new folder, and a gate for them by the manifest that the next fixture_grant() gives it. `home` beside them is closed. */
+/** Give the capsule files: the folders `workspace` (below an overlay in the folder `overlay` if asked) and `shared`
+ *  (global://) of a new folder, and a gate for them by the manifest that the next fixture_grant() gives it. `home` beside
+ *  them is closed. */
 void fixture_open_files(struct fixture *fixture, bool overlay);
 
 /** `<folder of the files>/<name>`, borrowed until the next one but three. */

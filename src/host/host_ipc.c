@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Events: what a guest publishes and what it subscribes to. Both check in the order in which guests know the reasons why not: what
- * is wrong in itself comes before what the manifest does not allow. */
+/* Events: what a guest publishes and what it subscribes to. Both check in the order in which guests know the reasons why
+ * not: what is wrong in itself comes before what the manifest does not allow. */
 #include "host/host_rows.h"
 
 #include "base/limits.h"

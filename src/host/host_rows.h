@@ -50,7 +50,8 @@ enum host_answer host_uplink_send(struct host_call *call, struct capsule_error *
 
 /* For rows that check themselves, what host_call_begin() does for the others. */
 
-/** Repair the text arguments that are repaired, refuse those that are not UTF-8: CAPSULE_EINVAL, with the function in its text. */
+/** Repair the text arguments that are repaired, refuse those that are not UTF-8: CAPSULE_EINVAL, with the function in its
+ *  text. */
 MUST_CHECK enum capsule_status host_call_texts(struct host_call *call, struct capsule_error *err);
 
 /** As host_granted() for the row of `call`; a refusal is told to whoever audits. */
@@ -60,11 +61,12 @@ MUST_CHECK enum capsule_status host_call_granted(const struct host_call *call, s
 void host_call_tell_refused(
 	const struct host_call *call, const struct gate_question *question, const struct gate_decision *decision);
 
-/** Who asks, for what `call` does elsewhere: never nobody. A run loop passes on the hops of the messages that it took last. */
+/** Who asks, for what `call` does elsewhere: never nobody. A run loop passes on the hops of the messages that it took
+ *  last. */
 void host_call_origin(const struct host_call *call, struct origin *out);
 
-/** Ask the capsule's gate. A refusal is told to whoever audits and reads "security denied <what>: <why, and what to add where>".
- *  Errors: CAPSULE_EDENIED. */
+/** Ask the capsule's gate. A refusal is told to whoever audits and reads "security denied <what>: <why, and what to add
+ *  where>". Errors: CAPSULE_EDENIED. */
 MUST_CHECK enum capsule_status host_call_permit(const struct host_call *call, const char *what,
 	const struct gate_question *question, struct capsule_error *err);
 

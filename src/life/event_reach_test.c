@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What is told of events that nobody publishes or receives: each warning with its place, its text and its fix, and silence where
- * somebody does. */
+/* What is told of events that nobody publishes or receives: each warning with its place, its text and its fix, and silence
+ * where somebody does. */
 #include "life/event_reach.h"
 
 #include "base/cleanup.h"

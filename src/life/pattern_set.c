@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A group has the patterns of one length, sorted segment by segment: all that share their first segments stand together, as below a
- * node of a trie. */
+/* A group has the patterns of one length, sorted segment by segment: all that share their first segments stand together, as
+ * below a node of a trie. */
 #include "life/pattern_set.h"
 
 #include "base/topic.h"

@@ -177,8 +177,9 @@ struct manifest {
 
 /** Parse `text` (borrowed). `path` is copied and only used in messages. Every problem goes to `diagnostics` (borrowed, may
  *  already hold some); the manifest is made only when none of them is an error. Free with manifest_free().
- *  Errors: CAPSULE_EMANIFEST with one of them as message (path:line:column: text), CAPSULE_ENOMEM. That one is the first in the
- *  file of what can't be read or lacks something, else the first error by the order of manifest_validate(). Threads: any. */
+ *  Errors: CAPSULE_EMANIFEST with one of them as message (path:line:column: text), CAPSULE_ENOMEM. That one is the first in
+ *  the file of what can't be read or lacks something, else the first error by the order of manifest_validate(). Threads:
+ *  any. */
 MUST_CHECK enum capsule_status manifest_parse(struct manifest **out, struct span text, const char *path,
 	struct diagnostics *diagnostics, struct capsule_error *err);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* [events] and the keys of [[interceptor]] that decide: numbers, words, what is refused, what is only warned of. Each text is read
- * twice, by the quick reader and by the library. */
+/* [events] and the keys of [[interceptor]] that decide: numbers, words, what is refused, what is only warned of. Each text
+ * is read twice, by the quick reader and by the library. */
 #include "manifest/parse_testing.h"
 #include "manifest/toml_quick.h"
 
@@ -119,8 +119,8 @@ static void other_words_are_unknown_variants(void **state)
 	assert_both_refuse(INTERCEPTOR "mode = \"Guard\"\n", 4, 8, 7,
 		"unknown variant `Guard` for `mode` in [[interceptor]], expected one of `observe`, `guard`, `rewrite`",
 		"did you mean `guard`?");
-	assert_both_refuse(INTERCEPTOR "on_error = \"alow\"\n", 4, 12, 6,
-		"unknown variant `alow` for `on_error` in [[interceptor]], expected one of `deny`, `allow`",
+	assert_both_refuse(INTERCEPTOR "on_error = \"allw\"\n", 4, 12, 6,
+		"unknown variant `allw` for `on_error` in [[interceptor]], expected one of `deny`, `allow`",
 		"did you mean `allow`?");
 	assert_both_refuse(INTERCEPTOR "on_full = \"drop_oldest\"\n", 4, 11, 13,
 		"unknown variant `drop_oldest` for `on_full` in [[interceptor]], expected one of `drop-oldest`, `block`, "

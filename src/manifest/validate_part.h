@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the parts of the validation share. A manifest that could not be read whole is validated as far as it goes, so that one
- * run tells all: any text in it may be NULL. Threads: any. */
+/* What the parts of the validation share. A manifest that could not be read whole is validated as far as it goes, so that
+ * one run tells all: any text in it may be NULL. Threads: any. */
 #ifndef MANIFEST_VALIDATE_PART_H
 #define MANIFEST_VALIDATE_PART_H
 
@@ -47,8 +47,8 @@ void validate_twins(const struct manifest *manifest, struct diagnostics *found);
 /** MCP servers. */
 void validate_servers(const struct manifest *manifest, struct diagnostics *found);
 
-/** Entries of the capability tables that grant nothing, something else than they seem to, or very much. Only warns, apart from
- *  paths with `..`. */
+/** Entries of the capability tables that grant nothing, something else than they seem to, or very much. Only warns, apart
+ *  from paths with `..`. */
 void validate_grants(const struct manifest *manifest, struct diagnostics *found);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Loading a whole set, one capsule after the other in the order of what they require, and shutting it down. A boot keeps no pointer to
- * a capsule that others can reach: between two steps somebody may unload it. */
+/* Loading a whole set, one capsule after the other in the order of what they require, and shutting it down. A boot keeps no
+ * pointer to a capsule that others can reach: between two steps somebody may unload it. */
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -139,8 +139,8 @@ static void not_loaded(struct boot *boot, struct capsule *capsule, struct capsul
 		capsule_leave(capsule); /* no memory to keep even that */
 }
 
-/* The state that is kept under an id belongs to who was installed or named. What a workspace brings along has state of its own folder,
- * so that it reads and changes nobody else's by taking a name. */
+/* The state that is kept under an id belongs to who was installed or named. What a workspace brings along has state of its
+ * own folder, so that it reads and changes nobody else's by taking a name. */
 static void name_state(struct capsule *capsule)
 {
 	uint8_t hash[BLAKE3_SIZE];

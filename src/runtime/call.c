@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Calls from the public side: arguments are checked once, here at the border, and copied behind the name of what is called. */
+/* Calls from the public side: arguments are checked once, here at the border, and copied behind the name of what is
+ * called. */
 #include "runtime/internal.h"
 
 #include "base/cleanup.h"

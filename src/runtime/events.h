@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Events as the runtime has them: its dispatcher, the capsules that take part, what the runtime itself tells. All functions: loop thread. */
+/* Events as the runtime has them: its dispatcher, the capsules that take part, what the runtime itself tells. All functions:
+ * loop thread. */
 #ifndef RUNTIME_EVENTS_H
 #define RUNTIME_EVENTS_H
 
@@ -13,7 +14,8 @@ struct capsule_op;
 struct capsule_runtime;
 struct services;
 
-/** Make the runtime's dispatcher with what `options` say of events. Errors: CAPSULE_EINVAL (an option, named), CAPSULE_ENOMEM, CAPSULE_EIO. */
+/** Make the runtime's dispatcher with what `options` say of events. Errors: CAPSULE_EINVAL (an option, named),
+ *  CAPSULE_ENOMEM, CAPSULE_EIO. */
 MUST_CHECK enum capsule_status events_open(
 	struct capsule_runtime *runtime, const struct capsule_runtime_options *options, struct capsule_error *err);
 
@@ -54,8 +56,9 @@ void events_uplink_end(struct capsule *capsule);
 
 struct tool_watch; /* a call that others are told about, or asked */
 
-/** A tool call begins: `op` has its name and its arguments. Whoever wants to is told and asked; then, at once or from a later turn, the engine
- *  is called with `start`, or the operation ends with a refusal. Errors: those of `start`, when nobody was asked. */
+/** A tool call begins: `op` has its name and its arguments. Whoever wants to is told and asked; then, at once or from a
+ *  later turn, the engine is called with `start`, or the operation ends with a refusal. Errors: those of `start`, when
+ *  nobody was asked. */
 MUST_CHECK enum capsule_status tool_call_begin(struct capsule_op *op,
 	enum capsule_status (*start)(struct capsule_op *op, struct capsule_error *err), struct capsule_error *err);
 
@@ -66,7 +69,8 @@ void tool_call_end(struct capsule_op *op, op_done_fn done);
 bool tool_call_asks(const struct capsule_op *op);
 void tool_call_cancel(struct capsule_op *op);
 
-/** Nobody waits for the call any more: those who are asked go on, what they say does not matter. Harmless for other operations. */
+/** Nobody waits for the call any more: those who are asked go on, what they say does not matter. Harmless for other
+ *  operations. */
 void tool_call_forget(struct capsule_op *op);
 
 /** `capsule` takes no more calls: end those that have not reached it yet. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A capsule in events: it takes part while it is ready, its guest publishes and calls hooks, and others are told what becomes of it. */
+/* A capsule in events: it takes part while it is ready, its guest publishes and calls hooks, and others are told what
+ * becomes of it. */
 #include "runtime/events.h"
 
 #include "base/cleanup.h"

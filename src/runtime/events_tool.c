@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Tool calls as events: before the call a message under tool.v1.call.<capsule>.<tool>, after it one under tool.v1.result.<capsule>.<tool>, which
- * interceptors that decide can deny or rewrite; and the lifecycle events of tool calls. A call that nobody wants to know of costs a comparison. */
+/* Tool calls as events: before the call a message under tool.v1.call.<capsule>.<tool>, after it one under
+ * tool.v1.result.<capsule>.<tool>, which interceptors that decide can deny or rewrite; and the lifecycle events of tool
+ * calls. A call that nobody wants to know of costs a comparison. */
 #include "runtime/events.h"
 
 #include "base/cleanup.h"

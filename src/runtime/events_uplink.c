@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Messages that came in by a capsule's uplinks: kept in order in a short queue, and published as messages under uplink.v1.inbound.<platform>
- * from the loop. */
+/* Messages that came in by a capsule's uplinks: kept in order in a short queue, and published as messages under
+ * uplink.v1.inbound.<platform> from the loop. */
 #include "runtime/events.h"
 
 #include "base/cleanup.h"

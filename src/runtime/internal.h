@@ -120,8 +120,8 @@ struct capsule_op {
 	struct engine_call call;  /* its op is the operation, whatever the kind */
 };
 
-/** A number that no other living thread has. The thread pointer where that is one instruction, since this is asked several times
- *  in each call. */
+/** A number that no other living thread has. The thread pointer where that is one instruction, since this is asked several
+ *  times in each call. */
 static inline uintptr_t thread_self(void)
 {
 #if (defined(__x86_64__) || defined(__aarch64__)) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
@@ -183,16 +183,16 @@ void operation_done(struct op *op, void *user);
 /** A capsule in the runtime's list, empty. NULL when out of memory. */
 struct capsule *capsule_make(struct capsule_runtime *runtime, struct capsule_error *err);
 
-/** Read the manifest at `path` (a folder or a Capsule.toml) into `capsule`. When `hash` is not NULL, the file's bytes must have that
- *  BLAKE3 hash: CAPSULE_EMANIFEST otherwise. Errors: as manifest_load(). */
+/** Read the manifest at `path` (a folder or a Capsule.toml) into `capsule`. When `hash` is not NULL, the file's bytes must
+ *  have that BLAKE3 hash: CAPSULE_EMANIFEST otherwise. Errors: as manifest_load(). */
 MUST_CHECK enum capsule_status capsule_read_manifest(
 	struct capsule *capsule, const char *path, const uint8_t *hash, struct capsule_error *err);
 
 /** Make its life cycle, which needs capsule->id. Errors: CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status capsule_make_composite(struct capsule *capsule, struct capsule_error *err);
 
-/** Enter it into the registry, if it has a manifest, and make its engines; `file` is the module of a bare one. Errors: CAPSULE_ESTATE
- *  ("Already registered: <id>"), CAPSULE_EINVAL, CAPSULE_ELIMIT, CAPSULE_ENOMEM. */
+/** Enter it into the registry, if it has a manifest, and make its engines; `file` is the module of a bare one. Errors:
+ *  CAPSULE_ESTATE ("Already registered: <id>"), CAPSULE_EINVAL, CAPSULE_ELIMIT, CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status capsule_make_engines(
 	struct capsule *capsule, const char *file, struct capsule_error *err);
 

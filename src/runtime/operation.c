@@ -36,8 +36,8 @@ static void moment_over(struct timer *timer)
 	runtime->spare_large = 0;
 }
 
-/* Keep the handle, and its large buffers for a moment if there is room. It goes to the front, to be used again while it is in the
- * cache; to the end when it had to give its buffers back. */
+/* Keep the handle, and its large buffers for a moment if there is room. It goes to the front, to be used again while it is
+ * in the cache; to the end when it had to give its buffers back. */
 static void keep_handle(struct capsule_runtime *runtime, struct capsule_op *op)
 {
 	size_t large = large_bytes(op);

@@ -14,8 +14,8 @@
 #define OPTIONS_SIZE_FIRST (offsetof(struct capsule_runtime_options, module_bytes) + sizeof(uint64_t))
 
 /* Each release appends members, and so that the size grows: none may hide in the padding of the one before. A program built
- * against an earlier release tells a smaller size, the rest has its defaults; one built against a later release tells a larger
- * one, and gets what is known here when it asks for nothing else. */
+ * against an earlier release tells a smaller size, the rest has its defaults; one built against a later release tells a
+ * larger one, and gets what is known here when it asks for nothing else. */
 static enum capsule_status take_options(
 	struct capsule_runtime_options *out, const struct capsule_runtime_options *given, struct capsule_error *err)
 {

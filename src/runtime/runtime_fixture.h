@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* For the tests of the public functions, which use nothing else of the library: a folder for the files of one test, a runtime
- * that keeps its state in memory, and a guest with one tool for each thing that a test needs. */
+/* For the tests of the public functions, which use nothing else of the library: a folder for the files of one test, a
+ * runtime that keeps its state in memory, and a guest with one tool for each thing that a test needs. */
 #ifndef RUNTIME_RUNTIME_FIXTURE_H
 #define RUNTIME_RUNTIME_FIXTURE_H
 
@@ -28,13 +28,13 @@ struct outcome {
 	char result[256]; /* likewise */
 };
 
-/* The module of fixture_capsule(): tools `echo` (gives back its whole input), `bytes` (an answer that is no UTF-8), `nothing`,
- * `quoted`, `spin`, `rest` (waits 5 ms), `wait` (waits for minutes), `log`, `keep` (stores a value), `get` (reads it), `trap`
- * and `fail`; and the exports `echo`, `spin`, `wait`, `keep`, `get` and `setting` (the value of "greeting"). */
+/* The module of fixture_capsule(): tools `echo` (gives back its whole input), `bytes` (an answer that is no UTF-8),
+ * `nothing`, `quoted`, `spin`, `rest` (waits 5 ms), `wait` (waits for minutes), `log`, `keep` (stores a value), `get` (reads
+ * it), `trap` and `fail`; and the exports `echo`, `spin`, `wait`, `keep`, `get` and `setting` (the value of "greeting"). */
 extern const char fixture_guest[];
 
-/* A module with interceptors: `echo` publishes 1 under "echo.it", `wait` waits for minutes, `trap`, `deny` denies, any other action does nothing
- * (the first letter tells). There is one tool, `tool`, which answers 1. */
+/* A module with interceptors: `echo` publishes 1 under "echo.it", `wait` waits for minutes, `trap`, `deny` denies, any other
+ * action does nothing (the first letter tells). There is one tool, `tool`, which answers 1. */
 extern const char fixture_event_guest[];
 
 /** To be called first in a test whose guests trap: Wasmtime's handlers of signals are set once in a process, and cmocka sets
@@ -51,14 +51,15 @@ const char *fixture_path(const struct fixture *fixture, const char *name);
 /** Write a file, in place of what stood there; its folder must exist. */
 void fixture_write(const struct fixture *fixture, const char *name, const char *text);
 
-/** A capsule folder `name` with a manifest that declares the tools of fixture_guest, then `more`, and that module. Returns its
- *  path as fixture_path(). */
+/** A capsule folder `name` with a manifest that declares the tools of fixture_guest, then `more`, and that module. Returns
+ *  its path as fixture_path(). */
 const char *fixture_capsule(const struct fixture *fixture, const char *name, const char *more);
 
 /** The same with tools and module of the test's own. */
 void fixture_capsule_of(const struct fixture *fixture, const char *name, const char *more, const char *module);
 
-/** A runtime of the given options (size is set here; calls have 1 ms to end at an unload unless they say so), instead of the one there is. */
+/** A runtime of the given options (size is set here; calls have 1 ms to end at an unload unless they say so), instead of the
+ *  one there is. */
 void fixture_restart(struct fixture *fixture, struct capsule_runtime_options options);
 
 /** Load and wait; fails the test when that fails. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Every allocation of the library fails once: nothing crashes or hangs, what fails says so, and afterwards everything works.
- * The library in this program is the usual one, with its own calls of malloc() and the like (not those of Wasmtime, which ends
- * the process without memory) sent to those of tests/starved.c. What is lost on the way is found by the leak sanitizer. */
+ * The library in this program is the usual one, with its own calls of malloc() and the like (not those of Wasmtime, which
+ * ends the process without memory) sent to those of tests/starved.c. What is lost on the way is found by the leak
+ * sanitizer. */
 #include "runtime/runtime_fixture.h"
 
 #include "tests/starved.h"
@@ -26,8 +27,8 @@ struct phase {
 	const char *folder;      /* of what is loaded; NULL: "hungry" */
 };
 
-/* A step went well, or failed for the one reason that it can have. A guest's kernel memory that can't be kept account of is as
- * full as one at its ceiling. */
+/* A step went well, or failed for the one reason that it can have. A guest's kernel memory that can't be kept account of is
+ * as full as one at its ceiling. */
 static bool went_well(struct round *round, enum capsule_status status)
 {
 	if (status == CAPSULE_OK)
@@ -183,7 +184,8 @@ static long book(struct round *round, const char *key)
 	return at != NULL ? strtol(at + strlen(key), NULL, 10) : 0;
 }
 
-/* One that hears, one that decides; a message, and a call that both want to know of. Each event has its outcome, whatever fails. */
+/* One that hears, one that decides; a message, and a call that both want to know of. Each event has its outcome, whatever
+ * fails. */
 static void take_part(struct round *round)
 {
 	struct capsule_subscription *subscription = NULL;

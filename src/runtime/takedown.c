@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The way down of a whole set. Capsules that somebody else loads or unloads at the moment are not touched: the load is cancelled,
- * and both are waited for. */
+/* The way down of a whole set. Capsules that somebody else loads or unloads at the moment are not touched: the load is
+ * cancelled, and both are waited for. */
 #include "runtime/takedown.h"
 
 #include "base/cleanup.h"

@@ -5,9 +5,9 @@
 
 #include "runtime/internal.h"
 
-/** Unload every capsule that the boot number `boot` made, 0 for all; goes on by itself. One that is under way takes `handle` (may be
- *  NULL) over and becomes one of all capsules if `boot` is 0. With `handle` nothing more is unloaded before takedown_release(), or before
- *  the time is over that calls in flight have. Errors: CAPSULE_ENOMEM. */
+/** Unload every capsule that the boot number `boot` made, 0 for all; goes on by itself. One that is under way takes `handle`
+ *  (may be NULL) over and becomes one of all capsules if `boot` is 0. With `handle` nothing more is unloaded before
+ *  takedown_release(), or before the time is over that calls in flight have. Errors: CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status takedown_start(
 	struct capsule_runtime *runtime, uint32_t boot, struct capsule_op *handle, struct capsule_error *err);
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A guest that does what a script says: an array of steps, each an array of a word and its operands. The tool `do` has it as its argument
- * `steps` and answers with an array of what the steps gave; an interceptor has it in the configuration, under the name of its action, and
- * answers what the step `say` says. With -DRUN the module runs a loop, with the script under "run".
+/* A guest that does what a script says: an array of steps, each an array of a word and its operands. The tool `do` has it as
+ * its argument `steps` and answers with an array of what the steps gave; an interceptor has it in the configuration, under
+ * the name of its action, and answers what the step `say` says. With -DRUN the module runs a loop, with the script under
+ * "run".
  *
- * Text operands that are numbers N stand for a JSON string of N bytes; "$" stands for what the interceptor got, and what the last step gave. */
+ * Text operands that are numbers N stand for a JSON string of N bytes; "$" stands for what the interceptor got, and what the
+ * last step gave. */
 #include <capsule_guest.h>
 
 #define WASI(name) __attribute__((import_module("wasi_snapshot_preview1"), import_name(#name)))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Running a guest one slice at a time. The loop polls the future of the current phase; a poll ends because the phase is over,
- * because the guest waits in the kernel's `wait`, or because its slice is used up (the epoch callback yielded). Only code
- * that runs from the loop - timers, cancels, unload - ends a call from outside, and never during a poll. */
+/* Running a guest one slice at a time. The loop polls the future of the current phase; a poll ends because the phase is
+ * over, because the guest waits in the kernel's `wait`, or because its slice is used up (the epoch callback yielded). Only
+ * code that runs from the loop - timers, cancels, unload - ends a call from outside, and never during a poll. */
 #include "engine/wasm/activation.h"
 
 #include "base/cleanup.h"

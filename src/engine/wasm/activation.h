@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* One capsule on the WASM engine, and the call that it is in. The call goes through phases - kernel instance, guest instance,
- * initialisers, the export - each of them a future that the loop polls one slice at a time. */
+/* One capsule on the WASM engine, and the call that it is in. The call goes through phases - kernel instance, guest
+ * instance, initialisers, the export - each of them a future that the loop polls one slice at a time. */
 #ifndef WASM_ACTIVATION_H
 #define WASM_ACTIVATION_H
 

@@ -58,10 +58,12 @@ struct guest_call {
 int engine_fixture_new(void **state);
 int engine_fixture_free(void **state);
 
-/** A runtime with these options (rows and log are set here), instead of the one there is, which must have no guests any more. */
+/** A runtime with these options (rows and log are set here), instead of the one there is, which must have no guests any
+ *  more. */
 void engine_fixture_restart(struct engine_fixture *fixture, struct wasm_options options);
 
-/** A guest whose load was started. `lines` is what its manifest has besides [package] and [[component]]; NULL: a bare module. */
+/** A guest whose load was started. `lines` is what its manifest has besides [package] and [[component]]; NULL: a bare
+ *  module. */
 struct guest *guest_start(struct engine_fixture *fixture, struct span module, const char *lines);
 
 /** The same for a file that stands somewhere, beneath the folder `dir` unless that is NULL. */
@@ -76,8 +78,8 @@ struct guest *guest_new(struct engine_fixture *fixture, const char *wat);
 /** op_done_fn of guest->load, to load it once more: counts, and keeps the error. */
 void guest_load_done(struct op *op, void *user);
 
-/** Unload without waiting; guest_free() waits, and unloads when that was not done. A run loop that does not end by itself has the clock
- *  moved for it. */
+/** Unload without waiting; guest_free() waits, and unloads when that was not done. A run loop that does not end by itself
+ *  has the clock moved for it. */
 void guest_unload(struct guest *guest);
 void guest_free(struct guest *guest);
 void guest_drop(struct guest **guest);
@@ -120,8 +122,8 @@ void burn_ms(int64_t ms);
 void answer_parked(struct engine_fixture *fixture, const char *text);
 struct op *take_parked(struct engine_fixture *fixture);
 
-/* A module with what most guests need. $say gives one byte as output, $give a block; `count` counts up on its instance and says
- * the digit; $arg is a number of the input. Further imports come in front of the functions. */
+/* A module with what most guests need. $say gives one byte as output, $give a block; `count` counts up on its instance and
+ * says the digit; $arg is a number of the input. Further imports come in front of the functions. */
 #define MODULE(imports, body)                                                                                          \
 	"(module"                                                                                                      \
 	"(import \"extism:host/env\" \"alloc\" (func $alloc (param i64) (result i64)))"                                \

@@ -18,8 +18,8 @@ struct kernel_block {
 	uint32_t priority;    /* no child has a higher one */
 };
 
-/** Put another book in place of the one there is: `count` records from records[1] on (borrowed), of each of which offset, size and used
- *  count. False when there is no memory for it: then nothing has changed. */
+/** Put another book in place of the one there is: `count` records from records[1] on (borrowed), of each of which offset,
+ *  size and used count. False when there is no memory for it: then nothing has changed. */
 bool kernel_book_replace(struct kernel_memory *memory, const struct kernel_block *records, uint32_t count);
 
 /** A zeroed table, NULL when out of memory; and free it (taken, NULL is fine), with the same size. */

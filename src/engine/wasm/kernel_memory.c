@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* New blocks are taken from the end while the managed bytes last; then the lowest freed block that is large enough is reused;
- * only then the memory grows. The book has one record a block. A hash leads from a data offset to its record, and freed
- * blocks stand in a treap by address in which each node knows the largest block below it, so that the first fit is found
- * without a walk. Which offsets exist is up to the guest, therefore hash and treap are seeded with what it can't know.
+/* New blocks are taken from the end while the managed bytes last; then the lowest freed block that is large enough is
+ * reused; only then the memory grows. The book has one record a block. A hash leads from a data offset to its record, and
+ * freed blocks stand in a treap by address in which each node knows the largest block below it, so that the first fit is
+ * found without a walk. Which offsets exist is up to the guest, therefore hash and treap are seeded with what it can't know.
  *
  * Blocks are split but, as in the reference, not merged again: a guest that never returns cuts a large freed block into ever
  * more small ones. Before that fills the book, freed neighbours are merged after all; no call of usual size gets there. */
@@ -357,8 +357,8 @@ static uint32_t end_of(const struct kernel_block *block)
 	return block->offset + block->size + KERNEL_BLOCK_GAP;
 }
 
-/* Make one block of the freed block `at`, which is not in the tree yet, and its freed neighbours. Returns the record that has
- * to be entered in the tree, 0 when the one in front of it took it in. */
+/* Make one block of the freed block `at`, which is not in the tree yet, and its freed neighbours. Returns the record that
+ * has to be entered in the tree, 0 when the one in front of it took it in. */
 static uint32_t merge(struct kernel_memory *memory, uint32_t at)
 {
 	struct kernel_block *blocks = memory->blocks, *block = &blocks[at];

@@ -59,7 +59,8 @@ static void test_a_loop_that_never_waits_is_stopped(void **state)
 {
 	static const char *const loops[] = {
 		RUN(FOR_EVER("")),
-		/* rows that answer at once: one that never waits, whatever it hands over, and one that had nothing to hand over */
+		/* rows that answer at once: one that never waits, whatever it hands over, and one that had nothing to hand
+		 * over */
 		RUN(FOR_EVER("(call $free (call $poll))")),
 		RUN(FOR_EVER("(call $free (call $ready))")),
 	};
