@@ -304,6 +304,7 @@ static void tell(struct capsule_runtime *runtime, struct capsule_event_notice *n
 	atomic_store_explicit(&runtime->logging, true, memory_order_relaxed);
 	runtime->told(runtime->told_user, notice);
 	atomic_store_explicit(&runtime->logging, false, memory_order_relaxed);
+	notice->event = NULL;
 }
 
 static void told_outcome(
