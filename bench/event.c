@@ -219,7 +219,7 @@ int main(int argc, char **argv)
 		{ "floor.event", "µs", 1000, run_floor, floor },
 		{ "event.none", "µs", 1000, run_events, none },
 		{ "event.host", "µs", 1000, run_listener, &listener },
-		{ "event.blast", "events/s", 0, run_blast, block },
+		{ "event.block", "events/s", 0, run_blast, block },
 	};
 
 	if (capsule_subscribe(listener.crowd->rig.runtime, TOPIC, NULL, arrived, &listener.got, &listener.subscription,

@@ -31,16 +31,17 @@ enum capsule_overlay_mode {
 	CAPSULE_OVERLAY_OFF,    /* made at once */
 };
 
-/* One refusal of the gate. Texts are borrowed for the call. */
+/* One refusal of the gate, or one decision of an interceptor about an event. Texts are borrowed for the call. */
 struct capsule_audit_record {
-	const char *capsule, *principal;
-	const char *operation; /* "read", "http", ... as in <capsule/policy.h> */
-	const char *operand;
-	const char *reason; /* in words, with the manifest's line */
-	const char *key;    /* of [capabilities] that would allow it */
+	const char *capsule; /* that was refused; whose interceptor decided */
+	const char *principal;
+	const char *operation; /* "read", "http", ... as in <capsule/policy.h>; "veto", "rewrite" */
+	const char *operand;   /* of a decision the topic */
+	const char *reason; /* in words, with the manifest's line; of a decision what the interceptor said, may be "" */
+	const char *key;    /* of [capabilities] that would allow it; "interceptor" */
 };
 
-/* Called for every refusal, on the runtime's thread; must not call into the runtime. */
+/* Called for every refusal and every decision, on the runtime's thread; must not call into the runtime. */
 typedef void (*capsule_audit_fn)(void *user, const struct capsule_audit_record *record);
 
 /* An embedder's own gate: whether `capsule` may do `operation` on `operand`. It is asked only about what the manifest allows, so it can take
@@ -96,6 +97,14 @@ struct capsule_runtime_options {
 	uint64_t unload_grace_ms; /* that calls in flight may go on when their capsule is unloaded: 5,000 */
 	uint64_t
 		ready_ms; /* that capsule_boot() waits for a capsule with a loop of its own before it loads those who require it: 30,000 */
+	/* Events. What may wait for one capsule: what its manifest says, but no more than this; this where it says nothing. */
+	uint64_t inbox_messages;         /* 1,024 where the manifest says nothing */
+	uint64_t inbox_bytes;            /* likewise 16 MiB */
+	uint64_t publish_messages_per_s; /* of one capsule, and as many at once: 1,000,000 */
+	uint64_t publish_bytes_per_s;    /* likewise: 10 MiB, and one message is 5 MiB at most */
+	uint64_t chain_ms;               /* all interceptors that decide about one event: 10,000 */
+	uint64_t hook_ms;                /* that a hook waits for answers: 10,000 */
+	uint64_t lag_notice_ms;          /* between two notices of lost events: 10,000 */
 };
 
 /** Make a runtime. `options` is borrowed and may be NULL. Of the disk this touches the cache of compiled code and nothing else.

@@ -68,6 +68,7 @@ void event_release(struct event *event)
 	if (event->first != NULL)
 		event_release(event->first);
 	buffer_fini(&event->envelope);
+	buffer_fini(&event->array);
 	free(event);
 }
 
@@ -170,6 +171,13 @@ static bool append_uuid(struct buffer *out, const struct uuid *uuid)
 
 	uuid_format(uuid, text);
 	return buffer_append_byte(out, '"') && buffer_append(out, text, UUID_TEXT_LEN) && buffer_append_byte(out, '"');
+}
+
+struct span event_array(struct event *event)
+{
+	if (event->array.len == 0 && event->inner.len <= EVENT_ARRAY_MAX)
+		(void)json_append_byte_array(&event->array, event->inner);
+	return event->array.failed ? span_of(NULL, 0) : buffer_span(&event->array);
 }
 
 struct span event_envelope(struct event *event)

@@ -17,6 +17,9 @@ enum event_type {
 	EVENT_TYPES
 };
 
+/* Bytes of `inner` up to which its array is kept: it is four times as long, and no inbox counts it. */
+#define EVENT_ARRAY_MAX 4096
+
 /* Costs of an event besides its bytes, wherever it is counted. */
 #define EVENT_OVERHEAD 128
 
@@ -59,6 +62,7 @@ struct event {
 	struct chain *chain;      /* those who decide about it; NULL: nobody does, or does any more */
 
 	struct buffer envelope; /* of event_envelope(), empty before */
+	struct buffer array;    /* of event_array(), likewise */
 	bool has_id;
 	struct uuid id;
 	uint8_t bytes[]; /* what `topic` and `payload` point to */
@@ -115,6 +119,10 @@ void event_release(struct event *event);
 /** The message as a guest reads it: {"payload","signature":null,"source_id","timestamp","topic"}. Made at the first
  *  call. An empty span when out of memory. Borrowed from the event. */
 struct span event_envelope(struct event *event);
+
+/** `inner` as a JSON array of its bytes, which is how guests get it. Made at the first call. An empty span when it is longer than
+ *  EVENT_ARRAY_MAX or without memory: whoever needs it makes it then. Borrowed from the event. */
+struct span event_array(struct event *event);
 
 /** Its id, made at the first call. Errors: CAPSULE_EIO. */
 MUST_CHECK enum capsule_status event_id(struct event *event, struct uuid *out, struct capsule_error *err);

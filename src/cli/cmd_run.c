@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* capsule run: find capsules, load them in order, tell their states, publish what is asked for, and keep them running until that is dealt with or
- * a signal comes. */
+/* capsule run: find capsules, load them in order, tell their states, publish what is asked for, and keep them running
+ * until that is dealt with or a signal comes. */
 #include "cli/command.h"
 #include "cli/found.h"
 #include "cli/json.h"

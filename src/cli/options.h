@@ -24,6 +24,7 @@ struct options {
 	bool time, json, dot, memory_store, no_cache, remove, write, trust, yes, revoke, help;
 	bool events, from_stdin, stay, stats;
 	uint64_t cpu_ms, wall_ms;              /* 0: the library's default */
+	uint64_t inbox_messages, inbox_kib;    /* 0: the library's default */
 	uint64_t compile_seconds, compile_mib; /* 0: the library's default */
 	uint64_t timeout_seconds;              /* 0: not given */
 	const char *home;                      /* NULL: the library's default */

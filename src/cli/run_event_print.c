@@ -37,7 +37,8 @@ static void print_cut(const char *text, size_t len)
 		(void)printf("... (%s bytes)", CLI_NUMBER(len));
 }
 
-/* Of a lifecycle event what is its own: its type is in its topic, and the metadata are alike. Returns false when memory ran out. */
+/* Of a lifecycle event what is its own: its type is in its topic, and the metadata are alike. Returns false when
+ * memory ran out. */
 static bool print_lifecycle(const struct capsule_event *event)
 {
 	yyjson_doc *read = cli_json_read(event->payload, event->payload_len);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Collects notices by the number of their event. There are as many events here as wait in inboxes, which have their bounds, and as many notes of
- * one as it has receivers. */
+/* Collects notices by the number of their event. There are as many events here as wait in inboxes, which have their
+ * bounds, and as many notes of one as it has receivers. */
 #include "cli/run_events.h"
 #include <stdlib.h>
 #include <string.h>

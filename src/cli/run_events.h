@@ -54,7 +54,8 @@ void run_events_note(void *user, const struct capsule_event_notice *notice);
 bool run_event_is_own(const struct capsule_event *event);
 bool run_events_show(const struct run_events *events, const struct capsule_event *event);
 
-/** Write `event`, which is settled, as a line on standard output: for people, or a JSON object. Returns false when memory ran out. */
+/** Write `event`, which is settled, as a line on standard output: for people, or a JSON object. Returns false when
+ *  memory ran out. */
 void run_events_print_text(const struct output *out, const struct capsule_event *event, const struct run_event *known);
 bool run_events_print_json(const struct output *out, const struct capsule_event *event, const struct run_event *known);
 

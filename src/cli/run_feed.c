@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A window over what is published: an event leaves it with its last outcome. A request is waited for beyond that, until a message with its id
- * comes; the runtime sends one itself when nobody takes the request. */
+/* A window over what is published: an event leaves it with its last outcome. A request is waited for beyond that,
+ * until a message with its id comes; the runtime sends one itself when nobody takes the request. */
 #include "cli/run_feed.h"
 #include "cli/run_stats.h"
 #include "cli/text.h"
@@ -13,6 +13,8 @@
 #define AT_ONCE 1024 /* messages that are taken before guests have their turn */
 #define NS_PER_MS 1000000
 #define MS_PER_S 1000
+#define STEP_MS                                                                                                        \
+	100 /* the longest wait of one step while time is counted, and what a step that took longer counts for */
 #define TIMEOUT_S 60
 
 void run_feed_begin(struct run_feed *feed)
@@ -26,7 +28,7 @@ void run_feed_begin(struct run_feed *feed)
 		feed->free_slots[i] = i;
 	}
 	feed->free_count = RUN_FEED_MESSAGES;
-	feed->progress_ns = cli_now_ns();
+	feed->stepped_ns = cli_now_ns();
 }
 
 /* ---- What is next ---- */
@@ -100,7 +102,7 @@ static void published_done(struct capsule_op *op, void *user)
 	feed->in_flight_bytes -= slot->bytes;
 	feed->free_slots[feed->free_count++] = (size_t)(slot - feed->slots);
 	feed->full = false;
-	feed->progress_ns = cli_now_ns();
+	feed->idle_ns = 0;
 	slot->op = NULL;
 	capsule_op_free(op);
 }
@@ -156,40 +158,46 @@ static bool try_publish(struct run_feed *feed)
 						 : capsule_error_text(feed->session->error));
 	}
 	feed->holding = false;
-	feed->progress_ns = cli_now_ns();
+	feed->idle_ns = 0;
 	run_message_fini(&feed->held);
 	return true;
 }
 
 /* ---- Steps ---- */
 
-static int64_t left_ms(const struct run_feed *feed)
+static uint64_t timeout_seconds(const struct run_feed *feed)
 {
-	uint64_t seconds = feed->options->timeout_seconds > 0 ? feed->options->timeout_seconds : TIMEOUT_S;
+	return feed->options->timeout_seconds > 0 ? feed->options->timeout_seconds : TIMEOUT_S;
+}
 
-	return (int64_t)(seconds * MS_PER_S) - (cli_now_ns() - feed->progress_ns) / NS_PER_MS;
+/* Count the time since the last step, and say until when to wait. A step that took longer than it was to wait had
+ * something to do, or nobody read the output: neither is a reason to give up. */
+static void count_idle(struct run_feed *feed, int64_t now)
+{
+	int64_t most = (int64_t)STEP_MS * NS_PER_MS, passed = now - feed->stepped_ns, left;
+
+	feed->idle_ns += passed < most ? passed : most;
+	left = (int64_t)timeout_seconds(feed) * MS_PER_S - feed->idle_ns / NS_PER_MS;
+	feed->timed_out = left <= 0;
+	feed->session->wait_ms_most = left <= 0 ? 0 : left < STEP_MS ? (int)left : STEP_MS;
 }
 
 void run_feed_step(struct run_feed *feed)
 {
 	struct session *session = feed->session;
-	bool more = true;
+	int64_t now = cli_now_ns();
 
-	for (unsigned i = 0; i < AT_ONCE && more; i++)
-		more = feed->holding ? try_publish(feed) : take_next(feed);
-	feed->wants = !more && !feed->holding && !feed->ended;
+	feed->more = true;
+	for (unsigned i = 0; i < AT_ONCE && feed->more; i++)
+		feed->more = feed->holding ? try_publish(feed) : take_next(feed);
+	feed->wants = !feed->more && !feed->holding && !feed->ended;
 	session->watched_fd = feed->wants ? STDIN_FILENO : -1;
-	session->wait_ms_most = -1;
-	if (more) {
-		session->wait_ms_most = 0;
-	} else if (feed->wants || feed->options->stay) {
-		feed->progress_ns = cli_now_ns(); /* it is not events that are waited for */
-	} else {
-		int64_t left = left_ms(feed);
-
-		feed->timed_out = left <= 0;
-		session->wait_ms_most = left > 0 ? (int)left : 0;
-	}
+	session->wait_ms_most = feed->more ? 0 : -1;
+	if (feed->more || feed->wants || feed->options->stay)
+		feed->idle_ns = 0; /* it is not events that are waited for */
+	else
+		count_idle(feed, now);
+	feed->stepped_ns = now;
 }
 
 void run_feed_read(struct run_feed *feed)
@@ -214,8 +222,8 @@ void run_feed_read(struct run_feed *feed)
 
 static bool is_done(const struct run_feed *feed)
 {
-	return feed->ended && !feed->wants && !feed->holding && feed->in_flight == 0 && feed->replies.count == 0 &&
-		feed->operands == feed->options->setting_count;
+	return feed->ended && !feed->wants && !feed->more && !feed->holding && feed->in_flight == 0 &&
+		feed->replies.count == 0 && feed->operands == feed->options->setting_count;
 }
 
 bool run_feed_over(struct run_feed *feed)
@@ -278,7 +286,8 @@ static bool starts(const struct capsule_event *event, const char *prefix)
 	return event->topic_len >= len && memcmp(event->topic, prefix, len) == 0;
 }
 
-/* The request that `event` answers, by its id, the end of its topic, or, of the runtime's own services, by its being first. */
+/* The request that `event` answers, by its id, the end of its topic, or, of the runtime's own services, by its being
+ * first. */
 static bool take_answer(struct run_feed *feed, const struct capsule_event *event, const char *id)
 {
 	const char *dot = memrchr(event->topic, '.', event->topic_len), *oldest;
@@ -305,7 +314,7 @@ static bool answer_settled(struct run_feed *feed, const struct capsule_event *ev
 	bool taken = take_answer(feed, event, id);
 
 	if (taken)
-		feed->progress_ns = cli_now_ns();
+		feed->idle_ns = 0;
 	if (taken && (known->vetoed || run_feed_is_failure(event))) {
 		feed->failed = true;
 		(void)cli_say("request '%s': %s", id != NULL ? id : "",
@@ -330,10 +339,9 @@ bool run_feed_settled(struct run_feed *feed, const struct capsule_event *event, 
 static void tell_waiting(struct run_feed *feed)
 {
 	const char *oldest = run_replies_oldest(&feed->replies);
-	uint64_t seconds = feed->options->timeout_seconds > 0 ? feed->options->timeout_seconds : TIMEOUT_S;
 
 	(void)cli_say("nothing came for %s s: %s events without an outcome, %s requests without an answer%s%s%s",
-		CLI_NUMBER(seconds), CLI_NUMBER(feed->in_flight), CLI_NUMBER(feed->replies.count),
+		CLI_NUMBER(timeout_seconds(feed)), CLI_NUMBER(feed->in_flight), CLI_NUMBER(feed->replies.count),
 		oldest != NULL ? ", the first is '" : "", oldest != NULL ? oldest : "", oldest != NULL ? "'" : "");
 	run_stats_tell_pending(feed->session->runtime);
 	if (!is_done(feed))

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Splits and reads. A line that is too long is known by then without having been kept as a whole; numbers and members of a payload stay as they
- * were written, so that the library judges what was meant. */
+/* Splits and reads. A line that is too long is known by then without having been kept as a whole; numbers and members
+ * of a payload stay as they were written, so that the library judges what was meant. */
 #include "cli/run_lines.h"
-#include "cli/text.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

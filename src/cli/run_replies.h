@@ -24,7 +24,8 @@ struct run_replies {
 /** Wait for an answer to `id` (copied); the same one twice waits for two. Returns false when memory ran out. */
 bool run_replies_await(struct run_replies *replies, const char *id);
 
-/** An answer to the `len` bytes of `id` came: the oldest such request waits no longer. Returns whether there was one. */
+/** An answer to the `len` bytes of `id` came: the oldest such request waits no longer. Returns whether there was one.
+ *  */
 bool run_replies_take(struct run_replies *replies, const char *id, size_t len);
 
 /** The id that has waited for longest, borrowed; NULL: none waits. */

@@ -6,8 +6,8 @@
 #include "cli/output.h"
 #include <capsule/event.h>
 
-/** Print it on standard output: a table for each capsule, or as JSON {"stats":{...}}. Returns the exit status: 0, or 1 after having said that
- *  memory ran out. */
+/** Print it on standard output: a table for each capsule, or as JSON {"stats":{...}}. Returns the exit status: 0, or
+ *  1 after having said that memory ran out. */
 int run_stats_print(const struct output *out, struct capsule_runtime *runtime, bool json);
 
 /** How many deliveries have no outcome yet; UINT64_MAX when memory ran out. */

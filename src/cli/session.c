@@ -104,6 +104,8 @@ int cli_session_open(struct session *session, const struct cli *cli)
 		.call_cpu_ms = asked->cpu_ms,
 		.call_wall_ms = asked->wall_ms,
 		.cache_dir = asked->no_cache ? "" : NULL,
+		.inbox_messages = asked->inbox_messages,
+		.inbox_bytes = asked->inbox_kib * 1024,
 		.compile_cpu_ms = asked->compile_seconds * MS_PER_S,
 		.compile_bytes = asked->compile_mib << 20,
 	};
@@ -130,12 +132,12 @@ int cli_session_open(struct session *session, const struct cli *cli)
 	return set_overlays(session, asked);
 }
 
-/* Take the signal, after which signals act as ever: what can't be cancelled is ended by the next one. One that only asks is held back to the
- * end: it must not be what ends the program. */
+/* Take the signal, after which signals act as ever: what can't be cancelled is ended by the next one. The one that
+ * only asks is held back to the end: it must not be what ends the program. */
 static void take_signal(struct session *session)
 {
 	struct signalfd_siginfo signal;
-	sigset_t mask = session->old_mask;
+	sigset_t mask = session->old_mask, held;
 
 	if (session->interrupted_by != 0 || read(session->signal_fd, &signal, sizeof signal) != (ssize_t)sizeof signal)
 		return;
@@ -144,7 +146,9 @@ static void take_signal(struct session *session)
 		return;
 	}
 	session->interrupted_by = (int)signal.ssi_signo;
-	(void)sigaddset(&mask, SIGUSR1);
+	(void)sigprocmask(SIG_BLOCK, NULL, &held);
+	if (sigismember(&held, SIGUSR1) == 1)
+		(void)sigaddset(&mask, SIGUSR1);
 	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 

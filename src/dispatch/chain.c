@@ -76,16 +76,19 @@ static void chain_end(struct chain *chain)
 
 static void tell_decision(const struct chain *chain, const struct binding *binding, bool vetoed, const char *reason)
 {
+	const struct dispatch_options *options = &chain->dispatch->options;
 	const struct dispatch_hooks *hooks = &chain->dispatch->hooks;
 	struct member_stats *stats = &binding->member->stats;
+	const char *action = binding->interceptor->action;
 
 	if (vetoed)
 		stats->vetoed++;
 	else
 		stats->rewritten++;
+	if (options->decided != NULL)
+		options->decided(options->user, chain->event, binding->member, action, vetoed, reason);
 	if (hooks->decided != NULL)
-		hooks->decided(
-			hooks->user, chain->event, binding->member, binding->interceptor->action, vetoed, reason);
+		hooks->decided(hooks->user, chain->event, binding->member, action, vetoed, reason);
 }
 
 /* Whoever denied may be gone when the publisher is told: the words are made here. */

@@ -33,6 +33,7 @@ static struct delivery *delivery_new(struct member *member, const char *action, 
 	delivery->call.kind = ENGINE_INTERCEPTOR;
 	delivery->call.name = action;
 	delivery->call.input = input;
+	delivery->call.array = span_of(NULL, 0);
 	delivery->call.cpu_ns = delivery->call.wall_ns = 0;
 	delivery->call.cpu_ms = 0;
 	delivery->call.wall_ms = 0;
@@ -201,6 +202,8 @@ static void begin(struct member *member, struct bus_entry *entry)
 		return;
 	}
 	delivery->entry = entry;
+	if (event_books(entry->event)->matches > 1)
+		delivery->call.array = event_array(entry->event);
 	stamp(delivery, entry->event, binding);
 	if (chain != NULL)
 		chain_taken(chain, delivery);

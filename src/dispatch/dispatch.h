@@ -33,8 +33,11 @@ struct dispatch_options {
 	uint64_t chain_ms;      /* that all interceptors which decide about one event may take; 0: LIMIT_CHAIN_MS */
 	uint64_t hook_ms;       /* that a hook waits for its answers; 0: LIMIT_HOOK_MS */
 	uint32_t hops_most;     /* events that may lead to one another; 0: LIMIT_EVENT_HOPS */
-	/* All entries of an event with a ticket have their outcome. Must not call into dispatch. May be NULL. */
+	/* All entries of an event with a ticket have their outcome; an interceptor decided, as dispatch_hooks has it. Must not call into
+	 * dispatch. May be NULL. */
 	void (*ended)(void *user, struct event *event);
+	void (*decided)(void *user, const struct event *event, const struct member *member, const char *action,
+		bool vetoed, const char *reason);
 	void *user;
 };
 

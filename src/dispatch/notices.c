@@ -97,12 +97,30 @@ static void log_unanswered(const struct dispatch *dispatch, const struct event *
 	log_write(dispatch->log, CAPSULE_LOG_WARN, NULL, buffer_span(&text));
 }
 
+/* Answers carry the id of their request, and nobody has to take those: their topics have a segment `response`, or end with the id. */
+static bool is_answer(const struct event *event)
+{
+	struct span rest = event->topic;
+
+	while (rest.len > 0) {
+		const uint8_t *dot = memchr(rest.data, '.', rest.len);
+		struct span segment = span_of(rest.data, dot != NULL ? (size_t)(dot - rest.data) : rest.len);
+
+		if (span_is(segment, "response"))
+			return true;
+		if (dot == NULL)
+			return span_equal(segment, event->request_id);
+		rest = span_of(dot + 1, rest.len - segment.len - 1);
+	}
+	return false;
+}
+
 void notices_settled(struct dispatch *dispatch, const struct event *event)
 {
 	struct failure *failure;
 
 	/* Who was asked whether it may pass has not handled it. */
-	if (event->request == PAYLOAD_NO_REQUEST || event->taken > event->asked)
+	if (event->request == PAYLOAD_NO_REQUEST || event->taken > event->asked || is_answer(event))
 		return;
 	failure = dispatch->unanswered_count < UNANSWERED_MOST ? calloc(1, sizeof *failure) : NULL;
 	if (failure == NULL) {

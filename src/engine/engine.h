@@ -50,6 +50,8 @@ struct engine_call {
 	enum engine_call_kind kind;
 	const char *name;  /* borrowed until done */
 	struct span input; /* borrowed until done */
+	struct span
+		array; /* of tools and interceptors: `input` as a JSON array of its bytes, when somebody has made it; likewise */
 	struct origin origin;
 	uint64_t cpu_ms, wall_ms; /* 0: the engine's limit; the smaller one wins */
 	bool unqueued; /* its owner bounds how many there are: the limits of the queue do not count for it. Until done as it was. */

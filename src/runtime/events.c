@@ -70,13 +70,58 @@ static void show(const struct capsule_runtime *runtime, const struct event *even
 
 static void ticket_ended(void *user, struct event *event);
 
-enum capsule_status events_open(struct capsule_runtime *runtime, struct capsule_error *err)
+/* dispatch_options.decided: whoever audits sees every veto and every rewrite. */
+static void audit_decision(void *user, const struct event *event, const struct member *member, const char *action,
+	bool vetoed, const char *reason)
 {
-	const struct dispatch_options options = {
-		.loop = runtime->loop, .log = &runtime->log, .ended = ticket_ended, .user = runtime
-	};
+	struct capsule_runtime *runtime = user;
+	HOLD(buffer_fini) struct buffer topic = { 0 }, line = { 0 };
+	struct capsule_audit_record record = { .capsule = member_id(member),
+		.principal = event->origin.principal,
+		.operation = vetoed ? "veto" : "rewrite",
+		.reason = reason,
+		.key = "interceptor" };
 
-	return dispatch_new(&runtime->dispatch, &options, err);
+	(void)buffer_printf(&line, "interceptor `%s` %s `%.*s`%s%s", action, vetoed ? "denied" : "rewrote",
+		SPAN_ARG(event->topic), reason[0] != '\0' ? ": " : "", reason);
+	log_write(&runtime->log, CAPSULE_LOG_INFO, record.capsule, buffer_span(&line));
+	if (runtime->audit == NULL)
+		return;
+	(void)buffer_append_span(&topic, event->topic);
+	record.operand = buffer_text(&topic);
+	if (record.operand == NULL)
+		record.operand = "(no memory for the text)";
+	atomic_store_explicit(&runtime->logging, true, memory_order_relaxed);
+	runtime->audit(runtime->audit_user, &record);
+	atomic_store_explicit(&runtime->logging, false, memory_order_relaxed);
+}
+
+static enum capsule_status check_inbox(const struct capsule_runtime_options *options, struct capsule_error *err)
+{
+	if (options->inbox_messages > UINT32_MAX)
+		return error_set(err, CAPSULE_EINVAL, "inbox_messages is %" PRIu64 ", %" PRIu32 " is the most",
+			options->inbox_messages, UINT32_MAX);
+	return CAPSULE_OK;
+}
+
+enum capsule_status events_open(
+	struct capsule_runtime *runtime, const struct capsule_runtime_options *options, struct capsule_error *err)
+{
+	const struct dispatch_options dispatch = { .loop = runtime->loop,
+		.log = &runtime->log,
+		.chain_ms = options->chain_ms,
+		.hook_ms = options->hook_ms,
+		.lag_notice_ms = options->lag_notice_ms,
+		.ended = ticket_ended,
+		.decided = audit_decision,
+		.user = runtime };
+	enum capsule_status status = check_inbox(options, err);
+
+	if (status != CAPSULE_OK)
+		return status;
+	runtime->inbox = (struct inbox_budget){ (uint32_t)options->inbox_messages, options->inbox_bytes };
+	runtime->publish_rate = (struct rate_limits){ options->publish_bytes_per_s, options->publish_messages_per_s };
+	return dispatch_new(&runtime->dispatch, &dispatch, err);
 }
 
 void events_end_subscriptions(struct capsule_runtime *runtime)

@@ -6,14 +6,16 @@
 #include "composite/composite.h"
 #include "dispatch/dispatch.h"
 #include "engine/engine.h"
+#include <capsule/runtime.h>
 
 struct capsule;
 struct capsule_op;
 struct capsule_runtime;
 struct services;
 
-/** Make the runtime's dispatcher. Errors: CAPSULE_ENOMEM, CAPSULE_EIO. */
-MUST_CHECK enum capsule_status events_open(struct capsule_runtime *runtime, struct capsule_error *err);
+/** Make the runtime's dispatcher with what `options` say of events. Errors: CAPSULE_EINVAL (an option, named), CAPSULE_ENOMEM, CAPSULE_EIO. */
+MUST_CHECK enum capsule_status events_open(
+	struct capsule_runtime *runtime, const struct capsule_runtime_options *options, struct capsule_error *err);
 
 /** End the embedder's subscriptions: the turns of the end must not run its code. */
 void events_end_subscriptions(struct capsule_runtime *runtime);

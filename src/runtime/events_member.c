@@ -23,13 +23,24 @@ static bool commit(void *user, struct op *op, op_done_fn done, void *done_user)
 	return services_commit(&capsule->services, op, done, done_user);
 }
 
+/* What a manifest asks for, but no more than the operator gives; what the operator gives where it asks for nothing. */
+static uint64_t smaller(uint64_t asked, uint64_t given)
+{
+	if (asked == 0 || given == 0)
+		return asked + given;
+	return asked < given ? asked : given;
+}
+
 enum capsule_status events_join(struct capsule *capsule, struct capsule_error *err)
 {
 	const struct manifest *manifest = capsule->manifest;
+	const struct inbox_budget *given = &capsule->runtime->inbox;
 	const struct member_options options = { .id = capsule->id,
 		.manifest = manifest,
 		.composite = capsule->composite,
-		.budget = { (uint32_t)manifest->events.inbox_messages, (uint64_t)manifest->events.inbox_bytes },
+		.budget = { (uint32_t)smaller((uint64_t)manifest->events.inbox_messages, given->messages),
+			smaller((uint64_t)manifest->events.inbox_bytes, given->bytes) },
+		.rate = capsule->runtime->publish_rate,
 		.after_call = commit,
 		.user = capsule };
 

@@ -27,6 +27,8 @@ struct capsule_runtime {
 	void *log_user;
 	struct engine_limits limits;
 	uint64_t unload_grace_ms, ready_ms; /* 0: the defaults */
+	struct inbox_budget inbox;          /* of each capsule, at most; 0: what its manifest says */
+	struct rate_limits publish_rate;
 	struct home home;
 	struct registry registry; /* the capsules that have a manifest */
 	char *principal;

@@ -58,6 +58,12 @@ static enum capsule_status check_options(const struct capsule_runtime_options *o
 		status = check_time("unload_grace_ms", options->unload_grace_ms, err);
 	if (status == CAPSULE_OK)
 		status = check_time("ready_ms", options->ready_ms, err);
+	if (status == CAPSULE_OK)
+		status = check_time("chain_ms", options->chain_ms, err);
+	if (status == CAPSULE_OK)
+		status = check_time("hook_ms", options->hook_ms, err);
+	if (status == CAPSULE_OK)
+		status = check_time("lag_notice_ms", options->lag_notice_ms, err);
 	if (status != CAPSULE_OK)
 		return status;
 	if ((unsigned)options->log_level > CAPSULE_LOG_OFF)
@@ -146,7 +152,7 @@ static enum capsule_status runtime_fill(
 		return error_set(err, CAPSULE_ENOMEM, "no memory for a runtime");
 	status = loop_new(&runtime->loop, &clock_system, err);
 	if (status == CAPSULE_OK)
-		status = events_open(runtime, err);
+		status = events_open(runtime, options, err);
 	if (status == CAPSULE_OK)
 		status = home_init(&runtime->home, runtime->loop, options->home, options->memory_store, err);
 	if (status == CAPSULE_OK)

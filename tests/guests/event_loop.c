@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A loop that answers what is asked under ask.*: with the id of the request, under the topic that it names; a request with `silent` gets no
- * answer. */
+/* A loop that answers what is asked under ask.*: with the id of the request, under the topic that it names; a request
+ * with `silent` gets no answer. */
 #include <capsule_guest.h>
 
 static void answer(struct guest_value message)
@@ -26,13 +26,15 @@ CAPSULE_RUN
 	for (size_t i = 0; i < given.len && i < sizeof handle - 1; i++)
 		handle[i] = (char)given.data[i];
 	while (!guest_failed()) {
+		struct guest_value messages;
 		struct guest_bytes text;
 
 		guest_reset();
 		text = guest_ipc_recv(handle, "60000");
 		if (guest_failed())
 			break;
-		for (struct guest_each each = guest_each(guest_get_array(guest_json(text, "messages"), "messages")); guest_next(&each);)
+		messages = guest_get_array(guest_json(text, "messages"), "messages");
+		for (struct guest_each each = guest_each(messages); guest_next(&each);)
 			answer(each.value);
 	}
 }

@@ -63,7 +63,10 @@ static void append_request(struct buffer *out, const struct engine_call *call, b
 	json_append_string(out, span_text(call->name));
 	if (with_arguments) {
 		APPEND(out, ",\"arguments\":");
-		json_append_byte_array(out, call->input);
+		if (call->array.len > 0)
+			buffer_append_span(out, call->array);
+		else
+			json_append_byte_array(out, call->input);
 	}
 	(void)buffer_append_byte(out, '}');
 }
