@@ -101,7 +101,7 @@ static void who_lost_something_is_told(void **state)
 
 	assert_int_equal(subscriptions_add(subscriptions, span_text("t"), &handle, NULL), CAPSULE_OK);
 	assert_int_equal(subscriptions_find(subscriptions, handle, &subscription, NULL), CAPSULE_OK);
-	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, &out, NULL), CAPSULE_OK);
+	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, NULL, &out, NULL), CAPSULE_OK);
 	assert_string_equal(buffer_text(&out), "{\"dropped\":0,\"lagged\":0,\"messages\":[]}");
 	buffer_clear(&out);
 	for (int i = 1; i <= 5; i++) {
@@ -110,12 +110,12 @@ static void who_lost_something_is_told(void **state)
 		if (i == 4)
 			events_turn(events); /* another burst */
 	}
-	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, &out, NULL), CAPSULE_OK);
+	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, NULL, &out, NULL), CAPSULE_OK);
 	assert_non_null(
 		strstr(buffer_text(&out), "\"lagged\":3,\"messages\":[{\"payload\":{\"type\":\"custom\",\"data\":4}"));
 	assert_non_null(strstr(buffer_text(&out), "},{\"payload\":{\"type\":\"custom\",\"data\":5}"));
 	buffer_clear(&out);
-	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, &out, NULL), CAPSULE_OK);
+	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, NULL, &out, NULL), CAPSULE_OK);
 	assert_string_equal(buffer_text(&out), "{\"dropped\":0,\"lagged\":0,\"messages\":[]}");
 	assert_closed(events);
 }
