@@ -99,6 +99,14 @@ show 0 'committed notes/b.txt' capsule fs commit examples/office/clerk --workspa
 say 'A folder of them, loaded in order, running until a signal comes, unloaded in reverse.'
 show 124 'ready  desk' timeout --signal=INT 2 capsule run examples/office --workspace "$scratch/work"
 
+say 'Events. One capsule rewrites what people write, one guards it, one writes it down, a loop answers.'
+show 0 'redact/redact rewrote it' capsule run examples/events --events --publish 'user.v1.prompt={"text":"My card is 4111111111111111"}'
+show 0 'You wrote: My card is ****************' capsule run examples/events --publish 'user.v1.prompt={"text":"My card is 4111111111111111"}'
+show 1 'policy/judge denied it' capsule run examples/events --publish 'user.v1.prompt={"text":"rm -rf /"}'
+
+say 'The same from a program, with a tool call that the guard stops, and more events than there is room for (examples/embed/events.c):'
+show 0 '16 of them had no room' events examples
+
 say 'A large module, about 800 KB: compiled by a child the first time, its code taken from the cache the second time.'
 examples/build.sh bench/guests/large.c "$build/large.wasm" || exit 1
 show_timed 0 'hello' capsule exec "$build/large.wasm" astrid_tool_call hello

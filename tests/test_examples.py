@@ -275,6 +275,36 @@ def test_one_capsule_answers_while_another_spins(environment):
     assert "timeout" in done.stdout
 
 
+def test_a_program_publishes_subscribes_and_watches(environment):
+    done = execute(program("events"), CAPSULES.parent, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    prompt, denied, call, flood, stats = done.stdout.strip().split("\n\n")
+    assert prompt.splitlines()[1:] == [
+        "redact rewrote it",
+        'got user.v1.prompt {"type":"custom","data":{"text":"My card is ****************"}}, 0 lost before it',
+        '{"matched":3,"delivered":3,"failed":0,"vetoed":0,"dropped":0}',
+    ]
+    assert denied.splitlines()[1:] == [
+        "policy denied it: that would remove files",
+        '{"matched":3,"delivered":2,"failed":0,"vetoed":1,"dropped":0}',
+    ]
+    assert "denied by interceptor `judge_call` of capsule 'policy': counters are not reset here" in call
+    # All are published before the guest gets a slice.
+    assert 'told astrid.v1.event_bus.lagged {"type":"custom","data":{"lagged_count":16}}' in flood
+    assert "16 of them had no room" in flood
+    counts = json.loads(stats)
+    assert counts["dropped"]["overflow"] == 16 and counts["pending"] == 0
+    assert counts["matched"] == counts["delivered"] + counts["failed"] + counts["vetoed"] + sum(counts["dropped"].values())
+
+
+@pytest.mark.parametrize("text", ["5", '{"text":5}', '{"x":"y"}'])
+def test_a_loop_lives_on_after_a_message_that_it_can_not_read(run, text):
+    topic = "--publish=user.v1.prompt=%s"
+    done = run("run", CAPSULES.parent / "events" / "answer", topic % text, topic % '{"text":"hi"}')
+    assert done.status == 0 and '{"text":"You wrote: hi"}' in done.stdout
+    assert done.error.count(b"a message without a text") == 1
+
+
 @pytest.fixture
 def polling(environment):
     """The program with a poll loop of its own, at work; its input stays open."""

@@ -181,6 +181,40 @@ static void four_at_once_and_the_rest_in_order(void **state)
 	assert_closed(events);
 }
 
+/* rt:184 */
+static void each_capsule_has_four_calls_of_its_own(void **state)
+{
+	struct events *events = *state;
+	struct guest *a = guest_add(events, "a", ON("t", "act") ON("t", "again")), *b;
+
+	for (int i = 0; i < 4; i++)
+		publish(events, "t", "1");
+	events_turn(events);
+	assert_int_equal(a->call_count, LIMIT_CALLS_IN_PROGRESS);
+	assert_int_equal(a->member->in_progress, 4);
+	b = guest_add(events, "b", ON("t", "act"));
+	assert_int_equal(b->member->in_progress, 0);
+	for (int i = 0; i < 5; i++)
+		publish(events, "t", "2");
+	events_turn(events);
+	assert_int_equal(a->call_count, 4);
+	assert_int_equal(b->call_count, 4);
+	guest_answer(b, 0, "");
+	events_turn(events);
+	assert_int_equal(b->call_count, 4);
+	assert_int_equal(b->calls_ever, 5);
+	assert_int_equal(a->calls_ever, 4); /* a place of another one is of no use to it */
+	a->answers = b->answers = "";
+	while (a->call_count > 0 || b->call_count > 0) {
+		guest_answer(a->call_count > 0 ? a : b, 0, "");
+		events_turn(events);
+	}
+	assert_int_equal(a->calls_most, 4);
+	assert_int_equal(a->calls_ever, 18);
+	assert_int_equal(b->calls_ever, 5);
+	assert_closed(events);
+}
+
 /* rt:224 */
 static void a_failure_is_logged_and_the_next_event_comes(void **state)
 {
@@ -544,6 +578,7 @@ int main(void)
 		TEST(two_interceptors_of_one_capsule_are_both_called),
 		TEST(custom_payloads_are_bare_and_known_ones_tagged),
 		TEST(four_at_once_and_the_rest_in_order),
+		TEST(each_capsule_has_four_calls_of_its_own),
 		TEST(a_failure_is_logged_and_the_next_event_comes),
 		TEST(matches_are_told),
 		TEST(a_capsule_gets_what_it_publishes_itself),

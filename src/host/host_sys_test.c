@@ -74,7 +74,7 @@ static void caller_is_an_empty_object(void **state)
 	assert_result(fixture, "{}");
 }
 
-/* rt-W-55 */
+/* abi:80 rt-W-55 */
 static void caller_is_who_asked_for_the_call(void **state)
 {
 	struct fixture *fixture = *state;

@@ -7,9 +7,16 @@ static void answer(struct guest_value message)
 	struct guest_value payload = guest_get_object(message, "payload");
 	struct guest_json_writer out = { .comma = false };
 
+	/* What is of no known type travels inside {"type":"custom","data":...}. */
+	if (guest_equal(guest_get_text(payload, "type"), "custom"))
+		payload = guest_get_object(payload, "data");
 	guest_begin_object(&out);
 	guest_put_text(&out, "text", guest_join("You wrote: ", guest_get_text(payload, "text")));
 	guest_ipc_publish("user.v1.reply", guest_written(&out));
+	if (guest_failed()) { /* one that can't be answered is not the end of the loop */
+		guest_forgive();
+		guest_warn("a message without a text");
+	}
 }
 
 CAPSULE_RUN
@@ -22,7 +29,7 @@ CAPSULE_RUN
 	for (size_t i = 0; i < handle.len; i++)
 		kept[i] = handle.data[i];
 	guest_signal_ready();
-	for (;;) {
+	while (!guest_failed()) {
 		struct guest_value inbox;
 
 		guest_reset();
