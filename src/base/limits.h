@@ -60,12 +60,12 @@ static_assert(LIMIT_WASM_STACK <= LIMIT_FIBER_STACK / 2, "host functions need ro
 #define LIMIT_CAPSULES 16384      /* of one discovery */
 #define LIMIT_ORDER_EDGES 1048576 /* between the manifests that are ordered together; each is 32 bytes */
 #define LIMIT_ORDER_STEPS                                                                                              \
-	(1u << 25)       /* comparisons while edges are looked for, half a second; only lists full of `*` come near */
+	(1u << 25) /* comparisons while edges are looked for, half a second; only lists full of `*` come near */
 #define LIMIT_REACH_STEPS (1u << 22) /* searches while patterns of events are compared, half a second; likewise */
-#define LIMIT_UPLINKS 32 /* of one capsule, declared and registered at run time together */
-#define LIMIT_UNLOAD_GRACE_MS 5000 /* that calls in flight may go on while their capsule is unloaded */
-#define LIMIT_LOOP_STOP_MS 500     /* that a run loop may take to end by itself once its capsule is unloaded */
-#define LIMIT_READY_MS 30000       /* that a capsule's run loop may take to become ready before dependents go on */
+#define LIMIT_UPLINKS 32             /* of one capsule, declared and registered at run time together */
+#define LIMIT_UNLOAD_GRACE_MS 5000   /* that calls in flight may go on while their capsule is unloaded */
+#define LIMIT_LOOP_STOP_MS 500       /* that a run loop may take to end by itself once its capsule is unloaded */
+#define LIMIT_READY_MS 30000         /* that a capsule's run loop may take to become ready before dependents go on */
 
 /* Files */
 #define LIMIT_LINKS 40                      /* symbolic links on the way of one path, as the kernel's */
@@ -79,23 +79,26 @@ static_assert(LIMIT_WASM_STACK <= LIMIT_FIBER_STACK / 2, "host functions need ro
 #define LIMIT_FRONT_MATTER (16u * KIB)      /* bytes at the head of a skill */
 
 /* Events */
-#define LIMIT_TOPIC 256       /* bytes of a topic or a pattern */
-#define LIMIT_TOPIC_SEGMENTS 8 /* of what guests publish and subscribe to */
-#define LIMIT_PUBLISH (5u * MIB)                   /* bytes of one payload */
-#define LIMIT_PUBLISH_BYTES_PER_S (10ull * MIB)    /* of one capsule, and as much at once */
-#define LIMIT_PUBLISH_MESSAGES_PER_S 1000000ull    /* likewise: far above what useful capsules do, so that a loop of two shows */
+#define LIMIT_TOPIC 256                         /* bytes of a topic or a pattern */
+#define LIMIT_TOPIC_SEGMENTS 8                  /* of what guests publish and subscribe to */
+#define LIMIT_PUBLISH (5u * MIB)                /* bytes of one payload */
+#define LIMIT_PUBLISH_BYTES_PER_S (10ull * MIB) /* of one capsule, and as much at once */
+#define LIMIT_PUBLISH_MESSAGES_PER_S                                                                                   \
+	1000000ull /* likewise: far above what useful capsules do, so that a loop of two shows */
 #define LIMIT_INBOX_MESSAGES 1024
 #define LIMIT_INBOX_BYTES (16ull * MIB)
-#define LIMIT_SUBSCRIPTIONS 128       /* of one guest, those of its interceptors included */
-#define LIMIT_LOOP_INTERCEPTORS 64    /* of a capsule with a run loop: each becomes a subscription */
-#define LIMIT_DRAIN (10u * MIB)       /* bytes of payloads in one answer to a guest */
-#define LIMIT_RECV_MS 60000           /* that a guest may wait for a message */
-#define LIMIT_CALLS_IN_PROGRESS 4     /* interceptors of one capsule that are called at once */
-#define LIMIT_CHAIN_MS 10000          /* all interceptors that decide about one event */
-#define LIMIT_HOOK_MS 10000           /* one receiver of a hook */
-#define LIMIT_EVENT_HOPS 4096         /* events of which each was published while the one before was handled */
-#define LIMIT_LAG_NOTICE_MS 10000     /* between two notices of lost events */
-#define LIMIT_UPLINK_QUEUE 128        /* messages of one capsule's uplinks that wait to be published */
+#define LIMIT_WAITING_PUBLICATIONS 1024 /* beyond full inboxes, of publishers that are no guests */
+#define LIMIT_WAITING_BYTES (64u * MIB) /* of these */
+#define LIMIT_SUBSCRIPTIONS 128         /* of one guest, those of its interceptors included */
+#define LIMIT_LOOP_INTERCEPTORS 64      /* of a capsule with a run loop: each becomes a subscription */
+#define LIMIT_DRAIN (10u * MIB)         /* bytes of payloads in one answer to a guest */
+#define LIMIT_RECV_MS 60000             /* that a guest may wait for a message */
+#define LIMIT_CALLS_IN_PROGRESS 4       /* interceptors of one capsule that are called at once */
+#define LIMIT_CHAIN_MS 10000            /* all interceptors that decide about one event */
+#define LIMIT_HOOK_MS 10000             /* one receiver of a hook */
+#define LIMIT_EVENT_HOPS 4096           /* events of which each was published while the one before was handled */
+#define LIMIT_LAG_NOTICE_MS 10000       /* between two notices of lost events */
+#define LIMIT_UPLINK_QUEUE 128          /* messages of one capsule's uplinks that wait to be published */
 
 /* Work handed to the pool when it is larger than this, since it may hold the loop for too long */
 #define LIMIT_INLINE_WORK (64u * KIB)

@@ -26,6 +26,10 @@ struct dispatch {
 	uint64_t mark;         /* of waits.c */
 	uint64_t publications; /* looks at all receivers of an event */
 
+	/* Events that are beyond a budget, and their bytes, for which no operation waits: the embedder can go on. */
+	uint32_t alone_count;
+	uint64_t alone_bytes;
+
 	/* Which lifecycle events are known to be wanted or not, as long as `known_at` is the bus's generation. */
 	uint64_t known_at, known, wanted;
 
@@ -131,9 +135,6 @@ void member_pump(struct runnable *runnable);
 
 /** End a call of an interceptor that is under way; its outcome comes in a later turn. */
 void delivery_cancel(struct delivery *delivery);
-
-/** End the calls of `member` that its engines have ended, and nobody was told of yet. */
-void deliveries_end(struct member *member);
 
 /** Begin to call `binding` for `hook_call` with `input`; `origin` is who asks. hook_answered() comes, from a later turn
  *  or at once. */
