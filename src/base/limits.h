@@ -92,6 +92,7 @@ static_assert(LIMIT_WASM_STACK <= LIMIT_FIBER_STACK / 2, "host functions need ro
 #define LIMIT_SUBSCRIPTIONS 128         /* of one guest, those of its interceptors included */
 #define LIMIT_LOOP_INTERCEPTORS 64      /* of a capsule with a run loop: each becomes a subscription */
 #define LIMIT_DRAIN (10u * MIB)         /* bytes of payloads in one answer to a guest */
+#define LIMIT_DRAIN_MESSAGES 4096       /* likewise */
 #define LIMIT_RECV_MS 60000             /* that a guest may wait for a message */
 #define LIMIT_CALLS_IN_PROGRESS 4       /* interceptors of one capsule that are called at once */
 #define LIMIT_CHAIN_MS 10000            /* all interceptors that decide about one event */

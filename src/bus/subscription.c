@@ -185,7 +185,7 @@ void subscription_wait(struct subscription *subscription, void (*wake)(void *use
 	subscription->user = user;
 }
 
-/* How many entries fit into one answer, and their envelopes. Nothing is taken yet: without memory for all nothing
+/* How many entries fit into one answer, and their envelopes: those of small messages are much longer than the payloads. Nothing is taken yet: without memory for all nothing
  * must be lost. */
 static size_t append_messages(const struct subscription *subscription, size_t budget, bool first, struct buffer *out)
 {
@@ -197,7 +197,8 @@ static size_t append_messages(const struct subscription *subscription, size_t bu
 		struct span envelope;
 
 		/* The first one goes whatever its size, or nothing would ever go again; one that a guest waited for is not counted. */
-		if (entry->held || (count > 0 && (used > budget || len > budget - used)))
+		if (entry->held || count == LIMIT_DRAIN_MESSAGES ||
+			(count > 0 && (used > budget || len > budget - used)))
 			break;
 		used += count == 0 && first ? 0 : len;
 		envelope = event_envelope(entry->event);
