@@ -37,6 +37,9 @@ struct dispatch {
 	struct runnable later;
 	struct list_node unanswered; /* struct failure.link */
 	uint32_t unanswered_count;
+	uint64_t untold;       /* requests that were too many, since the log told it */
+	int64_t untold_due_ns; /* when it may again */
+	struct timer untold_timer;
 	uint64_t lost;  /* entries that no notice has told yet */
 	bool lost_told; /* a notice was published before */
 	int64_t lost_told_ns;
@@ -81,6 +84,7 @@ struct member {
 	/* While a publication is looked at: how many of its receivers so far have this inbox. */
 	uint64_t wanted_mark;
 	uint32_t wanted;
+	uint64_t waited_mark; /* of the last one for which it was looked at whether the publisher can wait */
 
 	struct member_stats stats;
 };
