@@ -158,13 +158,17 @@ static enum capsule_status full(const struct receiver *receiver, const struct ev
 		event->charge, receiver->label);
 }
 
+/* Once for all receivers of one capsule. */
 static enum capsule_status check_wait(
 	struct dispatch *dispatch, struct member *publisher, const struct receiver *receiver, struct capsule_error *err)
 {
 	HOLD(buffer_fini) struct buffer way = { 0 };
 	struct member *member = member_of(receiver->inbox);
 
-	if (publisher == NULL || member == NULL || !waits_close(dispatch, publisher, member, &way))
+	if (publisher == NULL || member == NULL || member->waited_mark == dispatch->publications)
+		return CAPSULE_OK;
+	member->waited_mark = dispatch->publications;
+	if (!waits_close(dispatch, publisher, member, &way))
 		return CAPSULE_OK;
 	return error_set(err, CAPSULE_ESTATE,
 		"the publisher would wait for itself: %.*s; the inbox of '%s' is full and its interceptor `%s` says on_full = "

@@ -125,60 +125,6 @@ static void a_publication_can_fail_for_everybody(void **state)
 	assert_closed(events);
 }
 
-static enum capsule_status publish_alone(struct events *events, const char *json, struct capsule_error *err)
-{
-	struct publication publication = { .may_wait = true };
-
-	return publish_as(events, &publication, "t", json, err);
-}
-
-/* A publisher that has nothing to wait with can go on, and must not without end. */
-static void publications_that_wait_alone_are_bounded(void **state)
-{
-	struct events *events = *state;
-	struct guest *b = guest_add(events, "b", INBOX("1") ON("t", "act") BLOCK);
-	struct capsule_error err;
-
-	fill(events, "t", 1);
-	for (int i = 0; i < LIMIT_WAITING_PUBLICATIONS; i++)
-		assert_int_equal(publish_alone(events, "2", &err), CAPSULE_OK);
-	assert_fails(publish_alone(events, "3", &err), &err, CAPSULE_ELIMIT,
-		"1024 publications with 158720 bytes wait for room already, at most 1024 with 67108864 may: the inbox of "
-		"capsule 'b' is full and `act` says on_full = \"block\"; wait for the end of some of them");
-	assert_int_equal(b->member->inbox.counts.pending, 5 + LIMIT_WAITING_PUBLICATIONS);
-	/* What never waits is not among them, and each that gets its room makes some. */
-	publish(events, "t", "4");
-	guest_answer(b, 0, "");
-	events_turn(events);
-	assert_int_equal(publish_alone(events, "5", &err), CAPSULE_OK);
-	assert_int_equal(publish_alone(events, "6", &err), CAPSULE_ELIMIT);
-	guest_drop(b);
-	assert_int_equal(events->dispatch->alone_count, 0);
-	assert_int_equal(events->dispatch->alone_bytes, 0);
-}
-
-static void their_bytes_are_bounded(void **state)
-{
-	struct events *events = *state;
-	struct guest *b = guest_add(events, "b", INBOX("1") ON("t", "act") BLOCK);
-	HOLD(buffer_fini) struct buffer text = { 0 };
-	struct capsule_error err;
-	int count = 0;
-
-	(void)buffer_append_byte(&text, '"');
-	for (size_t i = 0; i < 4 * MIB; i++)
-		(void)buffer_append_byte(&text, 'x');
-	assert_true(buffer_append_text(&text, "\""));
-	fill(events, "t", 1);
-	while (publish_alone(events, buffer_text(&text), &err) == CAPSULE_OK)
-		count++;
-	assert_int_equal(err.status, CAPSULE_ELIMIT);
-	assert_int_equal(count, 15);
-	assert_int_equal(publish_alone(events, "1", &err), CAPSULE_OK);
-	guest_drop(b);
-	assert_int_equal(events->dispatch->alone_bytes, 0);
-}
-
 /* Two of one capsule, and room for one. */
 static void all_receivers_of_one_inbox_are_counted(void **state)
 {
@@ -584,8 +530,6 @@ int main(void)
 		TEST(publishers_that_wait_have_their_turn_in_order),
 		TEST(room_is_needed_with_all_of_them),
 		TEST(a_publication_can_fail_for_everybody),
-		TEST(publications_that_wait_alone_are_bounded),
-		TEST(their_bytes_are_bounded),
 		TEST(all_receivers_of_one_inbox_are_counted),
 		TEST(receivers_are_counted_across_a_search),
 		TEST(what_can_never_fit),
