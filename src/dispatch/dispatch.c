@@ -168,7 +168,7 @@ static enum capsule_status check_wait(
 	if (publisher == NULL || member == NULL || member->waited_mark == dispatch->publications)
 		return CAPSULE_OK;
 	member->waited_mark = dispatch->publications;
-	if (!waits_close(dispatch, publisher, member, &way))
+	if (!waits_close(dispatch, publisher, member, true, &way))
 		return CAPSULE_OK;
 	return error_set(err, CAPSULE_ESTATE,
 		"the publisher would wait for itself: %.*s; the inbox of '%s' is full and its interceptor `%s` says on_full = "

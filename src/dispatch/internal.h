@@ -80,6 +80,8 @@ struct member {
 	struct hook *hook;     /* answers to this hook */
 	uint64_t mark;
 	struct member *via, *next_found;
+	uint32_t room; /* entries that have to go */
+	bool listed;   /* to be looked at */
 
 	/* While a publication is looked at: how many of its receivers so far have this inbox. */
 	uint64_t wanted_mark;
@@ -189,8 +191,10 @@ struct member *hook_waits_for(const struct hook *hook, size_t *at);
 
 /* ---- waits.c ---- */
 
-/** Whether `member` would wait for itself if it waited for `other`. The way, "a -> b -> a", goes to `way`. */
-bool waits_close(struct dispatch *dispatch, struct member *member, struct member *other, struct buffer *way);
+/** Whether `member` would wait for itself if it waited for `other`: for room in its inbox, or for its answer to a hook. The
+ *  way, "a -> b -> a", goes to `way`. */
+bool waits_close(
+	struct dispatch *dispatch, struct member *member, struct member *other, bool for_room, struct buffer *way);
 
 /* ---- notices.c ---- */
 
