@@ -121,8 +121,8 @@ void event_release(struct event *event);
  *  call. An empty span when out of memory. Borrowed from the event. */
 struct span event_envelope(struct event *event);
 
-/** `inner` as a JSON array of its bytes, which is how guests get it. Made at the first call. An empty span when it is longer than
- *  EVENT_ARRAY_MAX or without memory: whoever needs it makes it then. Borrowed from the event. */
+/** `inner` as a JSON array of its bytes, which is how guests get it. Made at the first call. An empty span when it is
+ *  longer than EVENT_ARRAY_MAX or without memory: whoever needs it makes it then. Borrowed from the event. */
 struct span event_array(struct event *event);
 
 /** Its id, made at the first call. Errors: CAPSULE_EIO. */

@@ -185,8 +185,8 @@ void subscription_wait(struct subscription *subscription, void (*wake)(void *use
 	subscription->user = user;
 }
 
-/* How many entries fit into one answer, and their envelopes: those of small messages are much longer than the payloads. Nothing is taken yet: without memory for all nothing
- * must be lost. */
+/* How many entries fit into one answer, and their envelopes: those of small messages are much longer than the payloads.
+ * Nothing is taken yet: without memory for all nothing must be lost. */
 static size_t append_messages(const struct subscription *subscription, size_t budget, bool first, struct buffer *out)
 {
 	size_t count = 0, used = 0;

@@ -44,10 +44,10 @@ MUST_CHECK enum capsule_status subscriptions_find(
 /** Append [{"handle_id","action","topic"}] of the interceptors. Returns false as buffer_append() does. */
 bool subscriptions_append_interceptors(const struct subscriptions *subscriptions, struct buffer *out);
 
-/** Take what has arrived and append {"dropped":0,"lagged":n,"messages":[...]}: in order, as long as their payloads
- *  come to `budget` bytes at most, the first one whatever its size and beside the budget when `first` says so, and
- *  LIMIT_DRAIN_MESSAGES of them; the rest stays. Nothing is taken when it fails, and what was appended is of no use then. Errors: CAPSULE_ENOMEM,
- *  CAPSULE_ELIMIT (the limit of `out`). */
+/** Take what has arrived and append {"dropped":0,"lagged":n,"messages":[...]}: in order, LIMIT_DRAIN_MESSAGES at most, as
+ *  long as their payloads come to `budget` bytes at most, the first one whatever its size and beside the budget when
+ *  `first` says so; the rest stays. Nothing is taken when it fails, and what was appended is of no use then. Errors:
+ *  CAPSULE_ENOMEM, CAPSULE_ELIMIT (the limit of `out`). */
 MUST_CHECK enum capsule_status subscription_drain(
 	struct subscription *subscription, size_t budget, bool first, struct buffer *out, struct capsule_error *err);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What publishers and receivers can't make grow, however many they are: what waits, what is looked at, what one turn does. */
+/* What publishers and receivers can't make grow, however many they are: what waits, what is looked at, a turn. */
 #include "dispatch/dispatch_fixture.h"
 
 #define BLOCK "on_full = \"block\"\n"

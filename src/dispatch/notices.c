@@ -112,7 +112,8 @@ static void note_untold(struct dispatch *dispatch)
 		untold_fire(&dispatch->untold_timer); /* without memory too often rather than never */
 }
 
-/* Answers carry the id of their request, and nobody has to take those: their topics have a segment `response`, or end with the id. */
+/* Answers carry the id of their request, and nobody has to take those: their topics have a segment `response`, or end
+ * with the id. */
 static bool is_answer(const struct event *event)
 {
 	struct span rest = event->topic;

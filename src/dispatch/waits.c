@@ -96,8 +96,8 @@ static void find_deciders(struct search *search, struct member *member, const st
 	}
 }
 
-/* The first entry of `lane` that is held, NULL for none. `*before` counts those of the budget that can go without it, as far as
- * `enough`. */
+/* The first entry of `lane` that is held, NULL for none. `*before` counts those of the budget that can go without it, as
+ * far as `enough`. */
 static const struct bus_entry *first_held(const struct lane *lane, uint32_t enough, uint32_t *before)
 {
 	LIST_EACH (node, &lane->entries) {
