@@ -45,8 +45,8 @@ CAPSULE_API const char *capsule_outcome_name(enum capsule_outcome outcome);
  *  {"matched":n,"delivered":n,"failed":n,"vetoed":n,"dropped":n} as its result, and receivers that say so may keep it waiting until there is
  *  room or refuse it; capsule_op_cancel() forgets it, the event goes on. Without (`op` NULL, `done` unused) what does not fit is lost,
  *  which is counted and told. Errors: CAPSULE_EINVAL (a topic that is longer than 256 bytes, has empty segments or is of the runtime's
- *  own `astrid.v1.lifecycle.`; a payload that is no JSON), CAPSULE_ELIMIT (over 5 MiB; a receiver with on_full = "fail" is full),
- *  CAPSULE_ENOMEM. */
+ *  own `astrid.v1.lifecycle.`; a payload that is no JSON), CAPSULE_ELIMIT (over 5 MiB; a receiver with on_full = "fail" is full;
+ *  it would wait, and 1,024 publications or 64 MiB of them do already), CAPSULE_ENOMEM. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_publish(struct capsule_runtime *runtime, const char *topic,
 	const char *payload, size_t len, capsule_done_fn done, void *user, struct capsule_op **op,
 	struct capsule_error *err);

@@ -215,7 +215,7 @@ static size_t append_messages(
 static enum capsule_status fill(const struct subscription *subscription, size_t budget, bool first,
 	const struct drain_room *room, size_t *count, struct buffer *out, struct capsule_error *err)
 {
-	size_t most = SIZE_MAX;
+	size_t most = LIMIT_DRAIN_MESSAGES;
 
 	for (;;) {
 		enum capsule_status status;

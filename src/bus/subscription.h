@@ -51,8 +51,8 @@ struct drain_room {
 	void *user;
 };
 
-/** Take what has arrived and put {"dropped":0,"lagged":n,"messages":[...]} into `out`: in order, as long as their payloads
- *  come to `budget` bytes at most, the first one whatever its size and beside the budget when `first` says so, and as
+/** Take what has arrived and put {"dropped":0,"lagged":n,"messages":[...]} into `out`: in order, LIMIT_DRAIN_MESSAGES
+ *  at most, as long as their payloads come to `budget` bytes at most, the first one whatever its size and beside the budget when `first` says so, and as
  *  many as `room` (NULL: any number) has room for; the rest stays. Nothing is taken when it fails, and what is in `out`
  *  is of no use then. Errors: CAPSULE_ENOMEM, CAPSULE_ELIMIT (the limit of `out`), those of `room` for the first one. */
 MUST_CHECK enum capsule_status subscription_drain(struct subscription *subscription, size_t budget, bool first,

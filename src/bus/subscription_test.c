@@ -540,6 +540,26 @@ static void closing_ends_all_and_handles_go_on(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* The envelope of a message is many times as long as the smallest payload, and a manifest may have a large inbox. */
+static void an_answer_has_so_many_messages(void **state)
+{
+	HOLD(buffer_fini) struct buffer out = { 0 };
+	struct subscription *subscription;
+
+	(void)state;
+	inbox.budget.messages = 2 * LIMIT_DRAIN_MESSAGES;
+	subscription = find(subscribe("t"));
+	for (unsigned i = 0; i <= LIMIT_DRAIN_MESSAGES; i++)
+		tell("t", "0");
+	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, &out, NULL), CAPSULE_OK);
+	assert_int_equal(inbox.counts.outcomes[OUTCOME_DELIVERED], LIMIT_DRAIN_MESSAGES);
+	assert_int_equal(inbox.counts.pending, 1);
+	assert_true(subscription_ready(subscription));
+	buffer_clear(&out);
+	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, true, &out, NULL), CAPSULE_OK);
+	assert_int_equal(inbox.counts.pending, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -559,6 +579,7 @@ int main(void)
 		TEST(what_there_is_no_room_for_stays),
 		TEST(a_message_without_room_stays),
 		TEST(held_messages_are_not_read),
+		TEST(an_answer_has_so_many_messages),
 		TEST(who_waits_is_woken_once),
 		TEST(who_waits_is_told_of_the_end_alone),
 		TEST(closing_ends_all_and_handles_go_on),

@@ -325,7 +325,7 @@ static void there_is_a_bound_for_requests_of_one_turn(void **state)
 	for (int i = 0; i < 4100; i++)
 		publish(events, "ask", REQUEST);
 	assert_int_equal(events->dispatch->unanswered_count, 4096);
-	assert_logged(events, "nobody took the request `r` of `ask`, and there is no room to tell so");
+	assert_not_logged(events);
 	/* They come in portions, or the inbox of whoever hears them would overflow. */
 	for (int i = 0; i < 100; i++)
 		events_turn(events);
@@ -333,7 +333,29 @@ static void there_is_a_bound_for_requests_of_one_turn(void **state)
 		lines += ear.heard.data[i] == '\n';
 	assert_int_equal(lines, 4096);
 	assert_int_equal(events->dispatch->unanswered_count, 0);
+	assert_string_equal(buffer_text(&events->logged),
+		": 4 requests that nobody took are not answered: there is no room for more than 4096 at once\n");
 	ear_close(&ear);
+}
+
+/* However many they are, and for however long they come: one line in a while. */
+static void requests_without_end_do_not_fill_the_log(void **state)
+{
+	struct events *events = *state;
+
+	for (int turn = 0; turn < 50; turn++) {
+		for (int i = 0; i < 4100; i++)
+			publish(events, "ask", REQUEST);
+		events_turn(events);
+	}
+	assert_string_equal(buffer_text(&events->logged),
+		": 4 requests that nobody took are not answered: there is no room for more than 4096 at once\n");
+	buffer_clear(&events->logged);
+	events_advance(events, LIMIT_LAG_NOTICE_MS - 1);
+	assert_not_logged(events);
+	events_advance(events, 1);
+	assert_string_equal(buffer_text(&events->logged),
+		": 196 requests that nobody took are not answered: there is no room for more than 4096 at once\n");
 }
 
 /* What was to be told is not told, and nothing is left behind. */
@@ -373,6 +395,7 @@ int main(void)
 		TEST(there_is_no_receipt_for_a_receipt),
 		TEST(receipts_are_steps_of_a_loop),
 		TEST(there_is_a_bound_for_requests_of_one_turn),
+		TEST(requests_without_end_do_not_fill_the_log),
 		TEST(the_dispatcher_goes_first),
 	};
 
