@@ -105,8 +105,9 @@ def test_events_as_json(run, capsules):
     found = {line["event"]["topic"]: line for line in events_of(result.stdout)}
     fixed, denied = found["a.fix"], found["a.no"]
     assert set(fixed) == {"event", "decisions", "outcomes", "matched"}
-    assert set(fixed["event"]) == {"number", "type", "topic", "payload", "capsule", "source_id", "timestamp"}
+    assert set(fixed["event"]) == {"number", "type", "topic", "payload", "capsule", "source", "source_id", "timestamp"}
     assert fixed["event"]["payload"] == {"type": "custom", "data": {"fixed": True}}
+    assert fixed["event"]["source"] == "embedder"
     assert fixed["event"]["capsule"] is None and fixed["event"]["source_id"] == "00000000-0000-0000-0000-000000000000"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", fixed["event"]["timestamp"])
     assert fixed["decisions"] == [{"capsule": "all", "action": "fix", "vetoed": False, "reason": ""}]
