@@ -357,6 +357,12 @@ def test_what_did_not_get_through_is_summed_up(run, capsules):
     assert result.status == 1
 
 
+def test_events_tell_no_more_of_what_was_not_published(run, capsules):
+    result = run("run", capsules(), "--stdin", input="no\n" + line_of("a.x", {}))
+    assert "capsule: of 2 events, 1 were not published and 0 did not reach everybody\n" in result.stderr
+    assert result.status == 1
+
+
 def test_stdin_ends_when_nobody_reads_the_answers(start, capsules):
     theirs, ours = os.pipe()
     os.close(theirs)

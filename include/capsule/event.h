@@ -20,7 +20,7 @@ struct capsule_event {
 	size_t topic_len;
 	const char *payload; /* JSON, an object with `type`; of a lifecycle event the whole event */
 	size_t payload_len;
-	const char *capsule;   /* id of the capsule that published it; NULL: the embedder, the runtime, or one that is gone */
+	const char *capsule;   /* id of who published it; NULL: the embedder, the runtime, or a capsule that is gone */
 	const char *source_id; /* session of that capsule, a UUID; all zeroes for the embedder and the runtime */
 	const char *source;    /* "embedder", "runtime", or of a capsule "wasm_guest", "uplink". A static text */
 	int64_t realtime_ns;   /* when it was published, since 1970 */
