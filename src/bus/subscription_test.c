@@ -551,12 +551,12 @@ static void an_answer_has_so_many_messages(void **state)
 	subscription = find(subscribe("t"));
 	for (unsigned i = 0; i <= LIMIT_DRAIN_MESSAGES; i++)
 		tell("t", "0");
-	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, &out, NULL), CAPSULE_OK);
+	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, NULL, &out, NULL), CAPSULE_OK);
 	assert_int_equal(inbox.counts.outcomes[OUTCOME_DELIVERED], LIMIT_DRAIN_MESSAGES);
 	assert_int_equal(inbox.counts.pending, 1);
 	assert_true(subscription_ready(subscription));
 	buffer_clear(&out);
-	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, true, &out, NULL), CAPSULE_OK);
+	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, true, NULL, &out, NULL), CAPSULE_OK);
 	assert_int_equal(inbox.counts.pending, 0);
 }
 
