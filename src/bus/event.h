@@ -20,8 +20,8 @@ enum event_type {
 /* Bytes of `inner` up to which its array is kept: it is four times as long, and no inbox counts it. */
 #define EVENT_ARRAY_MAX 4096
 
-/* Costs of an event besides its bytes, wherever it is counted. */
-#define EVENT_OVERHEAD 128
+/* Costs of an event besides its bytes, wherever it is counted: as much memory as the smallest one takes. */
+#define EVENT_OVERHEAD 512
 
 /* Of src/dispatch. */
 struct chain;

@@ -32,7 +32,7 @@ static void publications_that_wait_alone_are_bounded(void **state)
 	for (int i = 0; i < LIMIT_WAITING_PUBLICATIONS; i++)
 		assert_int_equal(publish_alone(events, "2", &err), CAPSULE_OK);
 	assert_fails(publish_alone(events, "3", &err), &err, CAPSULE_ELIMIT,
-		"1024 publications with 158720 bytes wait for room already, at most 1024 with 67108864 may: the inbox of "
+		"1024 publications with 551936 bytes wait for room already, at most 1024 with 67108864 may: the inbox of "
 		"capsule 'b' is full and `act` says on_full = \"block\"; wait for the end of some of them");
 	assert_int_equal(b->member->inbox.counts.pending, 5 + LIMIT_WAITING_PUBLICATIONS);
 	/* What never waits is not among them, and each that gets its room makes some. */

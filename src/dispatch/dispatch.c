@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define SOURCE_RUNTIME "runtime"
+const char dispatch_source[] = "runtime";
 
 /* ---- What the bus tells ---- */
 
@@ -433,7 +433,7 @@ static void give_fact(struct dispatch *dispatch, struct event *event)
 bool dispatch_lifecycle_to_end(
 	struct dispatch *dispatch, enum event_type type, const struct event_value *values, size_t count, void *ticket)
 {
-	struct publication publication = { .source = SOURCE_RUNTIME };
+	struct publication publication = { .source = dispatch_source };
 	struct event_source source;
 	struct capsule_error err;
 	struct event *event;
@@ -458,7 +458,7 @@ void dispatch_lifecycle(struct dispatch *dispatch, enum event_type type, const s
 
 void dispatch_tell(struct dispatch *dispatch, const struct origin *origin, struct span topic, struct span json)
 {
-	struct publication publication = { .source = SOURCE_RUNTIME, .topic = topic, .origin = *origin };
+	struct publication publication = { .source = dispatch_source, .topic = topic, .origin = *origin };
 	struct payload payload = { 0 };
 	struct capsule_error err;
 	enum capsule_status status = payload_read(&payload, json, &err);

@@ -122,6 +122,9 @@ struct chain {
 
 /* ---- dispatch.c ---- */
 
+/* event.source of what it publishes itself. */
+extern const char dispatch_source[];
+
 /** As dispatch_announce(), for whoever `origin` is about. */
 void dispatch_tell(struct dispatch *dispatch, const struct origin *origin, struct span topic, struct span json);
 

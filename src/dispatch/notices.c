@@ -55,7 +55,7 @@ void notices_lost(struct dispatch *dispatch, const struct event *event)
 {
 	int64_t due = dispatch->lost_told_ns + (int64_t)dispatch->options.lag_notice_ms * NS_PER_MS;
 
-	if (event->type == EVENT_IPC && span_is(event->topic, LAGGED_TOPIC))
+	if (event->source == dispatch_source && span_is(event->topic, LAGGED_TOPIC))
 		return; /* a notice about a notice would be lost as well */
 	if (dispatch->lost++ > 0)
 		return;

@@ -120,6 +120,28 @@ static void who_lost_something_is_told(void **state)
 	assert_closed(events);
 }
 
+/* Whoever publishes under the same topic is no notice. */
+static void the_losses_of_what_looks_like_a_notice_are_told(void **state)
+{
+	struct events *events = *state;
+	struct guest *a = guest_add(events, "a", INBOX("1") ON(LAGGED, "look") "on_full = \"fail\"\n");
+
+	for (int i = 0; i < 4; i++) {
+		publish(events, LAGGED, "0");
+		events_turn(events);
+	}
+	for (int i = 0; i < 3; i++)
+		publish(events, LAGGED, "1");
+	assert_int_equal(a->member->inbox.counts.outcomes[OUTCOME_OVERFLOW], 2);
+	events_turn(events);
+	assert_logged(events, "2 events were lost: inboxes were full");
+	/* That of the notice itself is counted alone. */
+	assert_int_equal(a->member->inbox.counts.outcomes[OUTCOME_OVERFLOW], 3);
+	events_advance(events, 2 * LIMIT_LAG_NOTICE_MS);
+	assert_not_logged(events);
+	assert_int_equal(a->call_count, 4);
+}
+
 static void the_losses_of_notices_are_no_news(void **state)
 {
 	struct events *events = *state;
@@ -386,6 +408,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(losses_are_told_at_once_and_then_every_ten_seconds),
 		TEST(who_lost_something_is_told),
+		TEST(the_losses_of_what_looks_like_a_notice_are_told),
 		TEST(the_losses_of_notices_are_no_news),
 		TEST(a_request_without_a_receiver_is_answered),
 		TEST(each_way_in_which_a_request_is_not_taken),

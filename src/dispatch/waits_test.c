@@ -110,8 +110,8 @@ static void a_publication_can_fail_for_everybody(void **state)
 	fill(events, "t", 1);
 	notes_clear(events);
 	assert_fails(publish_waiting(a, &waiting, "t", "2", &err), &err, CAPSULE_ELIMIT,
-		"the inbox of capsule 'b' is full: 1 messages with 155 bytes wait there, at most 1 with 16777216 may, and "
-		"this one has 155; `act` says on_full = \"fail\"");
+		"the inbox of capsule 'b' is full: 1 messages with 539 bytes wait there, at most 1 with 16777216 may, and "
+		"this one has 539; `act` says on_full = \"fail\"");
 	assert_false(op_pending(&waiting.op));
 	assert_int_equal(c->member->inbox.messages, 1);
 	assert_notes(events, "");
