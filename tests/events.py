@@ -39,7 +39,9 @@ class Session:
         self.process.stdin.write("\t".join(map(str, words)) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
-        assert line.endswith("\n"), self.process.stderr.read()
+        if not line.endswith("\n"):
+            status = self.process.wait(timeout=120)
+            pytest.fail("event_session ended with status %d: %s" % (status, self.process.stderr.read()))
         return json.loads(line)
 
     def do(self, *words):

@@ -511,4 +511,4 @@ def test_a_capsule_that_is_not_there_may_nothing(caller, request_text):
 
 @pytest.mark.parametrize("request_text", ["", "no JSON", "[]", "{}", '{"source_uuid":1,"capability":"x"}'])
 def test_a_question_that_is_none(caller, request_text):
-    assert "check_capsule_capability failed" in caller().failure("capability", request=request_text)
+    assert "invalid capability check request" in caller().failure("capability", request=request_text)

@@ -105,8 +105,9 @@ def test_events_as_json(run, capsules):
     found = {line["event"]["topic"]: line for line in events_of(result.stdout)}
     fixed, denied = found["a.fix"], found["a.no"]
     assert set(fixed) == {"event", "decisions", "outcomes", "matched"}
-    assert set(fixed["event"]) == {"number", "type", "topic", "payload", "capsule", "source_id", "timestamp"}
+    assert set(fixed["event"]) == {"number", "type", "topic", "payload", "capsule", "source", "source_id", "timestamp"}
     assert fixed["event"]["payload"] == {"type": "custom", "data": {"fixed": True}}
+    assert fixed["event"]["source"] == "embedder"
     assert fixed["event"]["capsule"] is None and fixed["event"]["source_id"] == "00000000-0000-0000-0000-000000000000"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", fixed["event"]["timestamp"])
     assert fixed["decisions"] == [{"capsule": "all", "action": "fix", "vetoed": False, "reason": ""}]
@@ -353,6 +354,12 @@ def test_what_did_not_get_through_is_summed_up(run, capsules):
     lines = line_of("a.x", {"bad": "no"}) + line_of("b.fall", 1) + line_of("a.x", {})
     result = run("run", capsules(), "--stdin", input=lines)
     assert "capsule: of 3 events, 0 were not published and 2 did not reach everybody; --events tells more\n" in result.stderr
+    assert result.status == 1
+
+
+def test_events_tell_no_more_of_what_was_not_published(run, capsules):
+    result = run("run", capsules(), "--stdin", input="no\n" + line_of("a.x", {}))
+    assert "capsule: of 2 events, 1 were not published and 0 did not reach everybody\n" in result.stderr
     assert result.status == 1
 
 

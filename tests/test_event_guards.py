@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from conftest import manifest
 from events import Failed, load, make, session
 
 __all__ = ["load", "make", "session"]  # fixtures
@@ -211,7 +212,23 @@ def test_arguments_are_rewritten(tool):
 
 @pytest.mark.parametrize("payload", [{}, 5, {"argument": {}}])
 def test_arguments_that_are_none_end_the_call(tool, payload):
-    assert "rewritten payload" in refusal(tool(CALL, REWRITE, ["say", instead(payload)]), SET)
+    assert "tool call: the rewritten payload" in refusal(tool(CALL, REWRITE, ["say", instead(payload)]), SET)
+
+
+ECHO = """
+#include <capsule_guest.h>
+CAPSULE_TOOL(echo) { guest_answer(guest_arguments()); }
+"""
+
+
+def test_rewritten_arguments_are_those_that_were_written(session, load, make_capsule, guest):
+    """As compact JSON, with numbers as they stand there. What else the payload says, of another tool, has no effect."""
+    s = session()
+    echo = manifest(name="echo", module="guest.wasm", tools=("echo",))
+    s.do("load", make_capsule(echo, guest(ECHO), name="echo", module_name="guest.wasm"))
+    said = '{ "payload" : { "capsule":"guard", "tool":"do", "call_id":5, "arguments": { "n" : [ 123456789012345678901.10, 1e3 ] } } }'
+    load(s, "guard", ("tool.v1.call.echo.*", "decide", REWRITE), decide=[["say", said]])
+    assert s.do("call", "echo", "echo", '{"n":1}') == '{"n":[123456789012345678901.10,1e3]}'
 
 
 def test_a_result_is_rewritten(tool):
@@ -223,7 +240,7 @@ def test_a_result_is_rewritten(tool):
 
 @pytest.mark.parametrize("payload", [{}, 5, {"result": 5}])
 def test_a_result_that_is_none_ends_the_call(tool, payload):
-    assert "rewritten payload" in refusal(tool(RESULT, REWRITE, ["say", instead(payload)]), SET)
+    assert "tool result: the rewritten payload" in refusal(tool(RESULT, REWRITE, ["say", instead(payload)]), SET)
 
 
 def test_a_result_that_is_denied_is_not_given(tool):

@@ -90,17 +90,22 @@ def test_messages_of_an_uplink_come_in_order_and_with_their_origin(session, load
     assert sent[0]["timestamp"].endswith("Z")
 
 
+@pytest.mark.skipif(build_option("b_sanitize") != "none", reason="too slow to fill the queue in one slice")
 def test_an_uplink_that_sends_too_much_is_told(session, load):  # abi:135
+    """The queue is emptied whenever the guest has used up its slice; on a busy machine it takes some tries to fill it."""
     s = session()
     s.subscribe("inbound", "uplink.v1.inbound.*")
     load(s, "one", more=UPLINK % ("n", "chat"))
     uplink = register(s, "chat")
-    answers = [json.loads(answer) for answer in s.steps("one", ["times", 200, [["send", uplink, "ada", "x"]]])]
-    taken = [answer for answer in answers if answer["ok"]]
-    # Some are published whenever the guest has used up its slice, which under sanitizers is all of them.
-    assert 128 <= len(taken) < 200 or build_option("b_sanitize") != "none"
-    assert all(answer == {"ok": False, "dropped": True} for answer in answers if not answer["ok"])
-    assert len(s.take("inbound", len(taken))) == len(taken)
+    dropped = []
+    for _ in range(100):
+        answers = [json.loads(answer) for answer in s.steps("one", ["times", 200, [["send", uplink, "ada", "x"]]])]
+        dropped = [answer for answer in answers if not answer["ok"]]
+        taken = len(answers) - len(dropped)
+        assert taken >= 128 and len(s.take("inbound", taken)) == taken
+        if dropped:
+            break
+    assert dropped and all(answer == {"ok": False, "dropped": True} for answer in dropped)
     assert json.loads(s.steps("one", ["send", uplink, "ada", "x"])[0]) == {"ok": True}
 
 

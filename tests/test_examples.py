@@ -39,6 +39,29 @@ def answer(run):
     return call
 
 
+# The capsules that take part in events
+
+
+def test_events_pass_those_who_decide_before_the_others(run):
+    """A card number is taken out, a word is denied, and the loop answers what is left."""
+    said = ["hi 4111111111111111", "rm -rf"]
+    operands = [word for text in said for word in ("--publish", "user.v1.prompt=" + json.dumps({"text": text}))]
+    result = run("run", EXAMPLES / "events", *operands)
+    assert re.findall(r"user\.v1\.reply  (.*)  from answer", result.stdout) == ['{"text":"You wrote: hi ****************"}']
+    assert "`user.v1.prompt`: policy/judge denied it: that would remove files" in result.stderr
+    assert result.status == 1
+
+
+def test_a_message_that_cannot_be_answered_does_not_end_the_loop(run):
+    bad = ["5", '{"text":5}', "{}", '{"type":"custom","data":7}']
+    lines = "".join('{"topic":"user.v1.prompt","payload":%s}\n' % payload for payload in [*bad, '{"text":"you"}'])
+    result = run("run", EXAMPLES / "events" / "answer", "--stdin", input=lines)
+    (reply,) = [json.loads(line)["event"] for line in result.stdout.splitlines()]
+    assert (reply["topic"], reply["payload"]["data"]) == ("user.v1.reply", {"text": "You wrote: you"})
+    assert result.stderr.count("answer: warn: not answered: ") == len(bad)
+    assert result.status == 0
+
+
 # The capsules
 
 

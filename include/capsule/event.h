@@ -20,7 +20,7 @@ struct capsule_event {
 	size_t topic_len;
 	const char *payload; /* JSON, an object with `type`; of a lifecycle event the whole event */
 	size_t payload_len;
-	const char *capsule;   /* id of the capsule that published it; NULL: the embedder or the runtime */
+	const char *capsule;   /* id of who published it; NULL: the embedder, the runtime, or a capsule that is gone */
 	const char *source_id; /* session of that capsule, a UUID; all zeroes for the embedder and the runtime */
 	const char *source;    /* "embedder", "runtime", or of a capsule "wasm_guest", "uplink". A static text */
 	int64_t realtime_ns;   /* when it was published, since 1970 */
@@ -46,7 +46,9 @@ CAPSULE_API const char *capsule_outcome_name(enum capsule_outcome outcome);
  *  may keep it waiting until there is room or refuse it; capsule_op_cancel() forgets it, the event goes on. Without (`op`
  *  NULL, `done` unused) what does not fit is lost, which is counted and told. Errors: CAPSULE_EINVAL (a topic that is longer
  *  than 256 bytes, has empty segments or is of the runtime's own `astrid.v1.lifecycle.`; a payload that is no JSON),
- *  CAPSULE_ELIMIT (over 5 MiB; a receiver with on_full = "fail" is full), CAPSULE_ENOMEM. */
+ *  CAPSULE_ELIMIT (over 5 MiB; a receiver with on_full = "fail" is full; it would wait, and 1,024 publications or 64 MiB of
+ *  them do already), CAPSULE_ENOMEM, CAPSULE_ESTATE (not the runtime's thread, or from inside a function that must not
+ *  call). */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_publish(struct capsule_runtime *runtime, const char *topic,
 	const char *payload, size_t len, capsule_done_fn done, void *user, struct capsule_op **op,
 	struct capsule_error *err);
@@ -75,9 +77,16 @@ CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_subscribe(struct caps
 /** End it (taken; NULL is fine): events that it has not got yet are lost to it. */
 CAPSULE_API void capsule_unsubscribe(struct capsule_subscription *subscription);
 
+/* What happened to an event. */
+enum capsule_notice {
+	CAPSULE_EVENT_OUTCOME, /* one receiver has its outcome */
+	CAPSULE_EVENT_DECIDED, /* an interceptor that decides vetoed or rewrote it */
+	CAPSULE_EVENT_SETTLED, /* every receiver has its outcome: the last notice of the event */
+};
+
 /* What is told of every event. */
 struct capsule_event_notice {
-	enum { CAPSULE_EVENT_OUTCOME, CAPSULE_EVENT_DECIDED, CAPSULE_EVENT_SETTLED } kind;
+	enum capsule_notice kind;
 	const struct capsule_event *event;
 	/* Of CAPSULE_EVENT_OUTCOME and CAPSULE_EVENT_DECIDED: who, and what of it. */
 	const char *capsule;          /* NULL: a subscription of the embedder's */
@@ -98,7 +107,8 @@ CAPSULE_API void capsule_watch_events(struct capsule_runtime *runtime, capsule_e
 /** What came of all events so far, as JSON:
  *  {"matched","delivered","failed","vetoed","dropped":{"overflow","too_large","gone","no_memory"},
  *  "pending","capsules":[{"capsule","published","refused",...,"queue":{...},"cpu_ns","p50_ns","p99_ns"}]}; at every moment
- *  matched is the sum of the others. Borrowed until the next call; NULL when out of memory. */
+ *  matched is the sum of the others. Borrowed until the next call; NULL when out of memory, from another thread and from
+ *  inside a function that must not call into the runtime. */
 CAPSULE_API const char *capsule_event_stats_json(struct capsule_runtime *runtime);
 
 #ifdef __cplusplus

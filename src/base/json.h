@@ -43,6 +43,10 @@ bool json_append_value(struct buffer *out, const yyjson_val *value);
  *  of many digits stays what it is. */
 bool json_append_compact(struct buffer *out, struct span text);
 
+/** The member `key` of `object` as it is written in `text`, which `object` was parsed from as a whole: to pass it on with
+ *  numbers as they stand there. Empty when there is none. */
+struct span json_member_text(const yyjson_val *object, struct span text, const char *key);
+
 /** Append `bytes` as a JSON array of numbers, the form in which guests expect tool arguments. */
 bool json_append_byte_array(struct buffer *out, struct span bytes);
 

@@ -295,3 +295,40 @@ bool json_append_compact(struct buffer *out, struct span text)
 	}
 	return buffer_append(out, text.data + from, text.len - from);
 }
+
+/* The value of the member number `index` of an object. */
+static struct span member_at(struct span text, size_t index)
+{
+	const uint8_t *from = NULL;
+	bool in_string = false;
+	size_t depth = 0, i = 0;
+
+	for (; i < text.len; i++) {
+		uint8_t byte = text.data[i];
+
+		if (byte == '"')
+			in_string = !in_string;
+		else if (in_string)
+			i += byte == '\\';
+		else if (depth == 1 && from != NULL && (byte == ',' || byte == '}'))
+			break;
+		else if (byte == '{' || byte == '[')
+			depth++;
+		else if (byte == '}' || byte == ']')
+			depth--;
+		else if (byte == ':' && depth == 1 && index-- == 0)
+			from = text.data + i + 1;
+	}
+	return from != NULL && i < text.len ? span_of(from, (size_t)(text.data + i - from)) : span_of(NULL, 0);
+}
+
+struct span json_member_text(const yyjson_val *object, struct span text, const char *key)
+{
+	yyjson_obj_iter iter = yyjson_obj_iter_with(json_reader(object));
+	yyjson_val *name;
+
+	for (size_t index = 0; (name = yyjson_obj_iter_next(&iter)) != NULL; index++)
+		if (yyjson_equals_str(name, key))
+			return member_at(text, index);
+	return span_of(NULL, 0);
+}

@@ -211,6 +211,32 @@ static void writing_stops_at_the_limit(void **state)
 	}
 }
 
+static void assert_member(const char *text, const char *key, const char *expected)
+{
+	HOLD(json_doc_drop) yyjson_doc *doc = NULL;
+	HOLD(buffer_fini) struct buffer out = { 0 };
+	struct capsule_error err;
+
+	assert_int_equal(json_parse(&doc, span_text(text), &plain_limits, "text", &err), CAPSULE_OK);
+	assert_true(json_append_compact(&out, json_member_text(yyjson_doc_get_root(doc), span_text(text), key)));
+	assert_string_equal(buffer_text(&out), expected);
+}
+
+static void a_member_is_found_as_it_is_written(void **state)
+{
+	(void)state;
+	assert_member("{\"a\":123456789012345678901234567890.10}", "a", "123456789012345678901234567890.10");
+	assert_member(" { \"x\" : [ { \"a\" : 1 } , \"a\" ] , \"a\" : { \"b\" : [ 2.50 , { } ] } , \"c\" : 3 } ", "a",
+		"{\"b\":[2.50,{}]}");
+	assert_member("{\"x\":\"\\\\\",\"y\":\":,{\\\"}\",\"a\":\"} ,:\\\"\"}", "a", "\"} ,:\\\"\"");
+	assert_member("{\"\\u0061\":1,\"b\":2}", "a", "1");
+	assert_member("{\"a\":null}", "a", "null");
+	assert_member("{\"b\":{\"a\":1}}", "a", "");
+	assert_member("{}", "a", "");
+	assert_member("[{\"a\":1}]", "a", "");
+	assert_member("\"a\"", "a", "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +252,7 @@ int main(void)
 		cmocka_unit_test(short_byte_arrays),
 		cmocka_unit_test(byte_array_fits_exactly_or_fails),
 		cmocka_unit_test(writing_stops_at_the_limit),
+		cmocka_unit_test(a_member_is_found_as_it_is_written),
 	};
 
 	return cmocka_run_group_tests_name("json_write", tests, NULL, NULL);

@@ -87,16 +87,19 @@ static_assert(LIMIT_WASM_STACK <= LIMIT_FIBER_STACK / 2, "host functions need ro
 	1000000ull /* likewise: far above what useful capsules do, so that a loop of two shows */
 #define LIMIT_INBOX_MESSAGES 1024
 #define LIMIT_INBOX_BYTES (16ull * MIB)
-#define LIMIT_SUBSCRIPTIONS 128    /* of one guest, those of its interceptors included */
-#define LIMIT_LOOP_INTERCEPTORS 64 /* of a capsule with a run loop: each becomes a subscription */
-#define LIMIT_DRAIN (10u * MIB)    /* bytes of payloads in one answer to a guest */
-#define LIMIT_RECV_MS 60000        /* that a guest may wait for a message */
-#define LIMIT_CALLS_IN_PROGRESS 4  /* interceptors of one capsule that are called at once */
-#define LIMIT_CHAIN_MS 10000       /* all interceptors that decide about one event */
-#define LIMIT_HOOK_MS 10000        /* that a hook waits for its answers */
-#define LIMIT_EVENT_HOPS 4096      /* events of which each was published while the one before was handled */
-#define LIMIT_LAG_NOTICE_MS 10000  /* between two notices of lost events */
-#define LIMIT_UPLINK_QUEUE 128     /* messages of one capsule's uplinks that wait to be published */
+#define LIMIT_WAITING_PUBLICATIONS 1024 /* beyond full inboxes, of publishers that are no guests */
+#define LIMIT_WAITING_BYTES (64u * MIB) /* of these */
+#define LIMIT_SUBSCRIPTIONS 128         /* of one guest, those of its interceptors included */
+#define LIMIT_LOOP_INTERCEPTORS 64      /* of a capsule with a run loop: each becomes a subscription */
+#define LIMIT_DRAIN (10u * MIB)         /* bytes of payloads in one answer to a guest */
+#define LIMIT_DRAIN_MESSAGES 4096       /* likewise */
+#define LIMIT_RECV_MS 60000             /* that a guest may wait for a message */
+#define LIMIT_CALLS_IN_PROGRESS 4       /* interceptors of one capsule that are called at once */
+#define LIMIT_CHAIN_MS 10000            /* all interceptors that decide about one event */
+#define LIMIT_HOOK_MS 10000             /* that a hook waits for its answers */
+#define LIMIT_EVENT_HOPS 4096           /* events of which each was published while the one before was handled */
+#define LIMIT_LAG_NOTICE_MS 10000       /* between two notices of lost events */
+#define LIMIT_UPLINK_QUEUE 128          /* messages of one capsule's uplinks that wait to be published */
 
 /* Work handed to the pool when it is larger than this, since it may hold the loop for too long */
 #define LIMIT_INLINE_WORK (64u * KIB)

@@ -110,19 +110,20 @@ void receiver_remove(struct receiver *receiver)
 /* ---- Who gets it ---- */
 
 /* Those of one priority stay in the order in which they were added. */
-static void insert_decider(struct receiver **deciders, size_t count, struct receiver *receiver)
+static int compare_deciders(const void *a, const void *b)
 {
-	while (count > 0 && deciders[count - 1]->priority > receiver->priority) {
-		deciders[count] = deciders[count - 1];
-		count--;
-	}
-	deciders[count] = receiver;
+	const struct receiver *one = *(struct receiver *const *)a, *other = *(struct receiver *const *)b;
+
+	if (one->priority != other->priority)
+		return one->priority < other->priority ? -1 : 1;
+	return one->entry.order < other->entry.order ? -1 : one->entry.order > other->entry.order;
 }
 
 void bus_match(struct bus *bus, struct span topic, enum event_type type, struct bus_matches *out)
 {
 	struct topic_entry *const *found;
 	size_t count = topic_index_match(bus->index, topic, &found);
+	bool sorted = true;
 
 	*out = (struct bus_matches){ .deciders = bus->deciders, .others = bus->others };
 	for (size_t i = 0; i < count; i++) {
@@ -130,11 +131,16 @@ void bus_match(struct bus *bus, struct span topic, enum event_type type, struct 
 
 		if (type != EVENT_IPC && receiver->events == RECEIVES_IPC)
 			continue;
-		if (receiver->decides)
-			insert_decider(bus->deciders, out->decider_count++, receiver);
-		else
+		if (!receiver->decides) {
 			bus->others[out->other_count++] = receiver;
+			continue;
+		}
+		if (out->decider_count > 0 && bus->deciders[out->decider_count - 1]->priority > receiver->priority)
+			sorted = false;
+		bus->deciders[out->decider_count++] = receiver;
 	}
+	if (!sorted)
+		qsort(bus->deciders, out->decider_count, sizeof(struct receiver *), compare_deciders);
 }
 
 uint64_t bus_generation(const struct bus *bus)

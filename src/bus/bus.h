@@ -33,8 +33,8 @@ enum event_outcome {
 
 /* What happens when an inbox is full. Words of `on_full`. */
 enum on_full {
-	ON_FULL_DROP_OLDEST, /* the oldest entries that may be dropped make room; if there are none, or publishers wait for
-				room already, the new one is dropped */
+	ON_FULL_DROP_OLDEST, /* the oldest entries that may be dropped make room; if all of them are not enough, or publishers
+				wait for room already, the new one is dropped */
 	ON_FULL_BLOCK,       /* the publisher waits until there is room */
 	ON_FULL_FAIL,        /* the publication fails, for everybody */
 };
@@ -93,7 +93,8 @@ struct inbox {
 	struct list_node over;      /* entries beyond the budget, oldest first */
 	uint32_t messages;          /* within the budget */
 	uint64_t bytes;
-	uint32_t messages_most; /* ever */
+	uint64_t droppable_bytes; /* of those in `droppable` */
+	uint32_t messages_most;   /* ever */
 	struct bus_counts counts;
 	void *owner; /* whoever made it */
 };

@@ -366,7 +366,7 @@ static void inbox_open(uint32_t number)
 {
 	struct inbox_budget budget = { .messages = 1 + next() % 6 };
 
-	budget.bytes = 256 + (uint64_t)next() * 16;
+	budget.bytes = EVENT_OVERHEAD + 128 + (uint64_t)next() * 24;
 	inbox_init(&model.inboxes[number], model.bus, &budget, NULL);
 	model.models[number] = (struct model_inbox){ .open = true };
 	for (uint32_t k = 0; k < LANES; k++)

@@ -25,7 +25,8 @@ void bus_account(struct bus *bus, struct event *event, struct receiver *receiver
 /** Put `entry` behind its lane, within the budget or beyond it, and wake the lane when it can be taken. */
 void bus_entry_append(struct bus_entry *entry, bool over);
 
-/** Drop the oldest entries that may be dropped until `charge` fits. Returns whether it does. */
+/** Drop the oldest entries that may be dropped until `charge` fits; none when it would not anyway. Returns whether it
+ *  does. */
 bool inbox_make_room(struct inbox *inbox, size_t charge);
 
 #endif

@@ -174,6 +174,20 @@ struct model_entry *model_earliest(int chain, const struct known *known)
 	return first;
 }
 
+/* The bytes in `inbox` that can't be dropped. */
+static size_t model_stays(const struct model_inbox *inbox)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < inbox->count; i++) {
+		const struct model_entry *entry = &inbox->entries[i];
+
+		if (!entry->over && model.receivers[entry->receiver].on_full != ON_FULL_DROP_OLDEST)
+			bytes += entry->charge;
+	}
+	return bytes;
+}
+
 void model_give(struct known *known, uint32_t receiver, bool may_wait, int chain)
 {
 	uint32_t inbox = model_inbox_of(receiver);
@@ -191,7 +205,9 @@ void model_give(struct known *known, uint32_t receiver, bool may_wait, int chain
 		return;
 	}
 	model_sum(of, &messages, &bytes, &over);
-	while (!fits && on_full == ON_FULL_DROP_OLDEST && over == 0 && (oldest = model_oldest(of)) != NULL) {
+	while (!fits && on_full == ON_FULL_DROP_OLDEST && over == 0 &&
+		model_stays(of) + known->charge <= model.inboxes[inbox].budget.bytes &&
+		(oldest = model_oldest(of)) != NULL) {
 		model_end(oldest, OUTCOME_OVERFLOW);
 		fits = model_fits(inbox, known->charge, true);
 	}

@@ -5,6 +5,8 @@
 #include "base/limits.h"
 #include "bus/bus_fixture.h"
 
+#include <stdlib.h>
+#include <time.h>
 #include <cmocka.h>
 
 static const struct inbox_budget usual;
@@ -226,6 +228,34 @@ static void many_receivers_of_one_event(void **state)
 	assert_int_equal(matches(f, "a.b", EVENT_IPC), 0);
 }
 
+/* Manifests choose priorities: the worst order must not cost more than the best one. Steps that grow with the square of
+ * so many would take seconds of processor time. */
+static void priorities_in_the_worst_order_cost_little(void **state)
+{
+	enum { MANY = 65536 };
+	struct bus_fixture *f = *state;
+	struct receiver *receivers = calloc(MANY, sizeof *receivers);
+	struct bus_matches found;
+	clock_t before;
+
+	assert_non_null(receivers);
+	open_inbox(f);
+	for (int32_t i = 0; i < MANY; i++) {
+		receivers[i] = (struct receiver){ .decides = true, .priority = -(i / 2) };
+		add(f, &receivers[i], "t");
+	}
+	before = clock();
+	for (unsigned i = 0; i < 4; i++)
+		bus_match(f->bus, span_text("t"), EVENT_IPC, &found);
+	assert_true(clock() - before < CLOCKS_PER_SEC);
+	assert_int_equal(found.decider_count, MANY);
+	for (size_t i = 0; i < MANY; i++)
+		assert_ptr_equal(found.deciders[i], &receivers[MANY - 2 - i / 2 * 2 + i % 2]);
+	for (size_t i = MANY; i-- > 0;)
+		receiver_remove(&receivers[i]);
+	free(receivers);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -240,6 +270,7 @@ int main(void)
 		BUS_TEST(the_generation_is_that_of_the_receivers),
 		BUS_TEST(a_receiver_without_a_pattern_is_refused_whole),
 		BUS_TEST(many_receivers_of_one_event),
+		BUS_TEST(priorities_in_the_worst_order_cost_little),
 	};
 
 	return cmocka_run_group_tests_name("bus_bus", tests, NULL, NULL);

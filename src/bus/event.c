@@ -12,6 +12,8 @@
 
 #define SOURCE_UNKNOWN "unknown"
 
+static_assert(sizeof(struct event) <= EVENT_OVERHEAD, "inboxes of small events must not take more than their budget");
+
 static void event_fill(struct event *event, const struct event_source *source, enum event_type type)
 {
 	event->refs = 1;

@@ -20,8 +20,8 @@ enum event_type {
 /* Bytes of `inner` up to which its array is kept: it is four times as long, and no inbox counts it. */
 #define EVENT_ARRAY_MAX 4096
 
-/* Costs of an event besides its bytes, wherever it is counted. */
-#define EVENT_OVERHEAD 128
+/* Costs of an event besides its bytes, wherever it is counted: as much memory as the smallest one takes. */
+#define EVENT_OVERHEAD 512
 
 /* Of src/dispatch. */
 struct chain;
@@ -57,6 +57,7 @@ struct event {
 	uint32_t missed_as;       /* enum event_outcome of the last one that decides nothing and did not take it */
 	struct list_node over;    /* struct bus_entry.over_link: those beyond a budget, for which the publisher waits */
 	struct op *waiter;        /* ended when `over` has become empty; NULL: nobody waits */
+	bool alone;               /* it is beyond a budget and has no `waiter`: counted by the dispatcher */
 	struct member *publisher; /* who waits there; NULL: no capsule does */
 	void *ticket;             /* of src/runtime: who wants to know its end; NULL: nobody */
 	struct chain *chain;      /* those who decide about it; NULL: nobody does, or does any more */
@@ -120,8 +121,8 @@ void event_release(struct event *event);
  *  call. An empty span when out of memory. Borrowed from the event. */
 struct span event_envelope(struct event *event);
 
-/** `inner` as a JSON array of its bytes, which is how guests get it. Made at the first call. An empty span when it is longer
- *  than EVENT_ARRAY_MAX or without memory: whoever needs it makes it then. Borrowed from the event. */
+/** `inner` as a JSON array of its bytes, which is how guests get it. Made at the first call. An empty span when it is
+ *  longer than EVENT_ARRAY_MAX or without memory: whoever needs it makes it then. Borrowed from the event. */
 struct span event_array(struct event *event);
 
 /** Its id, made at the first call. Errors: CAPSULE_EIO. */

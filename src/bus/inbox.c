@@ -80,6 +80,11 @@ bool inbox_has_room(const struct inbox *inbox, size_t charge)
 	return list_empty(&inbox->over) && fits(inbox, charge);
 }
 
+static bool is_droppable(const struct bus_entry *entry)
+{
+	return entry->receiver->on_full == ON_FULL_DROP_OLDEST;
+}
+
 static void count_in(struct bus_entry *entry)
 {
 	struct inbox *inbox = entry->receiver->inbox;
@@ -89,8 +94,10 @@ static void count_in(struct bus_entry *entry)
 	inbox->bytes += entry->event->charge;
 	if (inbox->messages > inbox->messages_most)
 		inbox->messages_most = inbox->messages;
-	if (entry->receiver->on_full == ON_FULL_DROP_OLDEST)
-		list_append(&inbox->droppable, &entry->full_link);
+	if (!is_droppable(entry))
+		return;
+	inbox->droppable_bytes += entry->event->charge;
+	list_append(&inbox->droppable, &entry->full_link);
 }
 
 /* One that is beyond the budget need not be any more: there is room, or it goes away. */
@@ -130,6 +137,7 @@ static void count_out(struct bus_entry *entry)
 		entry->within = false;
 		inbox->messages--;
 		inbox->bytes -= entry->event->charge;
+		inbox->droppable_bytes -= is_droppable(entry) ? entry->event->charge : 0;
 	}
 	/* Also when one that was beyond the budget goes: those behind it may be smaller. */
 	admit(inbox);
@@ -137,7 +145,8 @@ static void count_out(struct bus_entry *entry)
 
 bool inbox_make_room(struct inbox *inbox, size_t charge)
 {
-	if (!list_empty(&inbox->over))
+	/* Where all of them are not enough, none is lost in vain. */
+	if (!list_empty(&inbox->over) || charge > inbox->budget.bytes - (inbox->bytes - inbox->droppable_bytes))
 		return false;
 	while (!inbox_has_room(inbox, charge)) {
 		if (list_empty(&inbox->droppable))
@@ -222,6 +231,8 @@ static bool exchange(struct bus_entry *entry, struct event *event)
 
 	if (entry->within)
 		inbox->bytes += event->charge - before->charge;
+	if (entry->within && is_droppable(entry))
+		inbox->droppable_bytes += event->charge - before->charge;
 	entry->event = event_hold(event);
 	event_release(before);
 	if (event->charge > inbox->budget.bytes) {
@@ -232,7 +243,7 @@ static bool exchange(struct bus_entry *entry, struct event *event)
 	while (inbox->bytes > inbox->budget.bytes) {
 		struct bus_entry *oldest = entry;
 
-		if (entry->receiver->on_full == ON_FULL_DROP_OLDEST)
+		if (is_droppable(entry))
 			oldest = LIST_ENTRY(inbox->droppable.next, struct bus_entry, full_link);
 		bus_entry_end(oldest, OUTCOME_OVERFLOW);
 		if (oldest == entry)

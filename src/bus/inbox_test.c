@@ -98,6 +98,30 @@ static void bytes_are_a_budget_too(void **state)
 	takes(f, &f->lane, 4);
 }
 
+static void what_can_get_no_room_drops_nothing(void **state)
+{
+	struct bus_fixture *f = *state;
+
+	open_inbox(f, 0, 4 * ROOM(100), ON_FULL_DROP_OLDEST);
+	bus_fixture_publish(f, "t", 1, 100, 0);
+	f->other.on_full = ON_FULL_BLOCK;
+	assert_int_equal(receiver_add(&f->other, &f->other_lane, span_text("u"), TOPIC_TAIL_ONE, NULL), CAPSULE_OK);
+	bus_fixture_publish(f, "u", 2, 100, 0);
+	bus_fixture_publish(f, "u", 3, 100, 0);
+	/* Larger than what may be dropped and what is free. */
+	bus_fixture_publish(f, "t", 4, 3 * ROOM(100), 0);
+	assert_int_equal(f->inbox.counts.outcomes[OUTCOME_OVERFLOW], 1);
+	takes(f, &f->lane, 1);
+	assert_int_equal(f->inbox.droppable_bytes, 0);
+	/* As large as both. */
+	bus_fixture_publish(f, "t", 5, 100, 0);
+	bus_fixture_publish(f, "t", 6, 2 * ROOM(100) - ROOM(0), 0);
+	assert_int_equal(f->inbox.counts.outcomes[OUTCOME_OVERFLOW], 2);
+	takes(f, &f->lane, 6);
+	takes(f, &f->other_lane, 2);
+	takes(f, &f->other_lane, 3);
+}
+
 static void what_is_larger_than_the_inbox_drops_nothing(void **state)
 {
 	struct bus_fixture *f = *state;
@@ -407,6 +431,7 @@ int main(void)
 		BUS_TEST(messages_are_taken_in_their_order),
 		BUS_TEST(the_oldest_make_room),
 		BUS_TEST(bytes_are_a_budget_too),
+		BUS_TEST(what_can_get_no_room_drops_nothing),
 		BUS_TEST(what_is_larger_than_the_inbox_drops_nothing),
 		BUS_TEST(a_publisher_waits_until_there_is_room),
 		BUS_TEST(one_that_cant_wait_loses_what_is_new),

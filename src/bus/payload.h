@@ -45,8 +45,8 @@ void payload_fini(struct payload *payload);
  *  ("not valid JSON: ..." with the place), CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status payload_read(struct payload *payload, struct span json, struct capsule_error *err);
 
-/** The same in two steps, for a payload that perhaps nobody gets: whether it can be read and who waits for an answer, then,
- *  while `json` is still there, the forms of it. payload_form() does nothing for one that has its forms. */
+/** The same in two steps, for a payload that perhaps nobody gets: whether it can be read and who waits for an answer,
+ *  then, while `json` is still there, the forms of it. payload_form() does nothing for one that has its forms. */
 MUST_CHECK enum capsule_status payload_open(struct payload *payload, struct span json, struct capsule_error *err);
 MUST_CHECK enum capsule_status payload_form(struct payload *payload, struct capsule_error *err);
 

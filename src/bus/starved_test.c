@@ -134,10 +134,10 @@ static void drain(struct round *round)
 
 		assert_int_equal(subscriptions_find(&round->subscriptions, handle, &subscription, NULL), CAPSULE_OK);
 		ready = subscription_ready(subscription);
-		if (went_well(round, subscription_drain(subscription, LIMIT_DRAIN, false, &first, NULL)))
+		if (went_well(round, subscription_drain(subscription, LIMIT_DRAIN, false, NULL, &first, NULL)))
 			continue;
 		assert_int_equal(subscription_ready(subscription), ready);
-		assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, &second, NULL), CAPSULE_OK);
+		assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, NULL, &second, NULL), CAPSULE_OK);
 		assert_false(subscription_ready(subscription));
 	}
 }

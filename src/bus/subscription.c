@@ -185,9 +185,10 @@ void subscription_wait(struct subscription *subscription, void (*wake)(void *use
 	subscription->user = user;
 }
 
-/* How many entries fit into one answer, and their envelopes. Nothing is taken yet: without memory for all nothing
- * must be lost. */
-static size_t append_messages(const struct subscription *subscription, size_t budget, bool first, struct buffer *out)
+/* How many entries, at most `most`, fit into one answer, and their envelopes. Nothing is taken yet: without memory for
+ * all nothing must be lost. */
+static size_t append_messages(
+	const struct subscription *subscription, size_t most, size_t budget, bool first, struct buffer *out)
 {
 	size_t count = 0, used = 0;
 
@@ -198,7 +199,7 @@ static size_t append_messages(const struct subscription *subscription, size_t bu
 
 		/* The first one goes whatever its size, or nothing would ever go again; one that a guest waited for is not
 		 * counted. */
-		if (entry->held || (count > 0 && (used > budget || len > budget - used)))
+		if (count == most || entry->held || (count > 0 && (used > budget || len > budget - used)))
 			break;
 		used += count == 0 && first ? 0 : len;
 		envelope = event_envelope(entry->event);
@@ -211,16 +212,36 @@ static size_t append_messages(const struct subscription *subscription, size_t bu
 	return count;
 }
 
-enum capsule_status subscription_drain(
-	struct subscription *subscription, size_t budget, bool first, struct buffer *out, struct capsule_error *err)
+/* Fill `out` with as many messages as there is room for; none may be too many, too. */
+static enum capsule_status fill(const struct subscription *subscription, size_t budget, bool first,
+	const struct drain_room *room, size_t *count, struct buffer *out, struct capsule_error *err)
 {
-	enum capsule_status status;
-	size_t count;
+	size_t most = LIMIT_DRAIN_MESSAGES;
 
-	(void)(buffer_printf(out, "{\"dropped\":0,\"lagged\":%" PRIu64 ",\"messages\":[", subscription->lane.lagged));
-	count = append_messages(subscription, budget, first, out);
-	(void)buffer_append_text(out, "]}");
-	status = buffer_check(out, err);
+	for (;;) {
+		enum capsule_status status;
+
+		buffer_clear(out);
+		(void)buffer_printf(
+			out, "{\"dropped\":0,\"lagged\":%" PRIu64 ",\"messages\":[", subscription->lane.lagged);
+		*count = append_messages(subscription, most, budget, first, out);
+		(void)buffer_append_text(out, "]}");
+		status = buffer_check(out, err);
+		if (status != CAPSULE_OK || room == NULL)
+			return status;
+		status = room->reserve(room->user, out->len, err);
+		if (status != CAPSULE_ELIMIT || *count <= 1)
+			return status;
+		most = *count / 2;
+	}
+}
+
+enum capsule_status subscription_drain(struct subscription *subscription, size_t budget, bool first,
+	const struct drain_room *room, struct buffer *out, struct capsule_error *err)
+{
+	size_t count;
+	enum capsule_status status = fill(subscription, budget, first, room, &count, out, err);
+
 	if (status != CAPSULE_OK)
 		return status;
 	(void)lane_take_lagged(&subscription->lane);

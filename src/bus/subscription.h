@@ -44,12 +44,20 @@ MUST_CHECK enum capsule_status subscriptions_find(
 /** Append [{"handle_id","action","topic"}] of the interceptors. Returns false as buffer_append() does. */
 bool subscriptions_append_interceptors(const struct subscriptions *subscriptions, struct buffer *out);
 
-/** Take what has arrived and append {"dropped":0,"lagged":n,"messages":[...]}: in order, as long as their payloads
- *  come to `budget` bytes at most, the first one whatever its size and beside the budget when `first` says so; the
- *  rest stays. Nothing is taken when it fails, and what was appended is of no use then. Errors: CAPSULE_ENOMEM,
- *  CAPSULE_ELIMIT (the limit of `out`). */
-MUST_CHECK enum capsule_status subscription_drain(
-	struct subscription *subscription, size_t budget, bool first, struct buffer *out, struct capsule_error *err);
+/* Where an answer goes to. */
+struct drain_room {
+	/* Put room for `len` bytes aside: after that they will get there. Errors: CAPSULE_ELIMIT, CAPSULE_ENOMEM. */
+	enum capsule_status (*reserve)(void *user, size_t len, struct capsule_error *err);
+	void *user;
+};
+
+/** Take what has arrived and put {"dropped":0,"lagged":n,"messages":[...]} into `out`: in order, LIMIT_DRAIN_MESSAGES
+ *  at most, as long as their payloads come to `budget` bytes at most, the first one whatever its size and beside the budget
+ *  when `first` says so, and as many as `room` (NULL: any number) has room for; the rest stays. Nothing is taken when it
+ *  fails, and what is in `out` is of no use then. Errors: CAPSULE_ENOMEM, CAPSULE_ELIMIT (the limit of `out`), those of
+ *  `room` for the first one. */
+MUST_CHECK enum capsule_status subscription_drain(struct subscription *subscription, size_t budget, bool first,
+	const struct drain_room *room, struct buffer *out, struct capsule_error *err);
 
 /** Whether the last drain took messages; `*hops` is the most that one of them came with. */
 bool subscription_drained(const struct subscription *subscription, uint32_t *hops);

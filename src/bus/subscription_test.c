@@ -85,7 +85,7 @@ static yyjson_doc *drain(uint64_t handle, size_t budget, bool first)
 	struct capsule_error err;
 	yyjson_doc *doc = NULL;
 
-	assert_int_equal(subscription_drain(find(handle), budget, first, &out, &err), CAPSULE_OK);
+	assert_int_equal(subscription_drain(find(handle), budget, first, NULL, &out, &err), CAPSULE_OK);
 	assert_int_equal(json_parse(&doc, buffer_span(&out), &limits, "answer", &err), CAPSULE_OK);
 	assert_int_equal(yyjson_obj_size(doc->root), 3);
 	assert_true(yyjson_is_arr(yyjson_obj_get(doc->root, "messages")));
@@ -241,7 +241,7 @@ static void an_empty_answer_has_all_members(void **state)
 	uint64_t handle = subscribe("foo.*");
 
 	(void)state;
-	assert_int_equal(subscription_drain(find(handle), LIMIT_DRAIN, false, &out, NULL), CAPSULE_OK);
+	assert_int_equal(subscription_drain(find(handle), LIMIT_DRAIN, false, NULL, &out, NULL), CAPSULE_OK);
 	assert_string_equal(buffer_text(&out), "{\"dropped\":0,\"lagged\":0,\"messages\":[]}");
 	buffer_fini(&out);
 }
@@ -285,7 +285,7 @@ static void payloads_arrive_in_their_form(void **state)
 		char want[512];
 
 		tell("foo.a", rows[i].published);
-		assert_int_equal(subscription_drain(find(handle), LIMIT_DRAIN, false, &out, NULL), CAPSULE_OK);
+		assert_int_equal(subscription_drain(find(handle), LIMIT_DRAIN, false, NULL, &out, NULL), CAPSULE_OK);
 		(void)snprintf(want, sizeof want,
 			"{\"dropped\":0,\"lagged\":0,\"messages\":[{\"payload\":%s,\"signature\":null,\"source_id\":"
 			"\"00000000-0000-0000-0000-000000000000\",\"timestamp\":\"1970-01-01T00:00:01Z\","
@@ -374,9 +374,64 @@ static void an_answer_that_fails_takes_nothing(void **state)
 	(void)state;
 	inbox.budget.messages = 3;
 	publish_numbers(1, 5);
-	assert_int_equal(subscription_drain(find(handle), LIMIT_DRAIN, false, &out, &err), CAPSULE_ELIMIT);
+	assert_int_equal(subscription_drain(find(handle), LIMIT_DRAIN, false, NULL, &out, &err), CAPSULE_ELIMIT);
 	buffer_fini(&out);
 	drains(handle, LIMIT_DRAIN, false, 3, 5, 2);
+}
+
+static enum capsule_status note_reserve(void *user, size_t len, struct capsule_error *err)
+{
+	size_t *most = user;
+
+	if (len > *most)
+		return error_set(err, CAPSULE_ELIMIT, "there is no room for %zu bytes", len);
+	*most = len;
+	return CAPSULE_OK;
+}
+
+static void what_there_is_no_room_for_stays(void **state)
+{
+	uint64_t handle = subscribe("foo.*"), taken = 0;
+	struct capsule_error err;
+	uint32_t hops;
+
+	(void)state;
+	inbox.budget.messages = 9;
+	publish_numbers(1, 10);
+	for (unsigned most = 500; taken < 9; taken++) {
+		size_t bytes = most;
+		const struct drain_room room = { note_reserve, &bytes };
+		HOLD(buffer_fini) struct buffer out = { 0 };
+		char first[32];
+
+		assert_int_equal(subscription_drain(find(handle), LIMIT_DRAIN, false, &room, &out, &err), CAPSULE_OK);
+		assert_int_equal(bytes, out.len);
+		assert_true(subscription_drained(find(handle), &hops));
+		(void)snprintf(first, sizeof first, "\"data\":%u}", (unsigned)taken + 2);
+		assert_non_null(strstr(buffer_text(&out), first));
+		assert_non_null(strstr(buffer_text(&out), taken == 0 ? "\"lagged\":1," : "\"lagged\":0,"));
+		taken = inbox.counts.outcomes[OUTCOME_DELIVERED] - 1;
+	}
+	assert_false(subscription_ready(find(handle)));
+}
+
+static void a_message_without_room_stays(void **state)
+{
+	uint64_t handle = subscribe("foo.*");
+	size_t bytes = 60; /* for an answer without messages */
+	const struct drain_room room = { note_reserve, &bytes };
+	HOLD(buffer_fini) struct buffer out = { 0 };
+	struct capsule_error err;
+
+	(void)state;
+	assert_int_equal(subscription_drain(find(handle), LIMIT_DRAIN, true, &room, &out, &err), CAPSULE_OK);
+	publish_numbers(1, 3);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(
+			subscription_drain(find(handle), LIMIT_DRAIN, true, &room, &out, &err), CAPSULE_ELIMIT);
+		assert_non_null(strstr(err.text, "there is no room"));
+	}
+	drains(handle, LIMIT_DRAIN, false, 1, 3, 0);
 }
 
 static void held_messages_are_not_read(void **state)
@@ -485,6 +540,26 @@ static void closing_ends_all_and_handles_go_on(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* The envelope of a message is many times as long as the smallest payload, and a manifest may have a large inbox. */
+static void an_answer_has_so_many_messages(void **state)
+{
+	HOLD(buffer_fini) struct buffer out = { 0 };
+	struct subscription *subscription;
+
+	(void)state;
+	inbox.budget.messages = 2 * LIMIT_DRAIN_MESSAGES;
+	subscription = find(subscribe("t"));
+	for (unsigned i = 0; i <= LIMIT_DRAIN_MESSAGES; i++)
+		tell("t", "0");
+	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, NULL, &out, NULL), CAPSULE_OK);
+	assert_int_equal(inbox.counts.outcomes[OUTCOME_DELIVERED], LIMIT_DRAIN_MESSAGES);
+	assert_int_equal(inbox.counts.pending, 1);
+	assert_true(subscription_ready(subscription));
+	buffer_clear(&out);
+	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, true, NULL, &out, NULL), CAPSULE_OK);
+	assert_int_equal(inbox.counts.pending, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -501,7 +576,10 @@ int main(void)
 		TEST(what_does_not_fit_comes_with_the_next_answer),
 		TEST(ten_mib_go_into_one_answer),
 		TEST(an_answer_that_fails_takes_nothing),
+		TEST(what_there_is_no_room_for_stays),
+		TEST(a_message_without_room_stays),
 		TEST(held_messages_are_not_read),
+		TEST(an_answer_has_so_many_messages),
 		TEST(who_waits_is_woken_once),
 		TEST(who_waits_is_told_of_the_end_alone),
 		TEST(closing_ends_all_and_handles_go_on),

@@ -151,6 +151,7 @@ static bool add_event(
 		yyjson_mut_obj_add_strn(doc, object, "topic", event->topic, event->topic_len) &&
 		yyjson_mut_obj_add_val(doc, object, "payload", raw) &&
 		cli_json_add_text(doc, object, "capsule", event->capsule) &&
+		yyjson_mut_obj_add_str(doc, object, "source", event->source) &&
 		yyjson_mut_obj_add_str(doc, object, "source_id", event->source_id) &&
 		add_time(doc, object, event->realtime_ns);
 }

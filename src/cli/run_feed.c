@@ -303,7 +303,7 @@ static bool take_answer(struct run_feed *feed, const struct capsule_event *event
 
 bool run_feed_is_failure(const struct capsule_event *event)
 {
-	return event->capsule == NULL && !run_event_is_own(event) &&
+	return strcmp(event->source, "runtime") == 0 &&
 		(starts(event, "astrid.v1.response.failure.") || starts(event, "astrid.v1.delivery.failure."));
 }
 
@@ -355,7 +355,8 @@ int run_feed_finish(struct run_feed *feed)
 	if (feed->options->from_stdin && feed->missed + feed->refused > 0)
 		(void)cli_say("of %s events, %s were not published and %s did not reach everybody%s",
 			CLI_NUMBER(feed->published + feed->refused), CLI_NUMBER(feed->refused),
-			CLI_NUMBER(feed->missed), feed->options->events ? "" : "; --events tells more");
+			CLI_NUMBER(feed->missed),
+			feed->missed == 0 || feed->options->events ? "" : "; --events tells more");
 	return feed->failed || feed->timed_out ? 1 : 0;
 }
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 #define SPARE_MAX 64
+#define PER_TURN                                                                                                       \
+	64 /* calls of one capsule that begin before others have their turn; those that are refused end at once */
 
 /* A call of `member`'s interceptors for `action` with `input`. NULL when out of memory. */
 static struct delivery *delivery_new(struct member *member, const char *action, struct span input)
@@ -238,8 +240,13 @@ void member_pump(struct runnable *runnable)
 {
 	struct member *member = LIST_ENTRY(runnable, struct member, pump);
 
-	while (member->ready && member->in_progress < LIMIT_CALLS_IN_PROGRESS) {
+	for (unsigned i = 0; member->ready && member->in_progress < LIMIT_CALLS_IN_PROGRESS; i++) {
 		struct bus_entry *entry = lane_peek(&member->calls);
+
+		if (i == PER_TURN) {
+			loop_ready(member->dispatch->loop, &member->pump, false);
+			return;
+		}
 
 		/* Somebody waits for the answer of a hook, so they come first; but not all of them. */
 		if ((entry == NULL || !member->after_hook) && hook_start_next(member)) {

@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define SOURCE_RUNTIME "runtime"
+const char dispatch_source[] = "runtime";
 
 /* ---- What the bus tells ---- */
 
@@ -57,9 +57,14 @@ static struct op *unblock(struct event *event)
 
 static void has_room(void *user, struct event *event)
 {
+	struct dispatch *dispatch = user;
 	struct op *op = unblock(event);
 
-	(void)user;
+	if (event->alone) {
+		event->alone = false;
+		dispatch->alone_count--;
+		dispatch->alone_bytes -= event->charge;
+	}
 	if (op == NULL)
 		return;
 	op_finish(op);
@@ -153,18 +158,40 @@ static enum capsule_status full(const struct receiver *receiver, const struct ev
 		event->charge, receiver->label);
 }
 
+/* Once for all receivers of one capsule. */
 static enum capsule_status check_wait(
 	struct dispatch *dispatch, struct member *publisher, const struct receiver *receiver, struct capsule_error *err)
 {
 	HOLD(buffer_fini) struct buffer way = { 0 };
 	struct member *member = member_of(receiver->inbox);
 
-	if (publisher == NULL || member == NULL || !waits_close(dispatch, publisher, member, &way))
+	if (publisher == NULL || member == NULL || member->waited_mark == dispatch->publications)
+		return CAPSULE_OK;
+	member->waited_mark = dispatch->publications;
+	if (!waits_close(dispatch, publisher, member, true, &way))
 		return CAPSULE_OK;
 	return error_set(err, CAPSULE_ESTATE,
 		"the publisher would wait for itself: %.*s; the inbox of '%s' is full and its interceptor `%s` says on_full = "
 		"\"block\"",
 		SPAN_ARG(buffer_span(&way)), member->id, receiver->label);
+}
+
+/* A publisher that nothing holds up could go on without end. */
+static enum capsule_status check_alone(const struct dispatch *dispatch, const struct receiver *receiver,
+	const struct event *event, struct capsule_error *err)
+{
+	const struct member *member = member_of(receiver->inbox);
+
+	if (dispatch->alone_count < LIMIT_WAITING_PUBLICATIONS &&
+		event->charge <= LIMIT_WAITING_BYTES - dispatch->alone_bytes)
+		return CAPSULE_OK;
+	return error_set(err, CAPSULE_ELIMIT,
+		"%" PRIu32 " publications with %" PRIu64
+		" bytes wait for room already, at most %d with %u may: the inbox of %s%s%s is full and `%s` says on_full = "
+		"\"block\"; wait for the end of some of them",
+		dispatch->alone_count, dispatch->alone_bytes, LIMIT_WAITING_PUBLICATIONS, LIMIT_WAITING_BYTES,
+		member != NULL ? "capsule '" : "a listener", member != NULL ? member->id : "",
+		member != NULL ? "'" : "", receiver->label);
 }
 
 /* Whether the inbox of `receiver` has room for the event also behind those that get it before; a capsule may have several
@@ -194,9 +221,11 @@ static enum capsule_status check_receiver(struct dispatch *dispatch, const struc
 		return CAPSULE_OK;
 	if (receiver->on_full == ON_FULL_FAIL)
 		return full(receiver, event, err);
-	if (receiver->on_full == ON_FULL_BLOCK && event->charge <= receiver->inbox->budget.bytes)
-		return check_wait(dispatch, publication->publisher, receiver, err);
-	return CAPSULE_OK;
+	if (receiver->on_full != ON_FULL_BLOCK || event->charge > receiver->inbox->budget.bytes)
+		return CAPSULE_OK;
+	if (publication->op == NULL)
+		return check_alone(dispatch, receiver, event, err);
+	return check_wait(dispatch, publication->publisher, receiver, err);
 }
 
 static enum capsule_status check_receivers(struct dispatch *dispatch, const struct publication *publication,
@@ -225,12 +254,18 @@ static void wait_stopped(struct op *op)
 	event_release(event);
 }
 
-static void wait_for_room(const struct publication *publication, struct event *event)
+static void wait_for_room(struct dispatch *dispatch, const struct publication *publication, struct event *event)
 {
 	struct op *op = publication->op;
 
-	if (op == NULL || list_empty(&event->over))
+	if (list_empty(&event->over))
 		return;
+	if (op == NULL) {
+		event->alone = true;
+		dispatch->alone_count++;
+		dispatch->alone_bytes += event->charge;
+		return;
+	}
 	op_start(op, publication->done, publication->op_user, wait_stopped, 0, "publish");
 	op->producer = event_hold(event);
 	event->waiter = op;
@@ -276,7 +311,7 @@ static enum capsule_status give(struct dispatch *dispatch, struct publication *p
 	bus_publish(dispatch->bus, event, matches, publication->may_wait, chain != NULL ? &chain->held : NULL);
 	if (chain != NULL)
 		chain_begin(chain);
-	wait_for_room(publication, event);
+	wait_for_room(dispatch, publication, event);
 	return CAPSULE_OK;
 }
 
@@ -398,7 +433,7 @@ static void give_fact(struct dispatch *dispatch, struct event *event)
 bool dispatch_lifecycle_to_end(
 	struct dispatch *dispatch, enum event_type type, const struct event_value *values, size_t count, void *ticket)
 {
-	struct publication publication = { .source = SOURCE_RUNTIME };
+	struct publication publication = { .source = dispatch_source };
 	struct event_source source;
 	struct capsule_error err;
 	struct event *event;
@@ -423,7 +458,7 @@ void dispatch_lifecycle(struct dispatch *dispatch, enum event_type type, const s
 
 void dispatch_tell(struct dispatch *dispatch, const struct origin *origin, struct span topic, struct span json)
 {
-	struct publication publication = { .source = SOURCE_RUNTIME, .topic = topic, .origin = *origin };
+	struct publication publication = { .source = dispatch_source, .topic = topic, .origin = *origin };
 	struct payload payload = { 0 };
 	struct capsule_error err;
 	enum capsule_status status = payload_read(&payload, json, &err);

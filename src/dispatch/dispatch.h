@@ -135,7 +135,8 @@ struct publication {
 };
 
 /** Publish an IPC message: accepted when this returns CAPSULE_OK. Errors: CAPSULE_ELIMIT (an inbox of `on_full = "fail"`
- *  is full or could never take it; too many hops), CAPSULE_ESTATE (the publisher would wait for itself: the way is
+ *  is full or could never take it; it may wait, has no `op`, and LIMIT_WAITING_PUBLICATIONS or LIMIT_WAITING_BYTES of
+ *  such wait already; too many hops), CAPSULE_ESTATE (the publisher would wait for itself: the way is
  *  named), CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status dispatch_publish(
 	struct dispatch *dispatch, struct publication *publication, struct capsule_error *err);

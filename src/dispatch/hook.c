@@ -80,7 +80,7 @@ static size_t leave_out(
 		if (bindings[i]->member != last) {
 			last = bindings[i]->member;
 			buffer_clear(way);
-			closes = waits_close(hook->dispatch, hook->caller, bindings[i]->member, way);
+			closes = waits_close(hook->dispatch, hook->caller, bindings[i]->member, false, way);
 		}
 		if (!closes) {
 			bindings[kept++] = bindings[i];

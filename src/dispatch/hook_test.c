@@ -313,6 +313,31 @@ static void capsules_that_go_away(void **state)
 	assert_answers(&waiting, "[]");
 }
 
+/* The event that b has to wait for does not keep it from answering: calls of hooks do not stand behind it. */
+static void a_guard_asks_who_waits_for_what_it_says(void **state)
+{
+	struct events *events = *state;
+	struct guest *a = guest_add(events, "a", GUARD("t", "guard"));
+	struct guest *b = guest_add(events, "b", ON("t", "see") ON("h", "answer"));
+	WAITING(waiting);
+
+	publish(events, "t", "1");
+	events_turn(events);
+	assert_int_equal(a->call_count, 1);
+	assert_int_equal(b->call_count, 0);
+	hook(a, &waiting, "h");
+	events_turn(events);
+	guest_answer(b, 0, "\"yes\"");
+	events_turn(events);
+	assert_answers(&waiting, "[\"yes\"]");
+	guest_answer(a, 0, ALLOW);
+	events_turn(events);
+	assert_string_equal(guest_sees(b, 0), "see 1");
+	guest_answer(b, 0, "");
+	events_turn(events);
+	assert_closed(events);
+}
+
 static void a_circle_is_refused_at_once(void **state)
 {
 	struct events *events = *state;
@@ -446,6 +471,7 @@ int main(void)
 		TEST(a_caller_lets_go),
 		TEST(a_caller_is_gone),
 		TEST(capsules_that_go_away),
+		TEST(a_guard_asks_who_waits_for_what_it_says),
 		TEST(a_circle_is_refused_at_once),
 		TEST(one_of_two_waits_for_the_caller),
 		TEST(a_circle_of_three),

@@ -26,6 +26,10 @@ struct dispatch {
 	uint64_t mark;         /* of waits.c */
 	uint64_t publications; /* looks at all receivers of an event */
 
+	/* Events that are beyond a budget, and their bytes, for which no operation waits: the embedder can go on. */
+	uint32_t alone_count;
+	uint64_t alone_bytes;
+
 	/* Which lifecycle events are known to be wanted or not, as long as `known_at` is the bus's generation. */
 	uint64_t known_at, known, wanted;
 
@@ -33,6 +37,9 @@ struct dispatch {
 	struct runnable later;
 	struct list_node unanswered; /* struct failure.link */
 	uint32_t unanswered_count;
+	uint64_t untold;       /* requests that were too many, since the log told it */
+	int64_t untold_due_ns; /* when it may again */
+	struct timer untold_timer;
 	uint64_t lost;  /* entries that no notice has told yet */
 	bool lost_told; /* a notice was published before */
 	int64_t lost_told_ns;
@@ -73,10 +80,13 @@ struct member {
 	struct hook *hook;     /* answers to this hook */
 	uint64_t mark;
 	struct member *via, *next_found;
+	uint32_t room; /* entries that have to go */
+	bool listed;   /* to be looked at */
 
 	/* While a publication is looked at: how many of its receivers so far have this inbox. */
 	uint64_t wanted_mark;
 	uint32_t wanted;
+	uint64_t waited_mark; /* of the last one for which it was looked at whether the publisher can wait */
 
 	struct member_stats stats;
 };
@@ -112,6 +122,9 @@ struct chain {
 
 /* ---- dispatch.c ---- */
 
+/* event.source of what it publishes itself. */
+extern const char dispatch_source[];
+
 /** As dispatch_announce(), for whoever `origin` is about. */
 void dispatch_tell(struct dispatch *dispatch, const struct origin *origin, struct span topic, struct span json);
 
@@ -131,9 +144,6 @@ void member_pump(struct runnable *runnable);
 
 /** End a call of an interceptor that is under way; its outcome comes in a later turn. */
 void delivery_cancel(struct delivery *delivery);
-
-/** End the calls of `member` that its engines have ended, and nobody was told of yet. */
-void deliveries_end(struct member *member);
 
 /** Begin to call `binding` for `hook_call` with `input`; `origin` is who asks. hook_answered() comes, from a later turn
  *  or at once. */
@@ -184,8 +194,10 @@ struct member *hook_waits_for(const struct hook *hook, size_t *at);
 
 /* ---- waits.c ---- */
 
-/** Whether `member` would wait for itself if it waited for `other`. The way, "a -> b -> a", goes to `way`. */
-bool waits_close(struct dispatch *dispatch, struct member *member, struct member *other, struct buffer *way);
+/** Whether `member` would wait for itself if it waited for `other`: for room in its inbox, or for its answer to a hook. The
+ *  way, "a -> b -> a", goes to `way`. */
+bool waits_close(
+	struct dispatch *dispatch, struct member *member, struct member *other, bool for_room, struct buffer *way);
 
 /* ---- notices.c ---- */
 

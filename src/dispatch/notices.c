@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #define LAGGED_TOPIC "astrid.v1.event_bus.lagged"
-#define UNANSWERED_MOST 4096 /* requests that wait to be answered; of those beyond it the log tells */
+#define UNANSWERED_MOST 4096 /* requests that wait to be answered; the log tells how many were beyond it */
 #define TOLD_PER_TURN 256    /* of them, before others have their turn */
 
 /* A request that nobody took. */
@@ -27,6 +27,7 @@ struct failure {
 
 static void later_run(struct runnable *runnable);
 static void lost_fire(struct timer *timer);
+static void untold_fire(struct timer *timer);
 
 void notices_init(struct dispatch *dispatch)
 {
@@ -34,6 +35,7 @@ void notices_init(struct dispatch *dispatch)
 	list_init(&dispatch->later.link);
 	list_init(&dispatch->unanswered);
 	dispatch->lost_timer.fire = lost_fire;
+	dispatch->untold_timer.fire = untold_fire;
 }
 
 void notices_fini(struct dispatch *dispatch)
@@ -42,6 +44,7 @@ void notices_fini(struct dispatch *dispatch)
 
 	loop_unready(&dispatch->later);
 	loop_timer_disarm(dispatch->loop, &dispatch->lost_timer);
+	loop_timer_disarm(dispatch->loop, &dispatch->untold_timer);
 	while ((node = list_take_first(&dispatch->unanswered)) != NULL)
 		free(LIST_ENTRY(node, struct failure, link));
 }
@@ -52,7 +55,7 @@ void notices_lost(struct dispatch *dispatch, const struct event *event)
 {
 	int64_t due = dispatch->lost_told_ns + (int64_t)dispatch->options.lag_notice_ms * NS_PER_MS;
 
-	if (event->type == EVENT_IPC && span_is(event->topic, LAGGED_TOPIC))
+	if (event->source == dispatch_source && span_is(event->topic, LAGGED_TOPIC))
 		return; /* a notice about a notice would be lost as well */
 	if (dispatch->lost++ > 0)
 		return;
@@ -88,17 +91,29 @@ static void tell_lost(struct dispatch *dispatch)
 
 /* ---- Requests ---- */
 
-static void log_unanswered(const struct dispatch *dispatch, const struct event *event)
+/* One line in a while: whoever asks without end must not fill the log. */
+static void untold_fire(struct timer *timer)
 {
-	HOLD(buffer_fini) struct buffer text = { 0 };
+	struct dispatch *dispatch = LIST_ENTRY(timer, struct dispatch, untold_timer);
+	char text[128];
+	int len = snprintf(text, sizeof text,
+		"%" PRIu64 " requests that nobody took are not answered: there is no room for more than %d at once",
+		dispatch->untold, UNANSWERED_MOST);
 
-	(void)buffer_printf(&text, "nobody took the request `%.*s` of `%.*s`, and there is no room to tell so",
-		SPAN_ARG(event->request_id), SPAN_ARG(event->topic));
-	log_write(dispatch->log, CAPSULE_LOG_WARN, NULL, buffer_span(&text));
+	log_write(dispatch->log, CAPSULE_LOG_WARN, NULL, span_of(text, (size_t)len));
+	dispatch->untold = 0;
+	dispatch->untold_due_ns = loop_due_after(dispatch->loop, dispatch->options.lag_notice_ms);
 }
 
-/* Answers carry the id of their request, and nobody has to take those: their topics have a segment `response`, or end with
- * the id. */
+static void note_untold(struct dispatch *dispatch)
+{
+	if (dispatch->untold++ == 0 &&
+		!loop_timer_arm(dispatch->loop, &dispatch->untold_timer, dispatch->untold_due_ns))
+		untold_fire(&dispatch->untold_timer); /* without memory too often rather than never */
+}
+
+/* Answers carry the id of their request, and nobody has to take those: their topics have a segment `response`, or end
+ * with the id. */
 static bool is_answer(const struct event *event)
 {
 	struct span rest = event->topic;
@@ -125,7 +140,7 @@ void notices_settled(struct dispatch *dispatch, const struct event *event)
 		return;
 	failure = dispatch->unanswered_count < UNANSWERED_MOST ? calloc(1, sizeof *failure) : NULL;
 	if (failure == NULL) {
-		log_unanswered(dispatch, event);
+		note_untold(dispatch);
 		return;
 	}
 	failure->origin = event->origin;
@@ -169,7 +184,6 @@ static void tell_failure(struct dispatch *dispatch, const struct failure *failur
 static void later_run(struct runnable *runnable)
 {
 	struct dispatch *dispatch = LIST_ENTRY(runnable, struct dispatch, later);
-
 	uint32_t count = dispatch->unanswered_count < TOLD_PER_TURN ? dispatch->unanswered_count : TOLD_PER_TURN;
 
 	tell_lost(dispatch);

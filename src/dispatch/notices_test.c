@@ -101,7 +101,7 @@ static void who_lost_something_is_told(void **state)
 
 	assert_int_equal(subscriptions_add(subscriptions, span_text("t"), &handle, NULL), CAPSULE_OK);
 	assert_int_equal(subscriptions_find(subscriptions, handle, &subscription, NULL), CAPSULE_OK);
-	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, &out, NULL), CAPSULE_OK);
+	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, NULL, &out, NULL), CAPSULE_OK);
 	assert_string_equal(buffer_text(&out), "{\"dropped\":0,\"lagged\":0,\"messages\":[]}");
 	buffer_clear(&out);
 	for (int i = 1; i <= 5; i++) {
@@ -110,14 +110,36 @@ static void who_lost_something_is_told(void **state)
 		if (i == 4)
 			events_turn(events); /* another burst */
 	}
-	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, &out, NULL), CAPSULE_OK);
+	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, NULL, &out, NULL), CAPSULE_OK);
 	assert_non_null(
 		strstr(buffer_text(&out), "\"lagged\":3,\"messages\":[{\"payload\":{\"type\":\"custom\",\"data\":4}"));
 	assert_non_null(strstr(buffer_text(&out), "},{\"payload\":{\"type\":\"custom\",\"data\":5}"));
 	buffer_clear(&out);
-	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, &out, NULL), CAPSULE_OK);
+	assert_int_equal(subscription_drain(subscription, LIMIT_DRAIN, false, NULL, &out, NULL), CAPSULE_OK);
 	assert_string_equal(buffer_text(&out), "{\"dropped\":0,\"lagged\":0,\"messages\":[]}");
 	assert_closed(events);
+}
+
+/* Whoever publishes under the same topic is no notice. */
+static void the_losses_of_what_looks_like_a_notice_are_told(void **state)
+{
+	struct events *events = *state;
+	struct guest *a = guest_add(events, "a", INBOX("1") ON(LAGGED, "look") "on_full = \"fail\"\n");
+
+	for (int i = 0; i < 4; i++) {
+		publish(events, LAGGED, "0");
+		events_turn(events);
+	}
+	for (int i = 0; i < 3; i++)
+		publish(events, LAGGED, "1");
+	assert_int_equal(a->member->inbox.counts.outcomes[OUTCOME_OVERFLOW], 2);
+	events_turn(events);
+	assert_logged(events, "2 events were lost: inboxes were full");
+	/* That of the notice itself is counted alone. */
+	assert_int_equal(a->member->inbox.counts.outcomes[OUTCOME_OVERFLOW], 3);
+	events_advance(events, 2 * LIMIT_LAG_NOTICE_MS);
+	assert_not_logged(events);
+	assert_int_equal(a->call_count, 4);
 }
 
 static void the_losses_of_notices_are_no_news(void **state)
@@ -325,7 +347,7 @@ static void there_is_a_bound_for_requests_of_one_turn(void **state)
 	for (int i = 0; i < 4100; i++)
 		publish(events, "ask", REQUEST);
 	assert_int_equal(events->dispatch->unanswered_count, 4096);
-	assert_logged(events, "nobody took the request `r` of `ask`, and there is no room to tell so");
+	assert_not_logged(events);
 	/* They come in portions, or the inbox of whoever hears them would overflow. */
 	for (int i = 0; i < 100; i++)
 		events_turn(events);
@@ -333,7 +355,29 @@ static void there_is_a_bound_for_requests_of_one_turn(void **state)
 		lines += ear.heard.data[i] == '\n';
 	assert_int_equal(lines, 4096);
 	assert_int_equal(events->dispatch->unanswered_count, 0);
+	assert_string_equal(buffer_text(&events->logged),
+		": 4 requests that nobody took are not answered: there is no room for more than 4096 at once\n");
 	ear_close(&ear);
+}
+
+/* However many they are, and for however long they come: one line in a while. */
+static void requests_without_end_do_not_fill_the_log(void **state)
+{
+	struct events *events = *state;
+
+	for (int turn = 0; turn < 50; turn++) {
+		for (int i = 0; i < 4100; i++)
+			publish(events, "ask", REQUEST);
+		events_turn(events);
+	}
+	assert_string_equal(buffer_text(&events->logged),
+		": 4 requests that nobody took are not answered: there is no room for more than 4096 at once\n");
+	buffer_clear(&events->logged);
+	events_advance(events, LIMIT_LAG_NOTICE_MS - 1);
+	assert_not_logged(events);
+	events_advance(events, 1);
+	assert_string_equal(buffer_text(&events->logged),
+		": 196 requests that nobody took are not answered: there is no room for more than 4096 at once\n");
 }
 
 /* What was to be told is not told, and nothing is left behind. */
@@ -364,6 +408,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(losses_are_told_at_once_and_then_every_ten_seconds),
 		TEST(who_lost_something_is_told),
+		TEST(the_losses_of_what_looks_like_a_notice_are_told),
 		TEST(the_losses_of_notices_are_no_news),
 		TEST(a_request_without_a_receiver_is_answered),
 		TEST(each_way_in_which_a_request_is_not_taken),
@@ -373,6 +418,7 @@ int main(void)
 		TEST(there_is_no_receipt_for_a_receipt),
 		TEST(receipts_are_steps_of_a_loop),
 		TEST(there_is_a_bound_for_requests_of_one_turn),
+		TEST(requests_without_end_do_not_fill_the_log),
 		TEST(the_dispatcher_goes_first),
 	};
 

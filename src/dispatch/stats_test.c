@@ -100,7 +100,7 @@ static void what_a_capsule_did(void **state)
 	assert_int_equal(number(doc, "/dropped/overflow"), 1);
 	assert_int_equal(number(doc, "/pending"), 5);
 	assert_int_equal(number(doc, "/queue/messages"), 1);
-	assert_int_equal(number(doc, "/queue/bytes"), 155);
+	assert_int_equal(number(doc, "/queue/bytes"), 539);
 	assert_int_equal(number(doc, "/queue/most_messages"), 2);
 	assert_int_equal(number(doc, "/queue/max_messages"), 2);
 	assert_int_equal(number(doc, "/queue/max_bytes"), LIMIT_INBOX_BYTES);

@@ -37,22 +37,20 @@ static enum capsule_status read_word(struct verdict *out, const yyjson_val *answ
 	return error_set(err, CAPSULE_EINVAL, "its `verdict` must be \"allow\" or \"deny\"");
 }
 
-static enum capsule_status read_payload(struct verdict *out, struct payload *payload, const yyjson_val *value,
-	bool may_rewrite, struct capsule_error *err)
+/* As it is written in the answer: numbers of many digits stay what they are. */
+static enum capsule_status read_payload(struct verdict *out, struct payload *payload, const yyjson_val *object,
+	struct span answer, bool may_rewrite, struct capsule_error *err)
 {
-	HOLD(buffer_fini) struct buffer text = { 0 };
+	yyjson_val *value = yyjson_obj_get(json_reader(object), "payload");
 	enum capsule_status status;
 
 	/* One that can't give a payload and writes none as null gives none. */
-	if (value == NULL || out->deny || (!may_rewrite && yyjson_is_null(json_reader(value))))
+	if (value == NULL || out->deny || (!may_rewrite && yyjson_is_null(value)))
 		return CAPSULE_OK;
 	if (!may_rewrite)
 		return error_set(
 			err, CAPSULE_EINVAL, "it gives a `payload`, which only one with mode = \"rewrite\" may");
-	(void)json_append_value(&text, value);
-	status = buffer_check(&text, err);
-	if (status == CAPSULE_OK)
-		status = payload_read(payload, buffer_span(&text), err);
+	status = payload_read(payload, json_member_text(object, answer, "payload"), err);
 	out->rewritten = status == CAPSULE_OK;
 	return status;
 }
@@ -80,6 +78,6 @@ enum capsule_status verdict_read(
 		return error_set(err, CAPSULE_EINVAL, "its `reason` must be a text");
 	status = read_word(out, doc->root, err);
 	if (status == CAPSULE_OK)
-		status = read_payload(out, payload, yyjson_obj_get(doc->root, "payload"), may_rewrite, err);
+		status = read_payload(out, payload, doc->root, answer, may_rewrite, err);
 	return status;
 }

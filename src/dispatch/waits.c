@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Who waits for whom. A capsule waits for those whose inboxes its publication does not fit into, for those that have to
- * answer its hook, and, when what stands first in its inbox is held, for those who are asked about that. A new wait that
- * closes a circle would never end. */
+/* Who waits for whom. A capsule waits for those whose inboxes its publication does not fit into, and for those that have to
+ * answer its hook. One that has to make room waits for more, when too little stands before what is held: for those who
+ * are asked about that; calls of hooks do not stand there. A new wait that closes a circle would never end. */
 #include "dispatch/internal.h"
 
 #define WAY_SHOWN 16 /* capsules of a way, the last ones */
@@ -9,18 +9,54 @@
 /* What is to be looked at, in the order in which it was found. */
 struct search {
 	uint64_t mark;
-	struct member *last;
+	struct member *first, *last;
 };
 
-static void found(struct search *search, struct member *member, struct member *via)
+/* Before who waits for it goes on, `room` entries of the inbox of `member` have to go. One that was found already is looked
+ * at once more when it has to make more room than was known. */
+static void found(struct search *search, struct member *member, struct member *via, uint32_t room)
 {
-	if (member == NULL || member->mark == search->mark)
+	if (member == NULL || (member->mark == search->mark && room <= member->room))
 		return;
-	member->mark = search->mark;
-	member->via = via;
+	if (member->mark != search->mark) {
+		member->mark = search->mark;
+		member->via = via;
+		member->listed = false;
+	}
+	member->room = room;
+	if (member->listed)
+		return;
+	member->listed = true;
 	member->next_found = NULL;
-	search->last->next_found = member;
+	if (search->first == NULL)
+		search->first = member;
+	else
+		search->last->next_found = member;
 	search->last = member;
+}
+
+static struct member *take_first(struct search *search)
+{
+	struct member *member = search->first;
+
+	if (member == NULL)
+		return NULL;
+	search->first = member->next_found;
+	member->listed = false;
+	return member;
+}
+
+/* How many wait for room in the inbox up to `entry`; all for NULL. */
+static uint32_t count_over(const struct inbox *inbox, const struct bus_entry *entry)
+{
+	uint32_t count = 0;
+
+	LIST_EACH (node, &inbox->over) {
+		count++;
+		if (entry != NULL && node == &entry->full_link)
+			break;
+	}
+	return count;
 }
 
 static void find_publication(struct search *search, struct member *member)
@@ -29,8 +65,9 @@ static void find_publication(struct search *search, struct member *member)
 		return;
 	LIST_EACH (node, &member->blocked->over) {
 		const struct bus_entry *entry = LIST_ENTRY(node, struct bus_entry, over_link);
+		const struct inbox *inbox = entry->receiver->inbox;
 
-		found(search, member_of(entry->receiver->inbox), member);
+		found(search, member_of(inbox), member, count_over(inbox, entry));
 	}
 }
 
@@ -42,35 +79,52 @@ static void find_hook(struct search *search, struct member *member)
 	if (member->hook == NULL)
 		return;
 	while ((other = hook_waits_for(member->hook, &at)) != NULL)
-		found(search, other, member);
+		found(search, other, member, 0);
 }
 
-/* The one who is being asked, and those who will be. */
+/* The one who is being asked, and those who will be: their entries have to be taken first. */
 static void find_deciders(struct search *search, struct member *member, const struct chain *chain)
 {
 	if (chain->asked != NULL)
-		found(search, chain->asked->member, member);
+		found(search, chain->asked->member, member, chain->delivery == NULL);
 	LIST_EACH (node, &chain->held) {
 		const struct bus_entry *entry = LIST_ENTRY(node, struct bus_entry, held_link);
 
 		if (!entry->receiver->decides)
 			return;
-		found(search, member_of(entry->receiver->inbox), member);
+		found(search, member_of(entry->receiver->inbox), member, 1);
 	}
 }
 
-/* Each lane has one who stands first. */
+/* The first entry of `lane` that is held, NULL for none. `*before` counts those of the budget that can go without it, as
+ * far as `enough`. */
+static const struct bus_entry *first_held(const struct lane *lane, uint32_t enough, uint32_t *before)
+{
+	LIST_EACH (node, &lane->entries) {
+		const struct bus_entry *entry = LIST_ENTRY(node, struct bus_entry, lane_link);
+
+		if (entry->held)
+			return entry;
+		*before += entry->within;
+		if (*before >= enough)
+			break;
+	}
+	return NULL;
+}
+
 static void find_asked(struct search *search, struct member *member)
 {
-	LIST_EACH (node, &member->inbox.lanes) {
-		const struct lane *lane = LIST_ENTRY(node, struct lane, link);
-		const struct bus_entry *first;
-		const struct chain *chain;
+	uint32_t can_go = 0, counted = 0;
 
-		if (list_empty(&lane->entries))
-			continue;
-		first = LIST_ENTRY(lane->entries.next, struct bus_entry, lane_link);
-		chain = first->held ? event_books(first->event)->chain : NULL;
+	LIST_EACH (node, &member->inbox.lanes)
+		(void)first_held(LIST_ENTRY(node, const struct lane, link), member->room, &can_go);
+	if (can_go >= member->room)
+		return;
+	LIST_EACH (node, &member->inbox.lanes) {
+		const struct bus_entry *held = first_held(
+			LIST_ENTRY(node, const struct lane, link), member->room, &counted);
+		const struct chain *chain = held != NULL ? event_books(held->event)->chain : NULL;
+
 		if (chain != NULL)
 			find_deciders(search, member, chain);
 	}
@@ -86,14 +140,13 @@ static void append_way(const struct member *member, const struct member *from, u
 	(void)buffer_printf(way, "%s -> ", member->id);
 }
 
-bool waits_close(struct dispatch *dispatch, struct member *member, struct member *other, struct buffer *way)
+bool waits_close(
+	struct dispatch *dispatch, struct member *member, struct member *other, bool for_room, struct buffer *way)
 {
-	struct search search = { .mark = ++dispatch->mark, .last = other };
+	struct search search = { .mark = ++dispatch->mark };
 
-	other->mark = search.mark;
-	other->via = NULL;
-	other->next_found = NULL;
-	for (struct member *at = other; at != NULL; at = at->next_found) {
+	found(&search, other, NULL, for_room ? count_over(&other->inbox, NULL) + 1 : 0);
+	for (struct member *at = take_first(&search); at != NULL; at = take_first(&search)) {
 		if (at == member) {
 			(void)buffer_printf(way, "%s -> ", member->id);
 			if (at != other)

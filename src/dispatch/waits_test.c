@@ -110,8 +110,8 @@ static void a_publication_can_fail_for_everybody(void **state)
 	fill(events, "t", 1);
 	notes_clear(events);
 	assert_fails(publish_waiting(a, &waiting, "t", "2", &err), &err, CAPSULE_ELIMIT,
-		"the inbox of capsule 'b' is full: 1 messages with 155 bytes wait there, at most 1 with 16777216 may, and "
-		"this one has 155; `act` says on_full = \"fail\"");
+		"the inbox of capsule 'b' is full: 1 messages with 539 bytes wait there, at most 1 with 16777216 may, and "
+		"this one has 539; `act` says on_full = \"fail\"");
 	assert_false(op_pending(&waiting.op));
 	assert_int_equal(c->member->inbox.messages, 1);
 	assert_notes(events, "");
@@ -376,6 +376,35 @@ static void who_decides_is_part_of_a_circle(void **state)
 	assert_int_equal(b->calls_ever, 0);
 }
 
+/* The first to go makes room for a, and the next one is held for g itself. */
+static void who_stands_behind_others_is_part_of_a_circle(void **state)
+{
+	struct events *events = *state;
+	struct guest *a = guest_add(events, "a", ""), *g = guest_add(events, "g", GUARD("t", "guard"));
+	struct guest *b = guest_add(events, "b", INBOX("2") ON("t", "act") BLOCK ON("u", "busy") BLOCK);
+	struct capsule_error err;
+	WAITING(first);
+	WAITING(second);
+
+	fill(events, "u", 1);
+	publish(events, "t", "1");
+	events_turn(events);
+	assert_int_equal(g->call_count, 1);
+	assert_int_equal(publish_waiting(a, &first, "u", "2", NULL), CAPSULE_OK);
+	assert_true(op_pending(&first.op));
+	assert_fails(publish_waiting(g, &second, "u", "3", &err), &err, CAPSULE_ESTATE, "g -> b -> g");
+	/* Without a there is room for it as soon as the first one goes. */
+	op_cancel(&first.op);
+	assert_int_equal(publish_waiting(g, &second, "u", "3", &err), CAPSULE_OK);
+	assert_true(op_pending(&second.op));
+	guest_answer(b, 0, "");
+	events_turn(events);
+	assert_int_equal(second.done, 1);
+	guest_answer(g, 0, "");
+	answer_all(b);
+	assert_closed(events);
+}
+
 /* A publisher waits with an event that a guard looks at. */
 static void what_waits_for_room_can_be_denied(void **state)
 {
@@ -508,12 +537,12 @@ static void a_long_way_is_cut(void **state)
 		list_append(&all[i]->over, &entries[i].over_link);
 		members[i]->blocked = i < 39 ? all[i] : NULL;
 	}
-	assert_true(waits_close(events->dispatch, members[39], members[0], &way));
+	assert_true(waits_close(events->dispatch, members[39], members[0], true, &way));
 	assert_string_equal(buffer_text(&way),
 		"m39 -> ... -> m22 -> m23 -> m24 -> m25 -> m26 -> m27 -> m28 -> m29 -> m30 -> m31 -> m32 -> m33 -> m34 -> m35 -> "
 		"m36 -> m37 -> m38 -> m39");
 	buffer_clear(&way);
-	assert_false(waits_close(events->dispatch, members[0], members[39], &way));
+	assert_false(waits_close(events->dispatch, members[0], members[39], true, &way));
 	assert_int_equal(way.len, 0);
 	for (int i = 0; i < 40; i++) {
 		members[i]->blocked = NULL;
@@ -542,6 +571,7 @@ int main(void)
 		TEST(three_in_a_circle),
 		TEST(a_hook_is_part_of_a_circle),
 		TEST(who_decides_is_part_of_a_circle),
+		TEST(who_stands_behind_others_is_part_of_a_circle),
 		TEST(what_waits_for_room_can_be_denied),
 		TEST(a_guard_may_block_its_publisher),
 		TEST(a_listener_can_block),

@@ -161,7 +161,11 @@ struct host_call {
 	struct buffer repaired; /* text arguments whose UTF-8 was repaired */
 	struct op *op;          /* the one in `state` or `fs`, set by a begin that answers HOST_WAITING; else NULL */
 	void (*resume)(struct host_call *call); /* the adapter's; called by host_call_resume() */
-	void *user;                             /* the adapter's */
+	/* The adapter's, may be NULL: put room for a result of `len` bytes aside, which is not refused for want of room any
+	 * more. For what is gone once it is handed over; asked last, before `result` of that length. Errors:
+	 * CAPSULE_ELIMIT. */
+	enum capsule_status (*reserve)(struct host_call *call, size_t len, struct capsule_error *err);
+	void *user; /* the adapter's */
 	union {
 		struct kv_request kv;
 		struct op op;

@@ -151,7 +151,7 @@ static const char events[] =
 	"\n"
 	"`astrid_ipc_poll` and `astrid_ipc_recv` give `{\"dropped\":0,\"lagged\":n,\"messages\":[...]}`: messages in order of publication, each\n"
 	"with `payload`, `signature`, `source_id`, `timestamp` and `topic`. `lagged` counts those that were lost since the last time, when\n"
-	"more had come than a capsule's 1,024 messages or 16 MiB. One answer has payloads of up to 10 MiB, the rest comes with the next. When a\n"
+	"more had come than a capsule's 1,024 messages or 16 MiB. One answer has up to 4,096 messages with payloads of 10 MiB, the rest comes with the next. When a\n"
 	"subscription ends while its guest waits, the guest gets an answer without messages, and the next use of the handle fails.\n";
 
 static bool put_page(FILE *out)

@@ -70,5 +70,7 @@ enum host_answer host_hook_trigger(struct host_call *call, struct capsule_error 
 	if (trigger(call, err) != CAPSULE_OK)
 		return host_call_failed(call, err);
 	call->op = &call->state.op;
+	buffer_clear(&call->out); /* those who are asked have a copy */
+	host_call_trim(call);
 	return HOST_WAITING;
 }

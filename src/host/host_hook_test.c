@@ -148,6 +148,25 @@ static void a_call_that_is_cancelled_lets_go(void **state)
 	assert_result(events->host, "[1]");
 }
 
+static void who_waits_for_answers_keeps_no_large_request(void **state)
+{
+	static const char head[] = "{\"hook\":\"h.x\",\"payload\":";
+	struct event_fixture *events = *state;
+	size_t len = sizeof head - 1 + LIMIT_INLINE_WORK;
+	char *request = event_fixture_text(len + 1);
+
+	memcpy(request, head, sizeof head - 1);
+	request[sizeof head - 1] = request[len - 2] = '"';
+	request[len - 1] = '}';
+	request[len] = '\0';
+	assert_int_equal(begin(events, request), HOST_WAITING);
+	assert_int_equal(events->payload.len, LIMIT_INLINE_WORK - 1);
+	assert_true(events->host->call.out.capacity <= 4096);
+	answer(events, "[1]");
+	assert_result(events->host, "[1]");
+	free(request);
+}
+
 static void a_request_is_not_too_large(void **state)
 {
 	struct event_fixture *events = *state;
@@ -176,6 +195,7 @@ int main(void)
 		CASE(the_answers_of_others_are_the_result),
 		CASE(a_hook_that_cannot_be_says_why),
 		CASE(a_call_that_is_cancelled_lets_go),
+		CASE(who_waits_for_answers_keeps_no_large_request),
 		CASE(a_request_is_not_too_large),
 	};
 #undef CASE

@@ -145,11 +145,17 @@ static enum capsule_status publish(struct host_call *call, struct capsule_error 
 
 enum host_answer host_ipc_publish(struct host_call *call, struct capsule_error *err)
 {
+	enum capsule_status status;
+
 	if (check_sizes(call, err) != CAPSULE_OK)
 		return failed(call, err);
 	if (host_call_texts(call, err) != CAPSULE_OK)
 		return HOST_FAILED;
-	if (publish(call, err) != CAPSULE_OK)
+	status = publish(call, err);
+	/* Read, it takes many times its bytes, and its guest may wait or run for long now. */
+	if (call->args[1].len > LIMIT_INLINE_WORK)
+		host_ipc_free(call);
+	if (status != CAPSULE_OK)
 		return failed(call, err);
 	if (call->state.op.state == OP_IDLE)
 		return HOST_READY;

@@ -359,11 +359,11 @@ static void a_publication_that_fails_says_why(void **state)
 	ASSERT_FAILS(events, publish(events, "a.b", "1"), CAPSULE_EUNSUPPORTED, "there are no events for 'testing'");
 }
 
-static void memory_of_a_large_payload_is_given_back(void **state)
+static void memory_of_a_payload_is_given_back(void **state)
 {
 	struct event_fixture *events = *state;
 
-	publish_text(events, 1 * MIB, CAPSULE_OK);
+	publish_text(events, LIMIT_INLINE_WORK, CAPSULE_OK);
 	assert_non_null(events->host->call.payload);
 	host_call_trim(&events->host->call);
 	assert_null(events->host->call.payload);
@@ -371,6 +371,27 @@ static void memory_of_a_large_payload_is_given_back(void **state)
 }
 
 /* ---- Subscribing ---- */
+
+/* What is read takes the most memory when it is many small values. */
+static void a_guest_that_waits_or_runs_on_has_no_large_payload(void **state)
+{
+	struct event_fixture *events = *state;
+	size_t len = LIMIT_INLINE_WORK + 3;
+	char *json = event_fixture_text(len);
+	const struct span args[] = { span_text("a.b"), span_of(json, len) };
+
+	for (size_t i = 0; i < len; i++)
+		json[i] = i % 2 == 0 ? ',' : '1';
+	json[0] = '[';
+	json[len - 1] = ']';
+	assert_int_equal(fixture_begin(events->host, "astrid_ipc_publish", 2, args), HOST_READY);
+	assert_null(events->host->call.payload);
+	events->full = true;
+	assert_int_equal(fixture_begin(events->host, "astrid_ipc_publish", 2, args), HOST_WAITING);
+	assert_null(events->host->call.payload);
+	assert_int_equal(events->published, 2);
+	free(json);
+}
 
 static void what_is_not_declared_is_not_subscribed(void **state) /* abi:122 rt:167 rt:168 rt:169 rt:170 rt:171 */
 {
@@ -486,7 +507,8 @@ int main(void)
 		CASE(publications_pass_on_who_asked),
 		CASE(who_publishes_waits_for_room),
 		CASE(a_publication_that_fails_says_why),
-		CASE(memory_of_a_large_payload_is_given_back),
+		CASE(memory_of_a_payload_is_given_back),
+		CASE(a_guest_that_waits_or_runs_on_has_no_large_payload),
 		CASE(what_is_not_declared_is_not_subscribed),
 		CASE(patterns_are_checked_before_the_list_is_looked_at),
 		CASE(a_last_wildcard_is_one_segment_or_more),

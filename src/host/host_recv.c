@@ -66,14 +66,21 @@ enum host_answer host_ipc_interceptors(struct host_call *call, struct capsule_er
 
 /* ---- Reading ---- */
 
+static enum capsule_status reserve(void *user, size_t len, struct capsule_error *err)
+{
+	struct host_call *call = user;
+
+	return call->reserve != NULL ? call->reserve(call, len, err) : CAPSULE_OK;
+}
+
+/* A message is gone from its inbox once it is taken: the guest has to have room for it before. */
 static enum capsule_status drain(
 	struct host_call *call, struct subscription *subscription, bool first, struct capsule_error *err)
 {
+	const struct drain_room room = { reserve, call };
 	uint32_t hops = 0;
-	enum capsule_status status;
+	enum capsule_status status = subscription_drain(subscription, LIMIT_DRAIN, first, &room, &call->out, err);
 
-	buffer_clear(&call->out);
-	status = subscription_drain(subscription, LIMIT_DRAIN, first, &call->out, err);
 	if (status != CAPSULE_OK)
 		return status;
 	call->result = buffer_span(&call->out);

@@ -137,8 +137,10 @@ enum host_answer host_sys_check_capability(struct host_call *call, struct capsul
 {
 	bool allowed = false;
 
-	if (check_capability(call, &allowed, err) != CAPSULE_OK)
+	if (check_capability(call, &allowed, err) != CAPSULE_OK) {
+		(void)error_in(err, "invalid capability check request");
 		return host_call_failed(call, err);
+	}
 	call->result = span_text(allowed ? "{\"allowed\":true}" : "{\"allowed\":false}");
 	return HOST_READY;
 }

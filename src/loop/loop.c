@@ -222,9 +222,11 @@ int loop_timeout_ms(const struct loop *loop)
 	return shorter(ms_until(timer_heap_next(&loop->timers), loop_now(loop)), uv_timeout_ms(&loop->uv));
 }
 
+/* libuv looks at its timers before it waits, too: when the time is over by then, it would wait for good, the alarm being
+ * gone. */
 static void alarm_rang(uv_timer_t *alarm)
 {
-	(void)alarm;
+	uv_stop(alarm->loop);
 }
 
 /* Let libuv run its callbacks, waiting for one at most `wait_ms`. */

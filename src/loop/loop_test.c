@@ -386,6 +386,29 @@ static void waiting_ends_when_a_timer_is_due(void **state)
 	loop_free(loop);
 }
 
+/* libuv counts in whole milliseconds: one that begins between the arming of its alarm and its look at its timers ends the
+ * wait before it has begun. So the turns begin right before one. A turn that does not end is ended by SIGALRM, with this
+ * program. */
+static void waiting_ends_when_time_goes_by_before_it_begins(void **state)
+{
+	struct fixture *fixture = *state;
+	struct actor actor = actor_of(fixture, 't');
+	struct loop *loop;
+
+	assert_int_equal(loop_new(&loop, &clock_system, NULL), CAPSULE_OK);
+	(void)alarm(30);
+	for (int64_t offset = 980 * NS_PER_US; offset < NS_PER_MS; offset += NS_PER_US / 20) {
+		while (clock_monotonic_ns(&clock_system) % NS_PER_MS < offset)
+			;
+		assert_true(loop_timer_arm(loop, &actor.timer, clock_monotonic_ns(&clock_system) + NS_PER_MS));
+		while (loop_turn(loop, -1))
+			;
+	}
+	(void)alarm(0);
+	assert_int_equal(fixture->len, 20 * 20);
+	loop_free(loop);
+}
+
 static void count_readable(uv_poll_t *handle, int status, int events)
 {
 	assert_int_equal(status, 0);
@@ -506,6 +529,7 @@ int main(void)
 		TEST(a_turn_with_something_due_or_queued_does_not_wait),
 		TEST(waiting_ends_after_the_time_asked_for),
 		TEST(waiting_ends_when_a_timer_is_due),
+		TEST(waiting_ends_when_time_goes_by_before_it_begins),
 		TEST(a_descriptor_started_outside_a_turn_is_not_overlooked),
 		TEST(a_descriptor_is_not_starved_by_runnables),
 		TEST(the_timeout_counts_timers_of_libuv),

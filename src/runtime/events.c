@@ -275,17 +275,29 @@ static void listener_arrived(void *user, struct event *event, uint64_t lost)
 	subscription->arrived(subscription->user, &shown.event, lost);
 }
 
+#define OPTIONS_SIZE_MAX 4096 /* a larger one is no size but a variable that nobody set */
+
+/* What the first release has: no program tells a smaller size. */
+#define OPTIONS_SIZE_FIRST sizeof(struct capsule_subscribe_options)
+
 /* As with the options of a runtime: what this release does not know must be zero. */
 static enum capsule_status take_subscribe_options(
 	struct capsule_subscribe_options *out, const struct capsule_subscribe_options *given, struct capsule_error *err)
 {
+	const uint8_t *bytes = (const uint8_t *)given;
+
 	*out = (struct capsule_subscribe_options){ 0 };
 	if (given == NULL)
 		return CAPSULE_OK;
-	if (given->size != sizeof *given)
+	if (given->size < OPTIONS_SIZE_FIRST || given->size > OPTIONS_SIZE_MAX || given->size % _Alignof(size_t) != 0)
 		return error_set(err, CAPSULE_EINVAL,
 			"options.size is %zu, expected %zu: set it to sizeof(struct capsule_subscribe_options)",
 			given->size, sizeof *given);
+	for (size_t i = sizeof *given; i < given->size; i++)
+		if (bytes[i] != 0)
+			return error_set(err, CAPSULE_EINVAL,
+				"options hold settings that this release does not know, at byte %zu of options.size %zu",
+				i, given->size);
 	*out = *given;
 	return CAPSULE_OK;
 }
@@ -349,6 +361,7 @@ static void tell(struct capsule_runtime *runtime, struct capsule_event_notice *n
 	atomic_store_explicit(&runtime->logging, true, memory_order_relaxed);
 	runtime->told(runtime->told_user, notice);
 	atomic_store_explicit(&runtime->logging, false, memory_order_relaxed);
+	notice->event = NULL;
 }
 
 static void told_outcome(
@@ -396,11 +409,16 @@ void capsule_watch_events(struct capsule_runtime *runtime, capsule_event_notice_
 
 const char *capsule_event_stats_json(struct capsule_runtime *runtime)
 {
-	struct buffer *out = &runtime->event_stats;
-	const struct bus_counts *counts = dispatch_counts(runtime->dispatch);
-	const uint64_t *ended = counts->outcomes;
+	struct buffer *out;
+	const struct bus_counts *counts;
+	const uint64_t *ended;
 	bool first = true;
 
+	if (runtime == NULL || !runtime_usable(runtime))
+		return NULL;
+	out = &runtime->event_stats;
+	counts = dispatch_counts(runtime->dispatch);
+	ended = counts->outcomes;
 	buffer_clear(out);
 	(void)buffer_printf(out,
 		"{\"matched\":%" PRIu64 ",\"delivered\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"vetoed\":%" PRIu64,

@@ -82,19 +82,23 @@ static void ready(struct capsule *capsule)
 
 void events_state_changed(struct capsule *capsule, enum composite_state state, const struct capsule_error *why)
 {
-	if (capsule->member == NULL)
+	struct member *member = capsule->member; /* NULL: it failed before it could take part */
+
+	if (capsule->bare)
 		return;
 	switch (state) {
 	case COMPOSITE_READY:
 		ready(capsule);
 		break;
 	case COMPOSITE_FAILED:
-		member_stop(capsule->member);
+		if (member != NULL)
+			member_stop(member);
 		tell_two(capsule, EVENT_CAPSULE_FAILED, why->text);
 		break;
 	case COMPOSITE_UNLOADING:
 		tool_calls_end(capsule);
-		member_stop(capsule->member);
+		if (member != NULL)
+			member_stop(member);
 		break;
 	case COMPOSITE_UNLOADED:
 		tell_two(capsule, EVENT_CAPSULE_UNLOADED, capsule->id);

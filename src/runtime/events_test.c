@@ -29,6 +29,7 @@ struct heard {
 	char payload[512]; /* of the last one */
 	char topics[512];  /* of all, with blanks between */
 	enum capsule_status status[4];
+	const char *stats;
 };
 
 static void note(struct heard *heard, const struct capsule_event *event, uint64_t lost)
@@ -141,6 +142,36 @@ static void what_is_no_subscription_is_refused(void **state)
 	assert_null(out);
 	capsule_unsubscribe(NULL);
 	capsule_watch_events(NULL, NULL, NULL);
+	assert_null(capsule_event_stats_json(NULL));
+}
+
+/* A program that was built against a later release has larger options. */
+static void options_of_a_later_release_are_taken_when_they_ask_for_nothing_else(void **state)
+{
+	struct fixture *fixture = *state;
+	struct {
+		struct capsule_subscribe_options known;
+		uint64_t later;
+	} options = { .known = { .size = sizeof options, .inbox_messages = 1 } };
+	struct capsule_subscription *out = NULL;
+	struct heard heard;
+
+	subscribe_with(fixture, "a.b", &options.known, arrived, &heard);
+	post(fixture, "a.b", "1");
+	post(fixture, "a.b", "2");
+	fixture_settle(fixture);
+	assert_int_equal(heard.count, 1);
+	assert_int_equal(heard.lost, 1);
+	options.later = 1;
+	assert_status(fixture,
+		capsule_subscribe(fixture->runtime, "a.b", &options.known, arrived, &heard, &out, fixture->err),
+		CAPSULE_EINVAL);
+	assert_says(fixture, "does not know");
+	options.known.size = SIZE_MAX / 2;
+	assert_status(fixture,
+		capsule_subscribe(fixture->runtime, "a.b", &options.known, arrived, &heard, &out, fixture->err),
+		CAPSULE_EINVAL);
+	assert_null(out);
 }
 
 /* ---- On another thread, from inside ---- */
@@ -156,6 +187,7 @@ static void *use_elsewhere(void *user)
 	heard->status[2] = capsule_subscribe(heard->runtime, "a.b", NULL, arrived, heard, &out, NULL);
 	capsule_unsubscribe(heard->subscription);
 	capsule_watch_events(heard->runtime, NULL, NULL);
+	heard->stats = capsule_event_stats_json(heard->runtime);
 	return NULL;
 }
 
@@ -174,11 +206,13 @@ static void another_thread_changes_nothing(void **state)
 	pthread_t thread;
 
 	subscribe(fixture, "a.b", &heard);
+	heard.stats = "not asked yet";
 	capsule_watch_events(fixture->runtime, told_count, counts);
 	assert_int_equal(pthread_create(&thread, NULL, use_elsewhere, &heard), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(heard.status[i], CAPSULE_ESTATE);
+	assert_null(heard.stats);
 	post(fixture, "a.b", "1");
 	fixture_settle(fixture);
 	assert_int_equal(heard.count, 1);
@@ -198,11 +232,13 @@ static void who_is_told_may_not_call(void **state)
 	struct heard heard;
 
 	subscribe(fixture, "a.b", &heard);
+	heard.stats = "not asked yet";
 	capsule_watch_events(fixture->runtime, told_tries, &heard);
 	post(fixture, "a.b", "1");
 	fixture_settle(fixture);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(heard.status[i], CAPSULE_ESTATE);
+	assert_null(heard.stats);
 	assert_int_equal(heard.count, 1);
 }
 
@@ -425,15 +461,22 @@ static void finish(struct fixture *fixture, struct capsule_op *op)
 	fixture_settle(fixture);
 }
 
-static void boot(struct fixture *fixture)
+static struct capsule_discovery *discover(struct fixture *fixture, size_t count)
 {
 	const char *const roots[] = { fixture->folder };
 	const struct capsule_discover_options options = { .size = sizeof options, .roots = roots, .root_count = 1 };
 	struct capsule_discovery *discovery = NULL;
-	struct capsule_op *op = NULL;
 
 	assert_status(fixture, capsule_discover(&discovery, &options, fixture->err), CAPSULE_OK);
-	assert_int_equal(capsule_discovery_count(discovery), 2);
+	assert_int_equal(capsule_discovery_count(discovery), count);
+	return discovery;
+}
+
+/* `discovery` is taken. */
+static void boot(struct fixture *fixture, struct capsule_discovery *discovery)
+{
+	struct capsule_op *op = NULL;
+
 	assert_status(fixture, capsule_boot(fixture->runtime, discovery, NULL, NULL, &op, fixture->err), CAPSULE_OK);
 	finish(fixture, op);
 	capsule_discovery_free(discovery);
@@ -453,7 +496,7 @@ static void a_boot_and_a_shutdown_are_told(void **state)
 		fixture, "two", MAY_PUBLISH HEARS("astrid.v1.lifecycle.kernel_shutdown", "echo"), fixture_event_guest);
 	subscribe_with(fixture, "astrid.v1.lifecycle.*", &lifecycle, arrived, &heard);
 	subscribe(fixture, "echo.it", &echoes);
-	boot(fixture);
+	boot(fixture, discover(fixture, 2));
 	assert_string_equal(heard.topics,
 		"astrid.v1.lifecycle.capsule_loaded astrid.v1.lifecycle.capsule_loaded "
 		"astrid.v1.lifecycle.kernel_started");
@@ -483,6 +526,36 @@ static void who_hears_of_a_shutdown_does_not_stop_it(void **state)
 	assert_status(fixture, capsule_shutdown(fixture->runtime, NULL, NULL, &op, fixture->err), CAPSULE_OK);
 	capsule_runtime_free(fixture->runtime);
 	fixture->runtime = NULL;
+}
+
+/* Those, too, that fail before they could take part in events: when the manifest is another one by now, when there is no
+ * module. But not the one that is loaded when another one of its name comes. */
+static void each_capsule_that_fails_is_told(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct capsule_subscribe_options lifecycle = { .size = sizeof lifecycle, .lifecycle = true };
+	struct capsule_discovery *discovery;
+	struct heard heard;
+
+	fixture_capsule_of(fixture, "one", "", fixture_event_guest);
+	discovery = discover(fixture, 1);
+	fixture_write(fixture, "one/Capsule.toml", "[package]\nname = \"one\"\nversion = \"1.0.1\"\n");
+	subscribe_with(fixture, "astrid.v1.lifecycle.*", &lifecycle, arrived, &heard);
+	boot(fixture, discovery);
+	assert_string_equal(heard.topics, "astrid.v1.lifecycle.capsule_failed astrid.v1.lifecycle.kernel_started");
+	heard.topics[0] = '\0';
+	fixture_capsule_of(fixture, "two", "", fixture_event_guest);
+	fixture_write(fixture, "two/Capsule.toml",
+		"[package]\nname = \"two\"\nversion = \"1.0.0\"\n[[component]]\nfile = \"../one/guest.wat\"\n");
+	assert_int_equal(fixture_load_fails(fixture, fixture_path(fixture, "two")), CAPSULE_EMODULE);
+	fixture_settle(fixture);
+	assert_string_equal(heard.topics, "astrid.v1.lifecycle.capsule_failed astrid.v1.lifecycle.capsule_unloaded");
+	assert_non_null(strstr(heard.payload, "\"two\""));
+	heard.topics[0] = '\0';
+	(void)load(fixture, "three", "");
+	assert_int_equal(fixture_load_fails(fixture, fixture_path(fixture, "three")), CAPSULE_ESTATE);
+	fixture_settle(fixture);
+	assert_string_equal(heard.topics, "astrid.v1.lifecycle.capsule_loaded");
 }
 
 /* Whoever is called may unload the one that it heard of, and load it again. */
@@ -591,6 +664,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_can_not_be_published_is_refused),
 		TEST(what_is_no_subscription_is_refused),
+		TEST(options_of_a_later_release_are_taken_when_they_ask_for_nothing_else),
 		TEST(another_thread_changes_nothing),
 		TEST(who_is_told_may_not_call),
 		TEST(a_subscription_may_act_from_inside),
@@ -603,6 +677,7 @@ int main(void)
 		TEST(interceptors_do_not_keep_the_runtime_from_its_end),
 		TEST(a_boot_and_a_shutdown_are_told),
 		TEST(who_hears_of_a_shutdown_does_not_stop_it),
+		TEST(each_capsule_that_fails_is_told),
 		TEST(a_subscription_may_unload_the_one_that_published),
 		TEST(a_runtime_is_handed_over_with_events_under_way),
 		TEST(each_event_is_told_with_its_outcomes),

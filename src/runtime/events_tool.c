@@ -282,7 +282,7 @@ static enum capsule_status take_rewritten(
 	if (as_text)
 		(void)buffer_append(out, yyjson_get_str(value), yyjson_get_len(value));
 	else
-		(void)json_append_value(out, value);
+		(void)json_append_compact(out, json_member_text(yyjson_doc_get_root(doc), event->inner, key));
 	return buffer_check(out, err);
 }
 
@@ -297,11 +297,11 @@ static enum capsule_status go_on_with_call(
 		HOLD(buffer_fini) struct buffer arguments = { 0 };
 
 		status = take_rewritten(event, "arguments", false, &arguments, err);
+		if (status != CAPSULE_OK)
+			return error_in(err, "tool call");
 		input->len = name_len;
-		if (status == CAPSULE_OK) {
-			(void)buffer_append_span(input, buffer_span(&arguments));
-			status = buffer_check(input, err);
-		}
+		(void)buffer_append_span(input, buffer_span(&arguments));
+		status = buffer_check(input, err);
 	}
 	return status == CAPSULE_OK ? start(watch, err) : status;
 }
@@ -344,7 +344,7 @@ static enum capsule_status take_result(struct tool_watch *watch, const struct ev
 		return CAPSULE_OK;
 	status = take_rewritten(event, "result", true, &text, err);
 	if (status != CAPSULE_OK)
-		return status;
+		return error_in(err, "tool result");
 	buffer_clear(&op->result);
 	(void)buffer_append_span(&op->result, buffer_span(&text));
 	return buffer_check(&op->result, err);

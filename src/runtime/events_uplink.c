@@ -8,7 +8,6 @@
 #include "base/limits.h"
 #include "runtime/internal.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 
 #define TOPIC_PREFIX "uplink.v1.inbound."
@@ -21,16 +20,19 @@ struct inbound {
 
 static void inbound_run(struct runnable *runnable);
 
+/* Whatever the embedder's locale calls a letter, topics are UTF-8. */
+static bool fits_topic(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
 /* What can't be a segment of a topic becomes '_'; an empty name is one of those. */
 static void segment_of(const char *platform, char out[LIMIT_NAME + 1])
 {
 	size_t len = 0;
 
-	for (; platform[len] != '\0' && len < LIMIT_NAME; len++) {
-		unsigned char c = (unsigned char)platform[len];
-
-		out[len] = isalnum(c) || c == '-' || c == '_' ? (char)c : '_';
-	}
+	for (; platform[len] != '\0' && len < LIMIT_NAME; len++)
+		out[len] = fits_topic(platform[len]) ? platform[len] : '_';
 	if (len == 0)
 		out[len++] = '_';
 	out[len] = '\0';

@@ -7,12 +7,14 @@
 #include <capsule/capsule.h>
 #include <capsule/check.h>
 #include <capsule/error.h>
+#include <capsule/event.h>
 #include <capsule/export.h>
 #include <capsule/instance.h>
 #include <capsule/log.h>
 #include <capsule/op.h>
 #include <capsule/runtime.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -89,6 +91,41 @@ void run(const std::string &file)
 	expect(capsule_error_status(error.get()) == CAPSULE_EUNSUPPORTED, "the error has another status");
 }
 
+// What is told of an event, counted by kind; the values are named as in C.
+void events()
+{
+	const owner<capsule_error, capsule_error_free> error(capsule_error_new());
+	capsule_runtime_options options = {};
+	capsule_subscribe_options all = {};
+	capsule_subscription *subscription = nullptr;
+	capsule_runtime *made = nullptr;
+	std::string heard, told;
+
+	options.size = sizeof options;
+	options.memory_store = true;
+	all.size = sizeof all;
+	check(capsule_runtime_new(&made, &options, error.get()), error.get());
+	const owner<capsule_runtime, capsule_runtime_free> runtime(made);
+	const capsule_event_fn arrived = [](void *user, const capsule_event *event, std::uint64_t) {
+		static_cast<std::string *>(user)->assign(event->payload, event->payload_len);
+	};
+	const capsule_event_notice_fn notice = [](void *user, const capsule_event_notice *what) {
+		*static_cast<std::string *>(user) += what->kind == CAPSULE_EVENT_SETTLED ? "settled"
+			: what->kind == CAPSULE_EVENT_OUTCOME                            ? "outcome "
+											 : "decided ";
+	};
+	check(capsule_subscribe(runtime.get(), "a.b", &all, arrived, &heard, &subscription, error.get()), error.get());
+	capsule_watch_events(runtime.get(), notice, &told);
+	check(capsule_publish(runtime.get(), "a.b", "1", 1, nullptr, nullptr, nullptr, error.get()), error.get());
+	while (told.find("settled") == std::string::npos)
+		(void)capsule_runtime_turn(runtime.get(), -1);
+	expect(told == "outcome settled", "other things are told of the event");
+	while (heard.empty())
+		(void)capsule_runtime_turn(runtime.get(), -1);
+	expect(heard == R"({"type":"custom","data":1})", "another event has arrived");
+	capsule_unsubscribe(subscription);
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -103,6 +140,7 @@ int main(int argc, char **argv)
 		std::ofstream(file) << module_text;
 		run(file);
 		std::remove(file.c_str());
+		events();
 	} catch (const std::exception &failure) {
 		std::fprintf(stderr, "embed_cpp: %s\n", failure.what());
 		return 1;

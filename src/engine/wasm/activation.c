@@ -21,7 +21,6 @@
 #define ABORTS_FREE 8     /* in a row before the next call has to wait */
 #define PAUSE_MAX_MS 1024
 #define TRIM_AFTER_NS NS_PER_S
-#define LOOP_RECORDS 1024 /* of kernel memory, with which a loop may wait */
 #define TRIM_NS NS_PER_MS /* in one turn */
 #define TRIM_STACK_KEEP                                                                                                \
 	((size_t)16 *                                                                                                  \
@@ -348,10 +347,7 @@ static bool phase_advance(struct wasm_capsule *capsule, struct capsule_error *er
 /* A large book is not left until the next trim: thousands of loops would have one at the same time. */
 static void loop_waits(struct wasm_capsule *capsule)
 {
-	struct kernel_memory *kernel = &capsule->instance->kernel;
-
-	if (kernel->block_count > LOOP_RECORDS)
-		kernel_compact(kernel);
+	kernel_compact_large(&capsule->instance->kernel);
 	note_active(capsule);
 }
 

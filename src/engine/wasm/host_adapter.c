@@ -30,12 +30,18 @@ static enum capsule_status read_args(
 static wasm_trap_t *write_result(struct wasm_instance *instance, int64_t *result)
 {
 	const struct host_call *call = &instance->host_call;
+	struct span block = kernel_block(&instance->kernel, instance->reserved);
 
-	*result = 0;
-	if (call->row->result == HOST_BLOCK)
+	*result = (int64_t)instance->reserved;
+	instance->reserved = 0;
+	if (*result != 0) {
+		assert(call->row->result == HOST_BLOCK && block.len == call->result.len);
+		memcpy((uint8_t *)(uintptr_t)block.data, call->result.data, block.len);
+	} else if (call->row->result == HOST_BLOCK) {
 		return instance_put(instance, call->result, result);
-	if (call->row->result == HOST_NUMBER)
+	} else if (call->row->result == HOST_NUMBER) {
 		*result = call->number;
+	}
 	return NULL;
 }
 

@@ -31,6 +31,7 @@ enum capsule_status instance_new(
 	instance->shared = owner->shared;
 	instance->module = module_ref(module);
 	host_call_init(&instance->host_call, &owner->host, host_resumed, instance);
+	instance->host_call.reserve = instance_reserve;
 	instance->store = wasmtime_store_new(owner->shared->engine, instance, NULL);
 	instance->context = wasmtime_store_context(instance->store);
 	wasmtime_store_limiter(instance->store, LIMIT_WASM_GUEST_PAGES * (int64_t)LIMIT_WASM_PAGE,

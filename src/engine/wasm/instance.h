@@ -57,6 +57,7 @@ struct wasm_instance {
 	struct wasi_poll poll;
 	wait_finish_fn finish;     /* set by a begin that makes the guest wait */
 	int64_t ready_result;      /* the answer: of a begin that did not, or of the finish */
+	uint64_t reserved;         /* block for the result of the host call; 0: none yet */
 	const char *waits_in;      /* name of the import whose begin makes the guest wait */
 	const uint8_t *wait_frame; /* where its stack was when it began to wait */
 	bool waiting;              /* parked in the kernel's wait */
@@ -101,6 +102,9 @@ void instance_resume(struct wasm_instance *instance);
 
 /** Copy `bytes` into a kernel block for the guest: *handle is 0 for no bytes. NULL, or the trap for "out of memory". */
 wasm_trap_t *instance_put(struct wasm_instance *instance, struct span bytes, int64_t *handle);
+
+/** host_call.reserve: the block in which the result will be. */
+MUST_CHECK enum capsule_status instance_reserve(struct host_call *call, size_t len, struct capsule_error *err);
 
 /* Callbacks of the kernel module's imports "wait" and "finish". */
 void instance_wait(void *env, wasmtime_caller_t *caller, const wasmtime_val_t *args, size_t arg_count,

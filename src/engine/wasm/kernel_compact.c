@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define RECORDS_LARGE 1024
 #define RECORDS_MAX 8192 /* more than small blocks in a memory that never grew; sorting them takes a millisecond */
 
 static int by_offset(const void *left, const void *right)
@@ -101,10 +102,17 @@ void kernel_compact(struct kernel_memory *memory)
 	if (count > 0 && sorted[count].used == 0)
 		end = sorted[count--].offset - KERNEL_BLOCK_GAP - KERNEL_FIRST;
 	if (kernel_book_replace(memory, sorted, count)) {
+		memory->compacted = count;
 		cut(memory, end);
 		for (uint32_t at = 1; at <= count; at++)
 			if (sorted[at].used == 0)
 				release(memory->base + sorted[at].offset, sorted[at].size);
 	}
 	kernel_table_free(sorted, bytes);
+}
+
+void kernel_compact_large(struct kernel_memory *memory)
+{
+	if (memory->block_count > RECORDS_LARGE && memory->block_count - memory->compacted > RECORDS_LARGE / 4)
+		kernel_compact(memory);
 }

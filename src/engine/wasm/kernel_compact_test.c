@@ -207,6 +207,39 @@ static void nothing_freed_is_nothing_to_do(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* `count` blocks of 8 bytes; the last of them. */
+static uint64_t take_many(struct kernel_memory *memory, unsigned count)
+{
+	uint64_t last = 0;
+
+	while (count-- > 0)
+		last = take(memory, 8, 1).offset;
+	return last;
+}
+
+/* A loop with many live blocks that waits again and again must not have its book sorted each time. */
+static void a_large_book_is_looked_at_when_it_has_grown(void **state)
+{
+	struct kernel_memory *memory = *state;
+
+	kernel_free(memory, take_many(memory, 1024));
+	kernel_compact_large(memory);
+	assert_int_equal(memory->block_count, 1024);
+	kernel_free(memory, take_many(memory, 10));
+	kernel_compact_large(memory);
+	assert_int_equal(memory->block_count, 1033);
+	kernel_free(memory, take_many(memory, 256));
+	kernel_compact_large(memory);
+	assert_int_equal(memory->block_count, 1033 + 256);
+	kernel_free(memory, take_many(memory, 1));
+	kernel_compact_large(memory);
+	assert_int_equal(memory->block_count, 1033 + 255);
+	kernel_reset(memory);
+	kernel_free(memory, take_many(memory, 1025));
+	kernel_compact_large(memory);
+	assert_int_equal(memory->block_count, 1024);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +248,7 @@ int main(void)
 		TEST(what_is_live_stays_whatever_happens),
 		TEST(records_that_merging_left_over_are_no_blocks),
 		TEST(nothing_freed_is_nothing_to_do),
+		TEST(a_large_book_is_looked_at_when_it_has_grown),
 	};
 
 	return cmocka_run_group_tests_name("compacting kernel memory", tests, NULL, NULL);

@@ -485,6 +485,7 @@ void kernel_reset(struct kernel_memory *memory)
 			*slot_of(memory, memory->blocks[i].offset) = 0;
 	}
 	memory->block_count = 0;
+	memory->compacted = 0;
 	memory->left_over = 0;
 	memory->free_root = 0;
 	header->input_offset = header->input_length = 0;

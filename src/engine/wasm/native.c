@@ -16,12 +16,26 @@
 
 #define VAR_OVERHEAD 48 /* bytes that count for each variable besides its key and value */
 
-static wasm_trap_t *trap_oom(struct wasm_instance *instance)
+static enum capsule_status oom(const struct wasm_instance *instance, struct capsule_error *err)
 {
-	(void)error_set(&instance->failure, CAPSULE_ELIMIT,
+	return error_set(err, CAPSULE_ELIMIT,
 		"oom: out of memory: the kernel memory is at its ceiling of %u MiB or %u blocks",
 		instance->shared->profile.kernel_pages / 16, LIMIT_KERNEL_BLOCKS);
+}
+
+static wasm_trap_t *trap_oom(struct wasm_instance *instance)
+{
+	(void)oom(instance, &instance->failure);
 	return instance_trap(instance);
+}
+
+enum capsule_status instance_reserve(struct host_call *call, size_t len, struct capsule_error *err)
+{
+	struct wasm_instance *instance = call->user;
+	bool ok = true;
+
+	instance->reserved = kernel_alloc(&instance->kernel, len, &ok);
+	return ok ? CAPSULE_OK : oom(instance, err);
 }
 
 wasm_trap_t *instance_put(struct wasm_instance *instance, struct span bytes, int64_t *handle)
