@@ -320,14 +320,6 @@ def test_a_program_publishes_subscribes_and_watches(environment):
     assert counts["matched"] == counts["delivered"] + counts["failed"] + counts["vetoed"] + sum(counts["dropped"].values())
 
 
-@pytest.mark.parametrize("text", ["5", '{"text":5}', '{"x":"y"}'])
-def test_a_loop_lives_on_after_a_message_that_it_can_not_read(run, text):
-    topic = "--publish=user.v1.prompt=%s"
-    done = run("run", CAPSULES.parent / "events" / "answer", topic % text, topic % '{"text":"hi"}')
-    assert done.status == 0 and '{"text":"You wrote: hi"}' in done.stdout
-    assert done.error.count(b"not answered: ") == 1
-
-
 @pytest.fixture
 def polling(environment):
     """The program with a poll loop of its own, at work; its input stays open."""
