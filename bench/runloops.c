@@ -7,10 +7,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define LOOPS 10000
 #define WAKES 21
+#define IDLE_MS 1000
 #define TRIM_MS 2500 /* idle instances give pages back a second after their last call */
 #define TURN_MS 5
 #define RIGHTS "[capabilities]\nipc_publish = [\"bench.v1.told\"]\nipc_subscribe = [\"bench.v1.loop.*\"]\n"
@@ -80,9 +82,21 @@ static void check(struct rig *rig)
 	capsule_unsubscribe(subscription);
 }
 
+/* How often the process gives the processor back while nothing happens, besides the wait itself. */
+static double idle_wakeups(struct rig *rig)
+{
+	struct rusage before, after;
+
+	(void)capsule_runtime_turn(rig->runtime, 0);
+	(void)getrusage(RUSAGE_SELF, &before);
+	(void)capsule_runtime_turn(rig->runtime, IDLE_MS);
+	(void)getrusage(RUSAGE_SELF, &after);
+	return (double)(after.ru_nvcsw - before.ru_nvcsw - 1);
+}
+
 int main(int argc, char **argv)
 {
-	double before, mib, wakes[WAKES];
+	double before, mib, idle, wakes[WAKES];
 	struct rig rig;
 
 	rig_open(&rig, bench_guests(argc, argv), NULL);
@@ -97,6 +111,7 @@ int main(int argc, char **argv)
 	await_loops(&rig);
 	rig_turn(&rig, TRIM_MS);
 	mib = resident_mib() - before;
+	idle = idle_wakeups(&rig);
 	for (size_t i = 0; i < WAKES; i++) {
 		int64_t start = bench_now();
 
@@ -106,6 +121,7 @@ int main(int argc, char **argv)
 	}
 	check(&rig);
 	bench_report("runloops.10000", "MiB", &mib, 1);
+	bench_report("runloops.idle", "wake-ups", &idle, 1);
 	bench_report("runloops.wake", "ms", wakes, WAKES);
 	rig_close(&rig);
 	return 0;
