@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Events while capsules and the runtime come and go: what is told of that, and what is left when they go with events under way. */
+/* Events while capsules and the runtime come and go: what is told of that, and what is left when they go with events under
+ * way. */
 #include "runtime/events_fixture.h"
 
 #include <pthread.h>

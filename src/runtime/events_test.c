@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The public functions of events: what they refuse, from where they may be called, what comes of operations and subscriptions. */
+/* The public functions of events: what they refuse, from where they may be called, what comes of operations and
+ * subscriptions. */
 #include "runtime/events_fixture.h"
 
 #include <pthread.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The queue between uplinks and the bus: handed in as a guest does, within one slice, so that nothing is published in between. */
+/* The queue between uplinks and the bus: handed in as a guest does, within one slice, so that nothing is published in
+ * between. */
 #include "runtime/events_fixture.h"
 #include "runtime/internal.h"
 
