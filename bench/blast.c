@@ -6,17 +6,13 @@
 #include "rig.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #define RUNS 3
 #define EVENTS 1000000
 #define PER_TURN 64
 #define TOPIC "bench.v1.blast"
 #define PAYLOAD "{\"n\":1,\"text\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}"
-#define BYTES_PER_MIB (1024.0 * 1024.0)
 
 struct blast {
 	struct rig rig;
@@ -25,17 +21,6 @@ struct blast {
 	size_t count;
 	int64_t called_ns; /* 0: no call is under way */
 };
-
-static double resident_mib(void)
-{
-	unsigned long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "re");
-
-	if (file == NULL || fscanf(file, "%*u %lu", &pages) != 1)
-		bench_fail("/proc/self/statm can't be read");
-	(void)fclose(file);
-	return (double)(pages * (unsigned long)sysconf(_SC_PAGESIZE)) / BYTES_PER_MIB;
-}
 
 static void answered(struct capsule_op *op, void *user)
 {
@@ -56,31 +41,23 @@ static void call(struct blast *blast)
 	(void)rig_start(&blast->rig, blast->other, "run", answered, blast);
 }
 
-static uint64_t number(const char *stats, const char *key)
-{
-	const char *at = strstr(stats, key);
-
-	if (at == NULL)
-		bench_fail("no %s in %.200s", key, stats);
-	return strtoull(at + strlen(key), NULL, 10);
-}
-
 static void check_books(struct blast *blast, uint64_t events)
 {
 	const char *stats = capsule_event_stats_json(blast->rig.runtime);
-	uint64_t ended = number(stats, "\"delivered\":") + number(stats, "\"failed\":") + number(stats, "\"vetoed\":") +
-		number(stats, "\"overflow\":") + number(stats, "\"too_large\":") + number(stats, "\"gone\":") +
-		number(stats, "\"no_memory\":") + number(stats, "\"pending\":");
+	uint64_t ended = bench_number(stats, "\"delivered\":") + bench_number(stats, "\"failed\":") +
+		bench_number(stats, "\"vetoed\":") + bench_number(stats, "\"overflow\":") +
+		bench_number(stats, "\"too_large\":") + bench_number(stats, "\"gone\":") +
+		bench_number(stats, "\"no_memory\":") + bench_number(stats, "\"pending\":");
 
-	if (number(stats, "\"matched\":") != events || ended != events)
+	if (bench_number(stats, "\"matched\":") != events || ended != events)
 		bench_fail("%" PRIu64 " of %" PRIu64 " events have an outcome or wait", ended, events);
-	if (number(stats, "\"failed\":") != 0)
+	if (bench_number(stats, "\"failed\":") != 0)
 		bench_fail("an interceptor failed");
 }
 
 static void run(struct blast *blast, double *p99, double *mib)
 {
-	double before = resident_mib();
+	double before = bench_resident_mib();
 
 	blast->count = 0;
 	for (size_t i = 0; i < EVENTS / PER_TURN; i++) {
@@ -89,7 +66,7 @@ static void run(struct blast *blast, double *p99, double *mib)
 			rig_publish(&blast->rig, TOPIC, PAYLOAD, sizeof PAYLOAD - 1);
 		(void)capsule_runtime_turn(blast->rig.runtime, 0);
 	}
-	*mib = resident_mib() - before;
+	*mib = bench_resident_mib() - before;
 	while (blast->called_ns != 0)
 		(void)capsule_runtime_turn(blast->rig.runtime, -1);
 	bench_sort(blast->calls, blast->count);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define RUNS 21
 #define RUNS_SLOW 7
@@ -137,4 +138,33 @@ void bench_run(const struct bench_case *cases, size_t count)
 void bench_run_slow(const struct bench_case *cases, size_t count)
 {
 	run_all(cases, count, RUNS_SLOW);
+}
+
+double bench_resident_mib(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	char line[128], *at = line;
+	long pages;
+
+	if (file == NULL || fgets(line, sizeof line, file) == NULL)
+		bench_fail("/proc/self/statm can't be read");
+	(void)fclose(file);
+	(void)strtol(at, &at, 10); /* the size of the address space comes first */
+	pages = strtol(at, NULL, 10);
+	return (double)(pages * sysconf(_SC_PAGESIZE)) / (1024.0 * 1024.0);
+}
+
+uint64_t bench_number(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+	char *end;
+	uint64_t value;
+
+	if (at == NULL)
+		bench_fail("no %s in %.200s", key, text);
+	at += strlen(key);
+	value = strtoull(at, &end, 10);
+	if (end == at)
+		bench_fail("no number behind %s in %.200s", key, text);
+	return value;
 }

@@ -35,6 +35,12 @@ void bench_sort(double *values, size_t count);
 /** Monotonic nanoseconds. */
 int64_t bench_now(void);
 
+/** Resident memory of this process, in MiB. */
+double bench_resident_mib(void);
+
+/** The number behind the first `key` in `text`; ends the program when there is none. */
+uint64_t bench_number(const char *text, const char *key);
+
 /** Print the message and end the program. */
 _Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define RUNS 3
 #define FIRST 16 /* capsules before the first look: what is made once is not counted */
@@ -29,16 +28,7 @@ struct scene {
 
 static double resident_kib(void)
 {
-	FILE *file = fopen("/proc/self/statm", "r");
-	char line[128], *at = line;
-	long pages;
-
-	if (file == NULL || fgets(line, sizeof line, file) == NULL)
-		bench_fail("/proc/self/statm can't be read");
-	(void)fclose(file);
-	(void)strtol(at, &at, 10); /* the size of the address space comes first */
-	pages = strtol(at, NULL, 10);
-	return (double)(pages * sysconf(_SC_PAGESIZE)) / 1024.0;
+	return bench_resident_mib() * 1024.0;
 }
 
 static void fill(struct rig *rig, const struct scene *scene, size_t from, size_t to, struct capsule_op **ops)

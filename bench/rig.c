@@ -216,14 +216,15 @@ void rig_publish(struct rig *rig, const char *topic, const char *payload, size_t
 
 uint64_t rig_publish_and_wait(struct rig *rig, const char *topic, const char *payload, size_t len)
 {
-	unsigned long long matched = 0, delivered = 0;
+	uint64_t matched;
 	struct capsule_op *op = NULL;
 	enum capsule_status status = capsule_publish(rig->runtime, topic, payload, len, NULL, NULL, &op, rig->error);
 	const char *result;
 
 	wait_for(rig, status, op, topic);
 	result = capsule_op_result(op, &len);
-	if (sscanf(result, "{\"matched\":%llu,\"delivered\":%llu,", &matched, &delivered) != 2 || matched != delivered)
+	matched = bench_number(result, "\"matched\":");
+	if (bench_number(result, "\"delivered\":") != matched)
 		bench_fail("%s: not everybody got it: %s", topic, result);
 	capsule_op_free(op);
 	return matched;

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #define LOOPS 10000
 #define WAKES 21
@@ -17,26 +16,11 @@
 #define TURN_MS 5
 #define RIGHTS "[capabilities]\nipc_publish = [\"bench.v1.told\"]\nipc_subscribe = [\"bench.v1.loop.*\"]\n"
 #define READY_NS (60 * NS_PER_S)
-#define BYTES_PER_MIB (1024.0 * 1024.0)
 
 /* What the loops told: how many did, and how often they were woken in all. */
 struct told {
 	uint64_t loops, woken;
 };
-
-static double resident_mib(void)
-{
-	FILE *file = fopen("/proc/self/statm", "r");
-	char line[128], *at = line;
-	long pages;
-
-	if (file == NULL || fgets(line, sizeof line, file) == NULL)
-		bench_fail("/proc/self/statm can't be read");
-	(void)fclose(file);
-	(void)strtol(at, &at, 10); /* the size of the address space comes first */
-	pages = strtol(at, NULL, 10);
-	return (double)(pages * sysconf(_SC_PAGESIZE)) / BYTES_PER_MIB;
-}
 
 static void await_loops(struct rig *rig)
 {
@@ -51,15 +35,14 @@ static void await_loops(struct rig *rig)
 
 static void arrived(void *user, const struct capsule_event *event, uint64_t lost)
 {
-	unsigned long long woken = 0;
 	struct told *told = user;
 	char text[64];
 
 	(void)snprintf(text, sizeof text, "%.*s", (int)event->payload_len, event->payload);
-	if (lost > 0 || sscanf(text, "{\"type\":\"custom\",\"data\":{\"woken\":%llu}}", &woken) != 1)
+	if (lost > 0)
 		bench_fail("%llu lost, then: %s", (unsigned long long)lost, text);
 	told->loops++;
-	told->woken += woken;
+	told->woken += bench_number(text, "\"woken\":");
 }
 
 /* Every loop says itself how often it was woken. */
@@ -100,7 +83,7 @@ int main(int argc, char **argv)
 	struct rig rig;
 
 	rig_open(&rig, bench_guests(argc, argv), NULL);
-	before = resident_mib();
+	before = bench_resident_mib();
 	for (size_t i = 0; i < LOOPS; i++) {
 		char id[32];
 
@@ -110,7 +93,7 @@ int main(int argc, char **argv)
 	}
 	await_loops(&rig);
 	rig_turn(&rig, TRIM_MS);
-	mib = resident_mib() - before;
+	mib = bench_resident_mib() - before;
 	idle = idle_wakeups(&rig);
 	for (size_t i = 0; i < WAKES; i++) {
 		int64_t start = bench_now();
