@@ -147,7 +147,8 @@ static void a_message_is_taken_or_dropped(void **state) /* abi:134 */
 
 static void a_message_is_of_an_uplink_of_the_capsule(void **state) /* abi:134 */
 {
-	static const char *const broken[] = { "xyz", "", ID " ", "\xFF", "ab000000-0000-0000-0000-00000000000" };
+	static const char *const broken[] = { "xyz", "", "ab000000-0000-0000-0000-000000000000 ", "\xFF",
+		"ab000000-0000-0000-0000-00000000000" };
 	struct fixture *fixture = *state;
 	char id[65];
 
