@@ -39,8 +39,8 @@ bool json_append_lossy(struct buffer *out, struct span text);
  *  buffer failed when a value made otherwise is deeper than LIMIT_JSON_DEPTH. */
 bool json_append_value(struct buffer *out, const yyjson_val *value);
 
-/** Append `text`, which must be valid JSON, without the blanks between its parts. Not written anew from its values: a number
- *  of many digits stays what it is. */
+/** Append `text`, which must be valid JSON or empty, without the blanks between its parts. Not written anew from its values:
+ *  a number of many digits stays what it is. */
 bool json_append_compact(struct buffer *out, struct span text);
 
 /** The member `key` of `object` as it is written in `text`, which `object` was parsed from as a whole: to pass it on with

@@ -283,6 +283,8 @@ bool json_append_compact(struct buffer *out, struct span text)
 	bool in_string = false;
 	size_t from = 0;
 
+	if (text.len == 0) /* and perhaps no text at all, which memchr() must not be given */
+		return !out->failed;
 	for (size_t i = has_blanks(text) ? 0 : text.len; i < text.len; i++) {
 		if (text.data[i] == '"') {
 			in_string = !in_string;
