@@ -31,14 +31,19 @@ enum capsule_overlay_mode {
 	CAPSULE_OVERLAY_OFF,    /* made at once */
 };
 
-/* One refusal of the gate, or one decision of an interceptor about an event. Texts are borrowed for the call. */
+/* One refusal of the gate, one decision of an interceptor about an event, or one call of an MCP server's tool. Texts
+ * are borrowed for the call. */
 struct capsule_audit_record {
 	const char *capsule; /* that was refused; whose interceptor decided */
 	const char *principal;
 	const char *operation; /* "read", "http", ... as in <capsule/policy.h>; "veto", "rewrite" */
 	const char *operand;   /* of a decision the topic */
 	const char *reason; /* in words, with the manifest's line; of a decision what the interceptor said, may be "" */
-	const char *key;    /* of [capabilities] that would allow it; "interceptor" */
+	const char *key;    /* of [capabilities] that would allow it; "interceptor"; "mcp_server" */
+	/* Of "mcp_call" (the operand is the tool as "mcp://<server>:<tool>", the reason "started", "ended" or why it
+	 * was refused) and "mcp_server" (a server's start and end) more as a JSON object, see docs/mcp.md; else
+	 * NULL. */
+	const char *detail;
 };
 
 /* Called for every refusal and every decision, on the runtime's thread; must not call into the runtime. */
@@ -48,6 +53,26 @@ typedef void (*capsule_audit_fn)(void *user, const struct capsule_audit_record *
  * allows, so it can take away and never add. On the runtime's thread; must not call into the runtime. */
 typedef bool (*capsule_gate_fn)(
 	void *user, const char *capsule, const char *operation, const char *operand, size_t len);
+
+/* A question to a person: may this tool be called? Texts are borrowed for the call. */
+struct capsule_prompt {
+	const char *capsule, *server,
+		*tool;         /* as in "capsule:<id>:<server>"; untrusted: show without control characters */
+	const char *arguments; /* JSON */
+	size_t arguments_len;
+};
+
+enum capsule_answer {
+	CAPSULE_ANSWER_DENY,
+	CAPSULE_ANSWER_ONCE,    /* this call */
+	CAPSULE_ANSWER_SESSION, /* this tool from now on, until the runtime ends */
+};
+
+struct capsule_question; /* one that waits for its answer */
+
+/* Ask it, on the runtime's thread; must not call into the runtime, apart from the answer, which may come at once or
+ * later. */
+typedef void (*capsule_prompt_fn)(void *user, struct capsule_question *question, const struct capsule_prompt *prompt);
 
 /* Zero-initialise, set `size` and what differs. Strings are copied. Later releases append members: a program that was built
  * against an earlier header gets the defaults for what it does not know, and one that was built against a later header is
@@ -106,7 +131,25 @@ struct capsule_runtime_options {
 	uint64_t chain_ms;               /* all interceptors that decide about one event: 10,000 */
 	uint64_t hook_ms;                /* that a hook waits for answers: 10,000 */
 	uint64_t lag_notice_ms;          /* between two notices of lost events: 10,000 */
+	/* Programs: MCP servers and commands of guests. */
+	capsule_prompt_fn
+		prompt; /* asks a person about calls of tools with `consent = "ask"`; NULL: they are refused */
+	void *prompt_user;
+	uint64_t mcp_handshake_ms; /* that a server may take to answer the first request: 10,000 */
+	uint64_t mcp_call_ms;      /* that a call may take without progress, where the manifest says nothing: 60,000 */
+	uint64_t mcp_ping_ms;      /* a server that was silent for so long is asked whether it lives: never */
+	uint64_t
+		mcp_stop_ms; /* that a server has between the end of its input and SIGTERM, and from there to SIGKILL: 2,000 */
+	uint64_t restart_ms;       /* before the first attempt to start a server again, doubled with each: 2,000 */
+	uint32_t restart_attempts; /* in a row: 5 */
+	const char *const *
+		unsandboxed; /* ids of capsules whose programs run without a sandbox, which is logged; `unsandboxed_count` of them */
+	size_t unsandboxed_count;
 };
+
+/** Answer `question` (taken). From the prompt function, or on the runtime's thread later. Ignored when nobody waits
+ *  any more; after that the question is gone. One that is never answered ends with its call. */
+CAPSULE_API void capsule_prompt_answer(struct capsule_question *question, enum capsule_answer answer);
 
 /** Make a runtime. `options` is borrowed and may be NULL. Of the disk this touches the cache of compiled code and nothing
  *  else. Free it with capsule_runtime_free(). It belongs to the calling thread. Errors: CAPSULE_EINVAL (an option, named),

@@ -134,7 +134,7 @@ bool composite_append_tools(const struct composite *composite, struct buffer *ou
 		const struct engine *engine = composite->engines[i];
 
 		if (engine->ops->tools != NULL)
-			tools += engine->ops->tools(engine, tools == 0, out);
+			tools += engine->ops->tools(engine, tools == 0, NULL, out);
 	}
 	if (count != NULL)
 		*count = tools;

@@ -22,9 +22,11 @@ struct composite_options {
 	const char *id;             /* copied */
 	const struct log_sink *log; /* borrowed */
 	uint64_t grace_ms; /* how long calls in flight may go on when it is unloaded; 0: LIMIT_UNLOAD_GRACE_MS */
-	/* Both may be NULL. Its state changed: must not call into the capsule, except to ask. It is freed, and so are its engines:
-	 * what these borrowed may go now. */
+	/* Both may be NULL. Its state changed: must not call into the capsule, except to ask. It is freed, and so
+	 * are its engines: what these borrowed may go now. */
 	void (*changed)(void *user);
+	void (*retooled)(
+		void *user); /* may be NULL: its tools are others now, or the health of one engine is. As `changed` */
 	void (*gone)(void *user);
 	void *user;
 };
@@ -33,13 +35,15 @@ struct composite_options {
 MUST_CHECK enum capsule_status composite_new(
 	struct composite **out, const struct composite_options *options, struct capsule_error *err);
 
-/** Add an engine (taken, also on failure) behind the others; only before the first load. Errors: CAPSULE_ENOMEM, CAPSULE_ESTATE. */
+/** Add an engine (taken, also on failure) behind the others; only before the first load. Errors: CAPSULE_ENOMEM,
+ *  CAPSULE_ESTATE. */
 MUST_CHECK enum capsule_status composite_add(
 	struct composite *composite, struct engine *engine, struct capsule_error *err);
 
 struct composite *composite_hold(struct composite *composite);
 
-/** Give a reference back (NULL is fine). With the last one an unloaded capsule is freed, and any other one is unloaded first. */
+/** Give a reference back (NULL is fine). With the last one an unloaded capsule is freed, and any other one is
+ *  unloaded first. */
 void composite_release(struct composite *composite);
 
 /** Load every engine in order. The caller has started `op`; the capsule ends it. Not in UNLOADED or FAILED: CAPSULE_ESTATE.
@@ -54,20 +58,28 @@ void composite_fail(struct composite *composite, const struct capsule_error *why
  *  Always succeeds, may be asked for repeatedly and in any state; each `op` (started by the caller) ends when it is done. */
 void composite_unload(struct composite *composite, struct op *op);
 
-/** As engine_ops.call, to the first engine that does not answer CAPSULE_EUNSUPPORTED. Also CAPSULE_ESTATE (not READY; says the state and
- *  for FAILED the reason). */
+/** As engine_ops.call, to the first engine that does not answer CAPSULE_EUNSUPPORTED. Also CAPSULE_ESTATE (not READY;
+ *  says the state and for FAILED the reason). */
 MUST_CHECK enum capsule_status composite_call(
 	struct composite *composite, struct engine_call *call, op_done_fn done, void *user, struct capsule_error *err);
 
-/** Wait until every engine is ready, one after the other, all within `timeout_ms` together; with 0 the time is up before the first
- *  one is asked. The capsule starts `op`: done with CAPSULE_OK, CAPSULE_ETIMEOUT, CAPSULE_ENOMEM, or CAPSULE_ESTATE when an engine
- *  ended without becoming ready or the capsule is not READY. Without engines it is ready. */
+/** Wait until every engine is ready, one after the other, all within `timeout_ms` together; with 0 the time is up
+ *  before the first one is asked. The capsule starts `op`: done with CAPSULE_OK, CAPSULE_ETIMEOUT, CAPSULE_ENOMEM, or
+ *  CAPSULE_ESTATE when an engine ended without becoming ready or the capsule is not READY. Without engines it is
+ *  ready. */
 void composite_wait_ready(struct composite *composite, struct op *op, uint64_t timeout_ms, op_done_fn done, void *user);
 
 /** Its state; for FAILED the reason goes to `why` (may be NULL). A READY capsule with a failed engine is FAILED with that
  *  engine's reason. */
 enum composite_state composite_state(const struct composite *composite, struct capsule_error *why);
 const char *composite_state_name(enum composite_state state);
+
+/** How it is, engine by engine: as composite_state(), but for one that is READY while an engine tries to come back,
+ *  which is FAILED with that engine's reason. */
+enum composite_state composite_health(const struct composite *composite, struct capsule_error *why);
+
+/** Whether one of its engines has a tool of that name. */
+bool composite_offers(const struct composite *composite, const char *tool);
 
 /** Calls in flight: queued and running. */
 size_t composite_calls(const struct composite *composite);

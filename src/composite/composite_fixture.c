@@ -121,10 +121,11 @@ static void fake_wait_ready(struct engine *engine, struct op *op)
 		list_append(&fake->waiting, &op->link);
 }
 
-static size_t fake_tools(const struct engine *engine, bool first, struct buffer *out)
+static size_t fake_tools(const struct engine *engine, bool first, struct map *taken, struct buffer *out)
 {
 	const struct fake *fake = LIST_ENTRY(engine, const struct fake, engine);
 
+	(void)taken;
 	if (fake->tool == NULL)
 		return 0;
 	buffer_printf(out, "%s{\"name\":\"%s\"}", first ? "" : ",", fake->tool);

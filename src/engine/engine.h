@@ -62,7 +62,13 @@ struct engine_call {
 	struct engine *engine; /* set when it is queued */
 };
 
-enum engine_health { ENGINE_LOADING, ENGINE_READY, ENGINE_FAILED, ENGINE_UNLOADED };
+enum engine_health {
+	ENGINE_LOADING,
+	ENGINE_READY,
+	ENGINE_RECOVERING, /* it ended by itself and tries to come back by itself: its calls fail meanwhile, those of others do not */
+	ENGINE_FAILED,
+	ENGINE_UNLOADED
+};
 
 /* Every member is required unless it says otherwise. */
 struct engine_ops {
@@ -78,13 +84,18 @@ struct engine_ops {
 	 * way: each `op` is finished. */
 	void (*unload)(struct engine *engine, struct op *op);
 
-	/* Queue `call` (borrowed until done; call->op is started by the engine with `done` and `user`). Fails at once,
-	 * without done, with CAPSULE_ESTATE, CAPSULE_ELIMIT (queue full), CAPSULE_EUNSUPPORTED (a run loop takes no calls).
-	 * op_cancel(&call->op) ends it wherever it stands. */
+	/* Queue `call` (borrowed until done; call->op is started by the engine with `done` and `user`). Fails at
+	 * once, without done, with CAPSULE_ESTATE, CAPSULE_ELIMIT (queue full), CAPSULE_EUNSUPPORTED (a run loop
+	 * takes no calls; it has no such hook: the next engine is asked). op_cancel(&call->op) ends it wherever it
+	 * stands. */
 	enum capsule_status (*call)(struct engine *engine, struct engine_call *call, op_done_fn done, void *user,
 		struct capsule_error *err);
 
-	/* Its state; for ENGINE_FAILED `why` (may be NULL) gets the reason. */
+	/* Whether a tool of its own has this name, in any form that it can be called by. NULL: every tool is its,
+	 * those of the manifest. */
+	bool (*offers)(const struct engine *engine, const char *tool);
+
+	/* Its state; for ENGINE_FAILED and ENGINE_RECOVERING `why` (may be NULL) gets the reason. */
 	enum engine_health (*health)(struct engine *engine, struct capsule_error *why);
 
 	/* End `op` (started by the caller, whose deadline it has) when the engine can serve: at once, when a run loop says
@@ -92,9 +103,11 @@ struct engine_ops {
 	 * one that is unloaded has nothing left to wait for. op_cancel(op) may come. NULL: ready when loaded. */
 	void (*wait_ready)(struct engine *engine, struct op *op);
 
-	/* Append its tools, JSON objects {"name", "description", "input_schema"} with commas between them and one in front
-	 * unless `first`. How many they were. NULL: none. */
-	size_t (*tools)(const struct engine *engine, bool first, struct buffer *out);
+	/* Append its tools, JSON objects {"name", "description", "input_schema", "origin"} with commas between them
+	 * and one in front unless `first`, those whose name `taken` has under another one. How many they were. NULL:
+	 * none. `taken` has the names of the engines before (name -> any pointer), and gets these: NULL when nobody
+	 * looks. */
+	size_t (*tools)(const struct engine *engine, bool first, struct map *taken, struct buffer *out);
 
 	/* Calls that wait or run; a run loop is none. NULL: it never has any. */
 	size_t (*calls)(const struct engine *engine);
@@ -105,9 +118,11 @@ struct engine_ops {
 
 struct engine {
 	const struct engine_ops *ops;
-	/* Set by whoever holds the engine; NULL: nobody is told. Called when it fails by itself and, while `tell_idle` is
-	 * set, when a call has ended. Must not call into the engine, except for health() and calls(). */
+	/* Set by whoever holds the engine; NULL: nobody is told. Called when its health changes by itself and, while
+	 * `tell_idle` is set, when a call has ended. Must not call into the engine, except for health() and calls(). */
 	void (*changed)(struct engine *engine, void *user);
+	void (*retooled)(
+		struct engine *engine, void *user); /* its tools are others now; likewise, except for tools() */
 	void *user;
 	bool tell_idle;
 };

@@ -75,11 +75,16 @@ enum host_tree {
 	HOST_GLOBAL,    /* global:// */
 };
 
+struct children;
+struct child_report;
 struct payload;
+struct process_spec;
+struct program;
 struct rate;
 struct subscriptions;
 
-struct host_fs; /* a file function under way, see host_fs.c */
+struct host_fs;      /* a file function under way, see host_fs.c */
+struct host_process; /* a child that is waited for, see host_process.c */
 
 /* What the floors above lend; every member is required unless it says otherwise. `user` is theirs. Threads: loop. */
 struct host_services {
@@ -123,6 +128,14 @@ struct host_services {
 	/* The module that is being loaded runs a loop: called before its first instruction. Fills the origin of what the
 	 * loop does. A failure ends the load. NULL: nothing is to be done. */
 	enum capsule_status (*run_loop)(void *user, struct origin *origin, struct capsule_error *err);
+	/* The capsule's children, live as long as the host. NULL: it may start none. */
+	struct children *children;
+	/* The program that the granted `command` stood for when the capsule was loaded, borrowed for its life; and
+	 * what a child of the capsule sees, gets and starts with: fills `spec`, apart from its program, arguments
+	 * and streams, with what is borrowed until the next call. Errors: CAPSULE_ENOTFOUND (why it was not found at
+	 * load), CAPSULE_EUNSUPPORTED (no sandbox here), CAPSULE_EIO. NULL as above. */
+	enum capsule_status (*command)(void *user, struct span command, const struct program **program,
+		struct process_spec *spec, struct capsule_error *err);
 	/* Whether the capsule whose session is `session` is registered and its manifest sets the flag `capability`
 	 * ("allow_prompt_injection"). NULL: never. */
 	bool (*capable)(void *user, const struct uuid *session, struct span capability);
@@ -174,6 +187,7 @@ struct host_call {
 			uint64_t handle; /* of the subscription that is waited for */
 		} recv;
 	} state;
+	struct host_process *process; /* the same for children */
 	struct host_fs *fs;      /* made by the first file function, NULL before and once idle: a path takes room */
 	struct payload *payload; /* the same for publications */
 };

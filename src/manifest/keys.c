@@ -13,6 +13,7 @@
 #define UPLINKS "registry of uplinks"
 #define HOST_FUNCTIONS "host functions"
 #define EVENTS "events"
+#define MCP_SERVERS "MCP servers"
 
 #define ID .type = KEY_ID
 #define STRING .type = KEY_STRING
@@ -79,6 +80,20 @@ static const char *const interceptor_on_full_words[] = {
 	NULL,
 };
 
+static const char *const server_restart_words[] = {
+	[SERVER_RESTARTS_ON_FAILURE] = "on-failure",
+	[SERVER_RESTARTS_ALWAYS] = "always",
+	[SERVER_RESTARTS_NEVER] = "never",
+	NULL,
+};
+
+static const char *const server_consent_words[] = {
+	[SERVER_ALLOWS] = "allow",
+	[SERVER_ASKS] = "ask",
+	[SERVER_DENIES] = "deny",
+	NULL,
+};
+
 static const char *const topic_direction_words[] = {
 	[TOPIC_PUBLISH] = "publish",
 	[TOPIC_SUBSCRIBE] = "subscribe",
@@ -131,6 +146,8 @@ static_assert(sizeof(enum uplink_profile) == sizeof(unsigned), "a word is kept a
 static_assert(sizeof(enum interceptor_mode) == sizeof(unsigned), "a word is kept as an unsigned number");
 static_assert(sizeof(enum interceptor_on_error) == sizeof(unsigned), "a word is kept as an unsigned number");
 static_assert(sizeof(enum interceptor_on_full) == sizeof(unsigned), "a word is kept as an unsigned number");
+static_assert(sizeof(enum server_restart) == sizeof(unsigned), "a word is kept as an unsigned number");
+static_assert(sizeof(enum server_consent) == sizeof(unsigned), "a word is kept as an unsigned number");
 static_assert(sizeof(enum topic_direction) == sizeof(unsigned), "a word is kept as an unsigned number");
 
 const struct key_table *keys_tables(size_t *count)

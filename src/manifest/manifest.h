@@ -71,10 +71,25 @@ struct manifest_command {
 	struct place place, file_place;
 };
 
+/* When a server that ended is started again. */
+enum server_restart { SERVER_RESTARTS_ON_FAILURE, SERVER_RESTARTS_ALWAYS, SERVER_RESTARTS_NEVER };
+
+/* Whether its tools may be called without asking a person. */
+enum server_consent { SERVER_ALLOWS, SERVER_ASKS, SERVER_DENIES };
+
 struct manifest_mcp_server {
 	char *id, *description, *type, *command;
 	struct string_list args;
-	struct place place, type_place, command_place;
+	char *hash;                   /* of the program, "blake3:..." or "sha256:..."; NULL: not verified */
+	struct string_list integrity; /* "path=digest" of files and folders below the capsule's */
+	bool network;                 /* it gets one, if `net` holds `*` */
+	enum server_restart restart;
+	int64_t timeout_ms;          /* of one call without progress; 0: the runtime's */
+	struct string_list expose;   /* tools that others see, `*` at the end stands for any rest; none: all */
+	enum server_consent consent; /* of tools that the lists below do not name; deny goes before ask before allow */
+	struct string_list allow, ask, deny; /* as `expose` */
+	bool pin_tools;                      /* a description that changed blocks its tool until it is approved */
+	struct place place, id_place, type_place, command_place, hash_place, network_place, timeout_ms_place;
 };
 
 struct manifest_skill {

@@ -44,15 +44,16 @@ struct jsonrpc_limits {
 	size_t batch; /* messages of one batch, 0: 256 */
 };
 
-/** Read `text`, one message or, where `batches`, an array of them: `each` is called for each one that can be read, `bad` (with a reason, for the
- *  log) for each other. Not UTF-8, a lone surrogate, a member `id`, `method`, `result` or `error` twice, a fractional id, a result that is no
- *  object, an error without code: bad. Errors: CAPSULE_ENOMEM; what is wrong with the text is no failure of this function. */
+/** Read `text`, one message or, where `batches`, an array of them: `each` is called for each one that can be read,
+ *  `bad` (with a reason, for the log) for each other. Not UTF-8, a lone surrogate, a member `id`, `method`, `result`
+ *  or `error` twice, a fractional id, a result that is no object, an error without code: bad. Errors: CAPSULE_ENOMEM;
+ *  what is wrong with the text is no failure of this function. */
 MUST_CHECK enum capsule_status jsonrpc_read(struct span text, const struct jsonrpc_limits *limits, bool batches,
 	void (*each)(void *user, const struct jsonrpc_message *message),
 	void (*bad)(void *user, const char *reason, bool is_batch), void *user, struct capsule_error *err);
 
-/** Append one message and LF. `params`, `result`, `data` are compact JSON or empty (then left out; a result is {} then). Text goes in
- *  escaped, on one line. Return false as buffer_append() does. */
+/** Append one message and LF. `params`, `result`, `data` are compact JSON or empty (then left out; a result is {}
+ *  then). Text goes in escaped, on one line. Return false as buffer_append() does. */
 bool jsonrpc_append_request(struct buffer *out, int64_t id, struct span method, struct span params);
 bool jsonrpc_append_notification(struct buffer *out, struct span method, struct span params);
 bool jsonrpc_append_result(struct buffer *out, const struct jsonrpc_id *id, struct span result);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Messages out of a stream of bytes: one line each, LF or CRLF, empty ones skipped, the last one also without an end. Bounded:
- * a line over the limit ends the stream. Pure. */
+/* Messages out of a stream of bytes: one line each, LF or CRLF, empty ones skipped, the last one also without an
+ * end. Bounded: a line over the limit ends the stream. Pure. */
 #ifndef MCP_LINES_H
 #define MCP_LINES_H
 
@@ -8,14 +8,14 @@
 #include "base/error.h"
 
 struct lines {
-	size_t limit;        /* bytes of one line */
-	struct buffer part;  /* of a line that is not complete */
-	size_t searched;     /* bytes of `part` known to hold no LF */
+	size_t limit;       /* bytes of one line */
+	struct buffer part; /* of a line that is not complete */
+	size_t searched;    /* bytes of `part` known to hold no LF */
 };
 
-/** Take `bytes`; `line` is called for each complete one (borrowed for the call, without its end). Lines that lie in `bytes` whole are not
- *  copied. Stops when `line` returns false. Errors: CAPSULE_ELIMIT ("message exceeds <n> bytes"), CAPSULE_ENOMEM; after a failure nothing is
- *  taken any more. */
+/** Take `bytes`; `line` is called for each complete one (borrowed for the call, without its end). Lines that lie in
+ *  `bytes` whole are not copied. Stops when `line` returns false. Errors: CAPSULE_ELIMIT ("message exceeds <n>
+ *  bytes"), CAPSULE_ENOMEM; after a failure nothing is taken any more. */
 MUST_CHECK enum capsule_status lines_take(struct lines *lines, struct span bytes,
 	bool (*line)(void *user, struct span text), void *user, struct capsule_error *err);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A client and its server behind two pipes: starts the child, moves bytes and events, watches its end, and stops it in order: input
- * closed, 2 s, SIGTERM, 2 s, SIGKILL of all that is left. The child's standard error goes into a ring, cleaned line by line into a log. One turn of the loop is
- * all that lies between the end of the child, the end of its output, a write that fails, and `event`. Loop thread. */
+/* A client and its server behind two pipes: starts the child, moves bytes and events, watches its end, and stops it
+ * in order: input closed, 2 s, SIGTERM, 2 s, SIGKILL of all that is left. The child's standard error goes into a
+ * ring, cleaned line by line into a log. One turn of the loop is all that lies between the end of the child, the end
+ * of its output, a write that fails, and `event`. Loop thread. */
 #ifndef MCP_STDIO_H
 #define MCP_STDIO_H
 
@@ -20,8 +21,9 @@ struct mcp_stdio_options {
 	const struct process_spec *spec; /* borrowed for the call; its streams, input and times are set here */
 	struct mcp_client_options client;
 	uint64_t close_ms, term_ms; /* 0: 2,000 each */
-	/* An event of the client, from a turn of the loop and never from inside a function below. MCP_EVENT_ENDED comes when the child is
-	 * gone, too, with its exit in the error's text and the last lines of its standard error. May stop or free the server. */
+	/* An event of the client, from a turn of the loop and never from inside a function below. MCP_EVENT_ENDED
+	 * comes when the child is gone, too, with its exit in the error's text and the last lines of its standard
+	 * error. May stop or free the server. */
 	void (*event)(void *user, const struct mcp_event *event);
 	/* One line of its standard error, cleaned of control characters, at most 4 KiB. May be NULL. */
 	void (*heard)(void *user, struct span line);
@@ -44,7 +46,8 @@ void mcp_stdio_stop(struct mcp_stdio *server, bool at_once);
 /** Kill what runs and free (taken; NULL is fine). No event comes any more. */
 void mcp_stdio_free(struct mcp_stdio *server);
 
-/** Its process id, 0 when it is gone; how it ended, false while it runs; the last lines of its standard error, for messages, each behind a line break. */
+/** Its process id, 0 when it is gone; how it ended, false while it runs; the last lines of its standard error, for
+ *  messages, each behind a line break. */
 int mcp_stdio_pid(const struct mcp_stdio *server);
 bool mcp_stdio_append_stderr(const struct mcp_stdio *server, size_t lines, struct buffer *out);
 

@@ -246,9 +246,9 @@ static enum capsule_status run(struct process *process, const struct process_spe
 	int ends[2];
 	enum capsule_status status;
 
-	status = capture_start(&process->output, process->loop, spec->output_limit, &output, err);
+	status = capture_start(&process->output, process->loop, spec->output.limit, &output, err);
 	if (status == CAPSULE_OK)
-		status = capture_start(&process->error, process->loop, spec->output_limit, &error, err);
+		status = capture_start(&process->error, process->loop, spec->error.limit, &error, err);
 	if (status != CAPSULE_OK)
 		return status;
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Child processes: the one way in which anything of this program starts one. A child is started by posix_spawn of
- * capsule-launch (libexec/), which sets up what must hold before the program itself runs and then becomes it. It has a session
- * and a process group of its own, default signal handlers, umask 077, no core files, and gains no privileges. It is watched by
- * a pidfd, reads from a descriptor of the caller or nothing, writes into bounded buffers or descriptors of the caller, and has a
- * deadline. When it ends, what is left of its group is killed; it is killed itself when the thread that started it ends, however
- * that comes.
+ * capsule-launch (libexec/), which sets up what must hold before the program itself runs and then becomes it. It has
+ * a session and a process group of its own, default signal handlers, umask 077, no core files, and gains no
+ * privileges. It is watched by a pidfd, reads from a descriptor of the caller or nothing, writes into bounded
+ * buffers or descriptors of the caller, and has a deadline. When it ends, what is left of its group is killed; it is
+ * killed itself when the thread that started it ends, however that comes.
  *
- * With a `sandbox` the program runs behind bubblewrap, in namespaces of its own (sandbox.h): then everything that it ever started
- * ends with it, also when this program is killed. Without one, what leaves the group by a session of its own is out of reach, and
- * so is a grandchild when this program is killed. SIGCHLD is not touched, and only children of ours are waited for; but a program
- * that ignores SIGCHLD, or waits for any child, takes the exit status away from us, which is a failure of the child then.
- * All functions: loop thread. */
+ * With a `sandbox` the program runs behind bubblewrap, in namespaces of its own (sandbox.h): then everything that it
+ * ever started ends with it, also when this program is killed. Without one, what leaves the group by a session of
+ * its own is out of reach, and so is a grandchild when this program is killed. SIGCHLD is not touched, and only
+ * children of ours are waited for; but a program that ignores SIGCHLD, or waits for any child, takes the exit status
+ * away from us, which is a failure of the child then. All functions: loop thread. */
 #ifndef PROCESS_PROCESS_H
 #define PROCESS_PROCESS_H
 
@@ -52,16 +52,17 @@ struct process_stream {
 struct process_spec {
 	const char *launcher;    /* absolute path of capsule-launch */
 	const char *const *argv; /* NULL-ended; argv[0] is the absolute path of the program */
-	const struct program_image *image; /* what is executed, as it was opened and verified; NULL: whatever argv[0] is then */
+	const struct program_image
+		*image; /* what is executed, as it was opened and verified; NULL: whatever argv[0] is then */
 	const struct sandbox_plan *sandbox; /* NULL: none */
-	const char *const *env;  /* NULL-ended "NAME=value"; NULL: an empty environment */
-	const char *cwd;         /* absolute; NULL: "/" */
-	int input;               /* descriptor that becomes its standard input; -1: /dev/null */
-	const int *fds;          /* become its descriptors 3, 4, ... in this order; every other one is closed */
-	size_t fd_count;         /* at most PROCESS_FDS_MAX */
+	const char *const *env;             /* NULL-ended "NAME=value"; NULL: an empty environment */
+	const char *cwd;                    /* absolute; NULL: "/" */
+	int input;                          /* descriptor that becomes its standard input; -1: /dev/null */
+	const int *fds;  /* become its descriptors 3, 4, ... in this order; every other one is closed */
+	size_t fd_count; /* at most PROCESS_FDS_MAX */
 	struct process_limits limits;
-	uint64_t wall_ms;    /* deadline; 0: none */
-	uint64_t grace_ms;   /* between SIGTERM and SIGKILL when it is ended from outside; 0: SIGKILL at once */
+	uint64_t wall_ms;  /* deadline; 0: none */
+	uint64_t grace_ms; /* between SIGTERM and SIGKILL when it is ended from outside; 0: SIGKILL at once */
 	struct process_stream output, error;
 };
 
@@ -85,14 +86,14 @@ struct process;
 /* `result` is borrowed and `failure` NULL, or the other way round. */
 typedef void (*process_done_fn)(void *user, const struct process_result *result, const struct capsule_error *failure);
 
-/** Start a child. `done` runs once from a later turn, when it has ended, SIGKILL was sent to what is left of its group, and its
- *  output is read. A grandchild that keeps the pipes open ends nobody's wait: reading stops with what is in them when the
- *  child has ended. When the child could not be made to run its program (no such file, no such folder ...), or its exit status
- *  was taken away, `result` is NULL and `failure` says why and what to do.
- *  *out is valid until `done` returns, at most until loop_free(), which ends what is left as process_abandon() does and reaps
- *  it; so an owner whose `user` goes away earlier abandons it.
- *  Errors at once: CAPSULE_ENOTFOUND (launcher), CAPSULE_EINVAL (a path that is not absolute, too many descriptors, one that
- *  is not open), CAPSULE_EIO, CAPSULE_ENOMEM. */
+/** Start a child. `done` runs once from a later turn, when it has ended, SIGKILL was sent to what is left of its
+ *  group, and its output is read. A grandchild that keeps the pipes open ends nobody's wait: reading stops with what
+ *  is in them when the child has ended. When the child could not be made to run its program (no such file, no such
+ *  folder ...), or its exit status was taken away, `result` is NULL and `failure` says why and what to do. *out is
+ *  valid until `done` returns, at most until loop_free(), which ends what is left as process_abandon() does and reaps
+ *  it; so an owner whose `user` goes away earlier abandons it. Errors at once: CAPSULE_ENOTFOUND (launcher),
+ *  CAPSULE_EINVAL (a path that is not absolute, too many descriptors, one that is not open), CAPSULE_EIO,
+ *  CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status process_start(struct process **out, struct loop *loop, const struct process_spec *spec,
 	process_done_fn done, void *user, struct capsule_error *err);
 

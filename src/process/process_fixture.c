@@ -74,7 +74,8 @@ struct process_spec fixture_spec(const struct fixture *fixture, const char *cons
 		.launcher = fixture->launcher,
 		.argv = argv,
 		.input = -1,
-		.output_limit = 64 * 1024,
+		.output = { .limit = 64 * 1024 },
+		.error = { .limit = 64 * 1024 },
 	};
 }
 

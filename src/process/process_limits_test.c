@@ -113,7 +113,7 @@ static void start_flood(const struct fixture *fixture, struct run *run, size_t l
 	struct process_spec spec = fixture_spec(fixture, argv);
 
 	spec.env = path_env;
-	spec.output_limit = limit;
+	spec.output.limit = spec.error.limit = limit;
 	fixture_start(fixture, run, &spec);
 	fixture_wait(fixture, run);
 	assert_int_equal(run->result.end, PROCESS_EXITED);
@@ -156,7 +156,7 @@ static void a_limit_without_bound_is_one(void **state)
 	struct process_spec spec = fixture_spec(fixture, argv);
 	struct run run;
 
-	spec.output_limit = SIZE_MAX;
+	spec.output.limit = spec.error.limit = SIZE_MAX;
 	fixture_start(fixture, &run, &spec);
 	fixture_wait(fixture, &run);
 	fixture_expect(&run, PROCESS_EXITED, 0, "x\n");

@@ -188,7 +188,8 @@ static enum capsule_status start_child(struct compile_job *job, struct capsule_e
 			.file_bytes = LIMIT_ARTEFACT,
 			.open_files = 32 },
 		.wall_ms = compiler->cpu_ms * WALL_FACTOR,
-		.output_limit = MESSAGES };
+		.output = { .limit = MESSAGES },
+		.error = { .limit = MESSAGES } };
 
 	status = process_start(&job->process, compiler->loop, &spec, child_done, job, err);
 	if (status != CAPSULE_OK)

@@ -331,9 +331,9 @@ static void test_tools_are_those_of_the_manifest(void **state) /* rt:207 */
 	HOLD(guest_drop) struct guest *loop = capsule_new(fixture, RUN("", PARK), lines);
 	HOLD(buffer_fini) struct buffer out = { 0 };
 
-	assert_int_equal(loop->engine->ops->tools(loop->engine, true, &out), 0);
+	assert_int_equal(loop->engine->ops->tools(loop->engine, true, NULL, &out), 0);
 	assert_int_equal(out.len, 0);
-	assert_int_equal(plain->engine->ops->tools(plain->engine, false, &out), 2);
+	assert_int_equal(plain->engine->ops->tools(plain->engine, false, NULL, &out), 2);
 	assert_says(buffer_text(&out), ",{\"name\":\"t\",\"description\":\"\\\"d\\\"\",\"input_schema\":{");
 	assert_says(buffer_text(&out), "},{\"name\":\"u\"");
 }

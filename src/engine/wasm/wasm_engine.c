@@ -207,10 +207,11 @@ static void append_tool(const struct manifest_tool *tool, struct buffer *out)
 	buffer_append_text(out, "}");
 }
 
-static size_t engine_tools(const struct engine *engine, bool first, struct buffer *out)
+static size_t engine_tools(const struct engine *engine, bool first, struct map *taken, struct buffer *out)
 {
 	const struct manifest *manifest = LIST_ENTRY(engine, const struct wasm_capsule, engine)->env.manifest;
 
+	(void)taken;
 	if (manifest == NULL || wasm_capsule_loops(engine))
 		return 0;
 	for (size_t i = 0; i < manifest->tools.count; i++) {
