@@ -13,9 +13,9 @@
 struct sandbox_wrap {
 	char **words; /* NULL-ended, owned: the absolute path of bwrap, its options, "--" */
 	size_t count;
-	int fds[SANDBOX_WRAP_FDS]; /* owned; the words name them as numbers from `first_fd` on */
+	int fds[SANDBOX_WRAP_FDS]; /* owned, at their start; the words name them as numbers from `first_fd` on */
 	size_t fd_count;
-	int filter_fd; /* owned: the filter of system calls (struct sock_filter[]), for the inner launcher */
+	int filter_fd; /* owned, at its start: the filter of system calls (struct sock_filter[]), for the inner launcher */
 };
 
 /** What bwrap is told for `plan`, with the script of `image` (may be NULL) shown in its place; `first_fd` is the
