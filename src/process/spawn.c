@@ -25,7 +25,8 @@ static enum capsule_status fill_table(struct spawn_fds *table, const struct proc
 	return status;
 }
 
-static enum capsule_status fill_words(struct spawn_words *words, const struct process_spec *spec, struct capsule_error *err)
+static enum capsule_status fill_words(
+	struct spawn_words *words, const struct process_spec *spec, struct capsule_error *err)
 {
 	if (!spawn_words_init(words, spawn_words_count(spec->argv)))
 		return error_set(err, CAPSULE_ENOMEM, "run %s: out of memory", spec->argv[0]);
