@@ -90,19 +90,13 @@ static enum capsule_status add_users(struct making *making, struct capsule_error
 
 /* The namespaces and what else holds for all. The inner launcher is the first process, since bubblewrap's would be one without
  * the filter that the program can get at. */
-static void add_frame(struct making *making, int info_fd)
+static void add_frame(struct making *making)
 {
-	char number[NUMBER_SIZE];
-
 	sandbox_words_add(&making->words, "--unshare-user", "--unshare-all", NULL);
 	if (making->plan->network)
 		sandbox_words_add(&making->words, "--share-net", NULL);
 	sandbox_words_add(&making->words, "--as-pid-1", "--uid", IDENTITY, "--gid", IDENTITY, "--hostname", "capsule",
 		"--cap-drop", "ALL", "--new-session", NULL);
-	if (info_fd < 0)
-		return;
-	(void)snprintf(number, sizeof number, "%d", info_fd);
-	sandbox_words_add(&making->words, "--info-fd", number, NULL);
 }
 
 /* Folders of its own, which are writable and limited where this bubblewrap can do that. */
@@ -215,11 +209,11 @@ static void add_end(struct making *making)
 	}
 	sandbox_words_add(&making->words, "--remount-ro", "/", NULL);
 	sandbox_words_add(&making->words, "--chdir", plan->cwd == NULL ? "/" : plan->cwd, NULL);
-	sandbox_words_add(&making->words, "--die-with-parent", "--", NULL);
+	sandbox_words_add(&making->words, "--", NULL);
 }
 
 static enum capsule_status make_words(
-	struct making *making, const struct program_image *image, int info_fd, struct capsule_error *err)
+	struct making *making, const struct program_image *image, struct capsule_error *err)
 {
 	HOLD(free_drop) char *bwrap = NULL;
 	enum capsule_status status = sandbox_host_find(&bwrap, &sandbox_host_here, err);
@@ -231,7 +225,7 @@ static enum capsule_status make_words(
 		return status;
 	sized = sandbox_host_knows(bwrap, "--size");
 	sandbox_words_add(&making->words, bwrap, NULL);
-	add_frame(making, info_fd);
+	add_frame(making);
 	add_own_trees(making, sized);
 	status = sandbox_system_add(&making->words, making->plan->network, err);
 	if (status == CAPSULE_OK)
@@ -245,13 +239,13 @@ static enum capsule_status make_words(
 }
 
 enum capsule_status sandbox_wrap_make(struct sandbox_wrap *out, const struct sandbox_plan *plan,
-	const struct program_image *image, int first_fd, int info_fd, struct capsule_error *err)
+	const struct program_image *image, int first_fd, struct capsule_error *err)
 {
 	struct making making = { .wrap = out, .plan = plan, .first_fd = first_fd };
 	enum capsule_status status;
 
 	*out = (struct sandbox_wrap){ .filter_fd = -1 };
-	status = make_words(&making, image, info_fd, err);
+	status = make_words(&making, image, err);
 	out->words = making.words.words;
 	out->count = making.words.count;
 	if (status == CAPSULE_OK && making.words.failed)
