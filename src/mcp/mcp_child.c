@@ -85,6 +85,10 @@ static void initialize(long long id)
 	}
 	if (is("silent"))
 		return;
+	if (is("mute")) {
+		(void)close(STDOUT_FILENO);
+		hold();
+	}
 	if (is("refuse")) {
 		answer(id, "\"error\":{\"code\":-32000,\"message\":\"no licence\"}");
 		return;
@@ -232,15 +236,18 @@ static void mumble(void)
 	stage('m');
 }
 
-/* Somebody in a session of its own holds the pipes open, until descriptor 3 is all that is left of the test. */
-static void run_away(void)
+/* Somebody in a session of its own holds the pipes open until the input ends. */
+_Noreturn static void run_away(void)
 {
+	char byte;
+
 	if (fork() != 0)
 		_exit(4);
 	(void)setsid();
 	stage('f');
-	(void)signal(SIGHUP, SIG_IGN);
-	hold();
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		continue;
+	_exit(0);
 }
 
 static void resist(bool with_child)
