@@ -91,7 +91,6 @@ static void starve_nobody(struct scene *scene, const char *verb)
 
 	memcpy(other.child, scene->child, sizeof other.child);
 	scene_start(scene, verb);
-	scene_stage(scene, 'i');
 	scene_expect(scene, MCP_EVENT_READY, 1);
 	start_and_ready(&other, "serve");
 	for (int i = 0; i < 20; i++)
