@@ -201,6 +201,9 @@ static void add_end(struct making *making)
 {
 	const struct sandbox_plan *plan = making->plan;
 
+	/* Of the folder that it begins in nothing may be shown, but it is there. */
+	if (plan->cwd != NULL)
+		sandbox_words_add(&making->words, "--dir", plan->cwd, NULL);
 	for (size_t i = plan->count; i > 0; i--) {
 		const struct sandbox_mount *mount = &plan->mounts[i - 1];
 
