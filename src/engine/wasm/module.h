@@ -25,6 +25,7 @@ struct wasm_module {
 	bool run_mismatch;   /* exports run as a function of another type, which no host can call */
 	bool run_loop;       /* exports run as a function without parameters */
 	bool bulk_arguments; /* takes the arguments of a call as a block of their own */
+	bool hooks;          /* exports astrid_hook_trigger: takes calls of interceptors */
 	bool export_schemas; /* exports astrid_export_schemas: built with the project's own SDK */
 };
 
