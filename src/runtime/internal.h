@@ -139,6 +139,18 @@ static inline bool runtime_usable(const struct capsule_runtime *runtime)
 		!atomic_load_explicit(&runtime->logging, memory_order_relaxed);
 }
 
+/** Around every function of the embedder's that is called from the middle of something, as the log function is: nothing
+ *  of the runtime may change under it. */
+static inline void runtime_enter_embedder(struct capsule_runtime *runtime)
+{
+	atomic_store_explicit(&runtime->logging, true, memory_order_relaxed);
+}
+
+static inline void runtime_leave_embedder(struct capsule_runtime *runtime)
+{
+	atomic_store_explicit(&runtime->logging, false, memory_order_relaxed);
+}
+
 /** The time on the clock, in milliseconds since 1970. */
 static inline uint64_t runtime_now_ms(const struct capsule_runtime *runtime)
 {

@@ -5,36 +5,19 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "runtime/options.h"
 
 #include <inttypes.h>
 
-#define OPTIONS_SIZE_MAX 4096 /* a larger one is no size but a variable that nobody set */
-
-/* What the first release had, up to module_bytes: no program tells a smaller size. */
-#define OPTIONS_SIZE_FIRST (offsetof(struct capsule_runtime_options, module_bytes) + sizeof(uint64_t))
-
-/* Each release appends members, and so that the size grows: none may hide in the padding of the one before. A program built
- * against an earlier release tells a smaller size, the rest has its defaults; one built against a later release tells a
- * larger one, and gets what is known here when it asks for nothing else. */
 static enum capsule_status take_options(
 	struct capsule_runtime_options *out, const struct capsule_runtime_options *given, struct capsule_error *err)
 {
-	const uint8_t *bytes = (const uint8_t *)given;
-	size_t size = given->size;
+	static const struct options_kind kind = { .type = "struct capsule_runtime_options",
+		.size = sizeof *out,
+		.first = offsetof(struct capsule_runtime_options, module_bytes) + sizeof(uint64_t),
+		.alignment = _Alignof(struct capsule_runtime_options) };
 
-	if (size < OPTIONS_SIZE_FIRST || size > OPTIONS_SIZE_MAX ||
-		size % _Alignof(struct capsule_runtime_options) != 0)
-		return error_set(err, CAPSULE_EINVAL,
-			"options.size is %zu, expected %zu: set it to sizeof(struct capsule_runtime_options)", size,
-			sizeof *given);
-	for (size_t i = sizeof *given; i < size; i++)
-		if (bytes[i] != 0)
-			return error_set(err, CAPSULE_EINVAL,
-				"options hold settings that this release does not know, at byte %zu of options.size %zu",
-				i, size);
-	memset(out, 0, sizeof *out);
-	memcpy(out, given, size < sizeof *out ? size : sizeof *out);
-	return CAPSULE_OK;
+	return options_take(out, &kind, given, err);
 }
 
 static enum capsule_status check_time(const char *name, uint64_t ms, struct capsule_error *err)

@@ -123,7 +123,7 @@ void capsule_state_changed(void *user)
 		.state = composite_state_name(state),
 		.reason = state == COMPOSITE_FAILED ? why.text : NULL,
 		.tools = capsule->tool_count };
-	atomic_store_explicit(&runtime->logging, true, memory_order_relaxed);
+	runtime_enter_embedder(runtime);
 	runtime->watch(runtime->watch_user, &change);
-	atomic_store_explicit(&runtime->logging, false, memory_order_relaxed);
+	runtime_leave_embedder(runtime);
 }
