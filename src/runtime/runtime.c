@@ -29,24 +29,28 @@ static enum capsule_status check_time(const char *name, uint64_t ms, struct caps
 	return CAPSULE_OK;
 }
 
+static enum capsule_status check_times(const struct capsule_runtime_options *options, struct capsule_error *err)
+{
+	const struct {
+		const char *name;
+		uint64_t ms;
+	} times[] = { { "call_cpu_ms", options->call_cpu_ms }, { "call_wall_ms", options->call_wall_ms },
+		{ "compile_cpu_ms", options->compile_cpu_ms }, { "unload_grace_ms", options->unload_grace_ms },
+		{ "ready_ms", options->ready_ms }, { "chain_ms", options->chain_ms }, { "hook_ms", options->hook_ms },
+		{ "lag_notice_ms", options->lag_notice_ms }, { "mcp_handshake_ms", options->mcp_handshake_ms },
+		{ "mcp_call_ms", options->mcp_call_ms }, { "mcp_ping_ms", options->mcp_ping_ms },
+		{ "mcp_stop_ms", options->mcp_stop_ms }, { "restart_ms", options->restart_ms } };
+	enum capsule_status status = CAPSULE_OK;
+
+	for (size_t i = 0; status == CAPSULE_OK && i < sizeof times / sizeof times[0]; i++)
+		status = check_time(times[i].name, times[i].ms, err);
+	return status;
+}
+
 static enum capsule_status check_options(const struct capsule_runtime_options *options, struct capsule_error *err)
 {
-	enum capsule_status status = check_time("call_cpu_ms", options->call_cpu_ms, err);
+	enum capsule_status status = check_times(options, err);
 
-	if (status == CAPSULE_OK)
-		status = check_time("call_wall_ms", options->call_wall_ms, err);
-	if (status == CAPSULE_OK)
-		status = check_time("compile_cpu_ms", options->compile_cpu_ms, err);
-	if (status == CAPSULE_OK)
-		status = check_time("unload_grace_ms", options->unload_grace_ms, err);
-	if (status == CAPSULE_OK)
-		status = check_time("ready_ms", options->ready_ms, err);
-	if (status == CAPSULE_OK)
-		status = check_time("chain_ms", options->chain_ms, err);
-	if (status == CAPSULE_OK)
-		status = check_time("hook_ms", options->hook_ms, err);
-	if (status == CAPSULE_OK)
-		status = check_time("lag_notice_ms", options->lag_notice_ms, err);
 	if (status != CAPSULE_OK)
 		return status;
 	if ((unsigned)options->log_level > CAPSULE_LOG_OFF)
@@ -141,6 +145,8 @@ static enum capsule_status runtime_fill(
 	if (status == CAPSULE_OK)
 		status = services_configure(runtime, options, err);
 	if (status == CAPSULE_OK)
+		status = servers_configure(runtime, options, err);
+	if (status == CAPSULE_OK)
 		status = start_engine(runtime, options, err);
 	return status;
 }
@@ -171,6 +177,7 @@ enum capsule_status capsule_runtime_new(
 	list_init(&runtime->open_overlays);
 	list_init(&runtime->subscriptions);
 	list_init(&runtime->tool_watches);
+	list_init(&runtime->questions);
 	registry_init(&runtime->registry);
 	runtime->home.lock_fd = -1;
 	status = runtime_fill(runtime, &taken, err);
@@ -241,6 +248,8 @@ void capsule_runtime_free(struct capsule_runtime *runtime)
 	wasm_runtime_free(runtime->wasm);
 	loop_free(runtime->loop);
 	services_forget(runtime);
+	questions_free(runtime);
+	servers_forget(runtime);
 	free(runtime->principal);
 	free(runtime);
 }
