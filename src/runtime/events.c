@@ -131,6 +131,8 @@ void events_end_subscriptions(struct capsule_runtime *runtime)
 
 void events_close(struct capsule_runtime *runtime)
 {
+	listener_free(runtime->cancels);
+	runtime->cancels = NULL;
 	dispatch_free(runtime->dispatch);
 	tool_watches_free(runtime);
 	runtime->dispatch = NULL;

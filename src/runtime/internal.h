@@ -34,7 +34,8 @@ struct capsule_runtime {
 	struct home home;
 	struct registry registry; /* the capsules that have a manifest */
 	char *principal;
-	char *workspace; /* as it was named, absolute; NULL: none */
+	char *workspace;   /* as it was named, absolute; NULL: none */
+	char *libexec_dir; /* where the programs of this library are; NULL: to be looked for */
 	enum capsule_overlay_mode overlay;
 	struct map overlays; /* id -> enum capsule_overlay_mode * of those that are treated otherwise */
 	uint64_t overlay_bytes;
@@ -57,6 +58,7 @@ struct capsule_runtime {
 	void *watch_user;
 	struct buffer states; /* of capsule_states_json() */
 	struct dispatch *dispatch;
+	struct listener *cancels;       /* of events_cancel.c; NULL: nobody starts programs */
 	struct payload payload;         /* of capsule_publish() */
 	struct list_node subscriptions; /* struct capsule_subscription.link */
 	struct list_node tool_watches;  /* of events_tool.c */

@@ -126,6 +126,8 @@ void capsule_state_changed(void *user)
 
 	if (state == COMPOSITE_READY)
 		note_tools(capsule);
+	if (state == COMPOSITE_FAILED || state == COMPOSITE_UNLOADING || state == COMPOSITE_UNLOADED)
+		services_end_children(&capsule->services);
 	events_state_changed(capsule, state, &why);
 	if (runtime->watch == NULL)
 		return;

@@ -117,8 +117,8 @@ static enum capsule_status engine_call(
 		return error_set(err, CAPSULE_EUNSUPPORTED,
 			"Not supported: capsule '%s' runs a loop of its own and takes no calls",
 			capsule->host.capsule_id);
-	if (call->kind == ENGINE_INTERCEPTOR && !capsule->module->hooks)
-		return error_set(err, CAPSULE_ENOTFOUND, "Function not found: astrid_hook_trigger");
+	if (call->kind == ENGINE_INTERCEPTOR && !capsule->module->export_hook)
+		return outcome_no_hook(capsule, err);
 	status = call_queue_admit(capsule, call, err);
 	if (status == CAPSULE_OK)
 		call_queue_add(capsule, call, done, user);
