@@ -203,5 +203,4 @@ void mcp_call_answer(struct mcp_call *c, struct span json)
 		answer_tool(c, &result, json);
 	else
 		answer_interceptor(c, &result, json);
-	mcp_result_fini(&result);
 }
