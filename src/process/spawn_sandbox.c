@@ -141,6 +141,7 @@ enum capsule_status spawn_sandboxed(struct spawn_words *words, struct spawn_fds 
 
 	if (status == CAPSULE_OK)
 		status = make_extras(&extras, spec, err);
+	table->above = SPAWN_FDS_MAX;
 	if (status == CAPSULE_OK)
 		status = fill_table(table, wrap, spec, &extras, ends, err);
 	if (status != CAPSULE_OK)
