@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* How sandboxed children end: politely, at once, with what they started, and with this program at every stage of their start. The
- * pipe that each of them has as descriptor 3 tells when all that hold it are gone. */
+/* How sandboxed children end: politely, at once, with what they started, and with this program at every stage of their
+ * start. The pipe that each of them has as descriptor 3 tells when all that hold it are gone. */
 #include "process/process_fixture.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a sandboxed child has when its program begins, how its end is told, and what is told when it can't begin. What it sees is
- * tested with the plans. */
+/* What a sandboxed child has when its program begins, how its end is told, and what is told when it can't begin. What it
+ * sees is tested with the plans. */
 #include "process/process_fixture.h"
 
 #include "process/program.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The words and descriptors of a sandboxed child: the outer launcher, bubblewrap, the inner launcher, the program (launch.h). */
+/* The words and descriptors of a sandboxed child: the outer launcher, bubblewrap, the inner launcher, the program
+ * (launch.h). */
 #include "process/spawn_words.h"
 
 #include "base/cleanup.h"
