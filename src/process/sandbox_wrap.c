@@ -24,7 +24,7 @@
 #include <sys/syscall.h>
 
 #define NUMBER_SIZE 24
-#define DATA_FDS 3 /* users, groups, a script */
+#define DATA_FDS (3 + SANDBOX_COPIES_MAX) /* users, groups, a script, what is copied of the system */
 
 #define IDENTITY "1000" /* user and group inside; outside, it is who runs the runtime */
 
@@ -53,10 +53,10 @@ static void add_fd(struct making *making, int fd)
 	sandbox_words_add(&making->words, number, NULL);
 }
 
-/* A read-only file at `path` with what `fd` (taken) gives. */
-static void add_data(struct making *making, const char *mode, int fd, const char *path)
+/* A file at `path` with what `fd` (taken) gives: a mount, or a copy in a folder of the root, which becomes read-only. */
+static void add_data(struct making *making, const char *mode, const char *how, int fd, const char *path)
 {
-	sandbox_words_add(&making->words, "--perms", mode, "--ro-bind-data", NULL);
+	sandbox_words_add(&making->words, "--perms", mode, how, NULL);
 	add_fd(making, fd);
 	sandbox_words_add(&making->words, path, NULL);
 }
@@ -68,7 +68,7 @@ static enum capsule_status add_text_file(
 
 	if (fd < 0 || fd_write_all(fd, span_text(text)) != 0 || lseek(fd, 0, SEEK_SET) != 0)
 		return error_os(err, errno, "make %s of a sandbox", path);
-	add_data(making, "0444", fd_give(&fd), path);
+	add_data(making, "0444", "--file", fd_give(&fd), path);
 	return CAPSULE_OK;
 }
 
@@ -210,7 +210,7 @@ static enum capsule_status add_script(
 	fd = open(path, O_RDONLY | O_CLOEXEC); /* with an offset of its own */
 	if (fd < 0)
 		return error_os(err, errno, "show the script %s in a sandbox", image->path);
-	add_data(making, "0555", fd_give(&fd), image->path);
+	add_data(making, "0555", "--ro-bind-data", fd_give(&fd), image->path);
 	return CAPSULE_OK;
 }
 
@@ -229,6 +229,16 @@ static void add_end(struct making *making)
 	sandbox_words_add(&making->words, "--", NULL);
 }
 
+static enum capsule_status add_system(struct making *making, struct capsule_error *err)
+{
+	HOLD(sandbox_copies_fini) struct sandbox_copies copies = { .count = 0 };
+	enum capsule_status status = sandbox_system_add(&making->words, &copies, making->plan->network, err);
+
+	for (size_t i = 0; i < copies.count; i++)
+		add_data(making, "0444", "--file", fd_give(&copies.fds[i]), copies.paths[i]);
+	return status;
+}
+
 static enum capsule_status make_words(
 	struct making *making, const struct program_image *image, struct capsule_error *err)
 {
@@ -245,7 +255,7 @@ static enum capsule_status make_words(
 	sandbox_words_add(&making->words, bwrap, NULL);
 	add_frame(making);
 	add_own_trees(making, sized);
-	status = sandbox_system_add(&making->words, making->plan->network, err);
+	status = add_system(making, err);
 	if (status == CAPSULE_OK)
 		status = add_users(making, err);
 	if (status == CAPSULE_OK)
