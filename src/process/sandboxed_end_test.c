@@ -372,6 +372,7 @@ static int be_bomber(void)
 	struct process_spec spec = fixture_spec(&fixture, argv);
 	struct sandbox_plan plan;
 	struct run run;
+	int said;
 
 	fixture_paths(&fixture);
 	plan = fixture_plan(&fixture);
@@ -384,9 +385,11 @@ static int be_bomber(void)
 		return 1;
 	fixture_start(&fixture, &run, &spec);
 	fixture_wait(&fixture, &run);
-	if (run.output == NULL)
-		return dprintf(RUNTIME_FD, "%s\n", run.failure.text) < 0;
-	return dprintf(RUNTIME_FD, "%s", run.output) < 0;
+	said = dprintf(RUNTIME_FD, "%s", run.output == NULL ? run.failure.text : run.output);
+	run_fini(&run);
+	loop_free(fixture.loop);
+	sandbox_plan_fini(&plan);
+	return said < 0;
 }
 
 static void forks_without_end_are_bounded(void **state)
