@@ -43,6 +43,32 @@ int64_t blake3_file(int fd, uint64_t limit, uint8_t out[BLAKE3_SIZE])
 	return (int64_t)total;
 }
 
+/* The one of the dependencies, by another name: only few folders may know theirs. */
+static struct deps_hasher *inner(const struct blake3_hasher *hasher)
+{
+	return (struct deps_hasher *)(uintptr_t)hasher;
+}
+
+struct blake3_hasher *blake3_hasher_new(void)
+{
+	return (struct blake3_hasher *)deps_hasher_new();
+}
+
+void blake3_hasher_add(struct blake3_hasher *hasher, struct span bytes)
+{
+	deps_hasher_update(inner(hasher), bytes.data, bytes.len);
+}
+
+void blake3_hasher_finish(const struct blake3_hasher *hasher, uint8_t out[BLAKE3_SIZE])
+{
+	deps_hasher_finish(inner(hasher), out);
+}
+
+void blake3_hasher_free(struct blake3_hasher *hasher)
+{
+	deps_hasher_free(inner(hasher));
+}
+
 void blake3_hex(const uint8_t hash[BLAKE3_SIZE], char out[BLAKE3_HEX])
 {
 	static const char digits[] = "0123456789abcdef";

@@ -35,10 +35,10 @@ struct program_places {
 /** The target triple of this machine, as "x86_64-unknown-linux-gnu". Static. */
 const char *program_triple(void);
 
-/** Find `command`. program_fini() frees *out. Errors: CAPSULE_EINVAL (a blank in the word and no such file:
- *  "arguments belong in args"; a NUL), CAPSULE_EDENIED (it leads out of the capsule's folder: "Path traversal
- *  detected: command '...' escapes the capsule directory."; "Fat binary slice '<triple>' resolves outside the capsule
- *  boundary."; an absolute one in a folder that the capsule may write), CAPSULE_ENOTFOUND ("Cannot resolve binary
+/** Find `command`. program_fini() frees *out. Errors: CAPSULE_EINVAL (an empty word; a blank in it and no such file:
+ *  "arguments belong in args"), CAPSULE_EDENIED (it leads out of the capsule's folder: "Path traversal detected:
+ *  command '...' escapes the capsule directory."; "Fat binary slice '<triple>' resolves outside the capsule
+ *  boundary."; one that is not bundled in a folder that the capsule may write), CAPSULE_ENOTFOUND ("Cannot resolve binary
  *  '...': ..." with where was looked; "Fat binary directory '...' does not contain a valid slice for the current
  *  architecture: <triple>"), CAPSULE_EIO, CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status program_find(
@@ -47,17 +47,19 @@ void program_fini(struct program *program);
 
 /* A program that was opened to be executed. */
 struct program_image {
-	int fd;          /* of the file; what is executed, unless it is a script */
-	int script_fd;   /* of a script: a sealed copy of its bytes, which a sandbox shows in its place; else -1 */
-	char *path;      /* as the program's */
-	char digest[80]; /* "blake3:<hex>" of what was opened, when it was hashed; else "" */
+	int fd;        /* of the file; what is executed, unless it is a script */
+	int script_fd; /* of a script (`#!`): a sealed copy of its bytes, which a sandbox shows in its place; else -1 */
+	char *path;    /* as the program's */
+	char digest[80]; /* "blake3:<hex>" or "sha256:<hex>" of what was opened, when it was hashed; else "" */
 };
 
 #define PROGRAM_SCRIPT_MAX (16u * 1024 * 1024) /* bytes of a script that is verified */
 
 /** Open `program` and, unless `hash` is NULL, compare it: "blake3:<64 hex>" or "sha256:<64 hex>" of the file's bytes.
- *  Of a script what is hashed is the copy that is executed. program_image_fini() frees *out. Errors: CAPSULE_EDENIED
- *  ("... hash mismatch: expected <e>, got <a>"), CAPSULE_EINVAL (another algorithm, not 64 digits),
+ *  Of a script what is hashed is the copy that is executed. Whatever is put in place of the file afterwards does not
+ *  matter; only somebody who writes into the very file of a binary between verification and start changes what runs.
+ *  program_image_fini() frees *out. Errors: CAPSULE_EDENIED ("Binary hash mismatch for <command>: expected <e>, got
+ *  <a>"; a link or something else is in its place since it was found), CAPSULE_EINVAL (another algorithm, not 64 digits),
  *  CAPSULE_ENOTFOUND, CAPSULE_ELIMIT, CAPSULE_EIO, CAPSULE_ENOMEM. Blocks as long as hashing takes: on the pool for
  *  what is hashed. */
 MUST_CHECK enum capsule_status program_open(

@@ -218,6 +218,9 @@ static void add_end(struct making *making)
 {
 	const struct sandbox_plan *plan = making->plan;
 
+	/* Of the folder that it begins in nothing may be shown, but it is there. */
+	if (plan->cwd != NULL)
+		sandbox_words_add(&making->words, "--dir", plan->cwd, NULL);
 	for (size_t i = 0; i < plan->count; i++)
 		if (making->hidden[i])
 			sandbox_words_add(&making->words, "--remount-ro", plan->mounts[i].path, NULL);
