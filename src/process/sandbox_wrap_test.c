@@ -170,7 +170,7 @@ static void a_path_that_changes_meanwhile_leads_nowhere_else(void **state)
 {
 	struct sandbox_plan plan = { .count = 0 };
 	struct sandbox_wrap wrap;
-	char dir[] = "/tmp/capsule-wrap-XXXXXX", shown[64], moved[64], secret[64], script[128];
+	char dir[] = "/tmp/capsule-wrap-XXXXXX", shown[64], moved[64], secret[64], script[256];
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
