@@ -4,12 +4,11 @@
  * handlers and an empty signal mask it has from posix_spawn. The words are described in process/launch.h.
  *
  * Linked statically, so that no variable of the program's environment (LD_PRELOAD) takes effect before all that does. */
-#include "process/launch.h"
+#include "launch-words.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,29 +16,28 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
-#define NUMBERS 6
-#define FDS_MAX 256 /* far above what the library passes */
-
-static const char *const number_names[NUMBERS] = { "--parent", "--fds", "--cpu", "--memory", "--file", "--files" };
-
-enum number { PARENT, FDS, CPU, MEMORY, FILE_SIZE, FILES };
-
-struct launch {
-	unsigned long long numbers[NUMBERS];
-	bool given[NUMBERS];
-	const char *cwd;
-	char *const *argv;
-	int status_fd;
+static const char *const number_names[NUMBERS] = {
+	[PARENT] = "--parent",
+	[FDS] = "--fds",
+	[CPU] = "--cpu",
+	[MEMORY] = "--memory",
+	[FILE_SIZE] = "--file",
+	[FILES] = "--files",
+	[PROCESSES] = "--processes",
+	[IMAGE] = "--image",
+	[SCRIPT] = "--script",
+	[SANDBOX] = "--sandbox",
+	[INSIDE] = "--inside",
 };
 
-/* Tell the parent, or who started this by hand, and end. */
-_Noreturn static void fail(const struct launch *launch, enum launch_step step, int os_errno)
+void launch_fail(const struct launch *launch, enum launch_step step, int os_errno)
 {
-	const struct launch_failure failure = { .step = (int32_t)step, .os_errno = os_errno };
+	const struct launch_message message = { .step = (int32_t)step, .os_errno = os_errno };
 
-	if (write(launch->status_fd, &failure, sizeof failure) != (ssize_t)sizeof failure)
+	if (write(launch->status_fd, &message, sizeof message) != (ssize_t)sizeof message)
 		(void)dprintf(STDERR_FILENO, "capsule-launch: step %d: %s; it is started by libcapsule, not by hand\n",
 			(int)step, strerror(os_errno));
 	_exit(LAUNCH_EXIT);
@@ -79,24 +77,27 @@ static bool parse_words(struct launch *launch, int argc, char *const *argv)
 		if (!parse_option(launch, argv[i], argv[i + 1]))
 			return false;
 	launch->argv = argv + i + 1;
-	return i + 1 < argc && launch->argv[0][0] == '/' && launch->given[PARENT] && launch->given[FDS] &&
-		launch->numbers[FDS] <= FDS_MAX && launch->cwd != NULL;
+	return i + 1 < argc && launch->argv[0][0] == '/' && launch->given[FDS] && launch->numbers[FDS] <= FDS_MAX &&
+		launch->given[PARENT] + launch->given[SANDBOX] + launch->given[INSIDE] == 1 &&
+		(launch->cwd != NULL || launch->given[INSIDE]);
 }
 
 /* It may be gone already, and then nobody sends the signal. */
 static void die_with_parent(const struct launch *launch)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
-		fail(launch, LAUNCH_PARENT, errno);
+		launch_fail(launch, LAUNCH_PARENT, errno);
 	if ((unsigned long long)getppid() != launch->numbers[PARENT])
-		fail(launch, LAUNCH_PARENT, ESRCH);
+		launch_fail(launch, LAUNCH_PARENT, ESRCH);
 }
 
-/* The status pipe at 3 makes room for the program's descriptors, which move down by one; it ends up behind them. */
+/* The status socket at 3 makes room for the program's descriptors, which move down by one; it ends up behind them, and the
+ * image behind it. */
 static bool move_fds(struct launch *launch)
 {
 	int count = (int)launch->numbers[FDS], last = LAUNCH_STATUS_FD + count;
-	int aside = fcntl(LAUNCH_STATUS_FD, F_DUPFD_CLOEXEC, last + 1);
+	bool image = launch->given[IMAGE];
+	int aside = fcntl(LAUNCH_STATUS_FD, F_DUPFD_CLOEXEC, last + 2);
 
 	if (aside < 0)
 		return false;
@@ -104,10 +105,13 @@ static bool move_fds(struct launch *launch)
 	for (int fd = LAUNCH_STATUS_FD; fd < last; fd++)
 		if (dup2(fd + 1, fd) < 0)
 			return false;
+	if (image && fcntl(last + 1, F_SETFD, FD_CLOEXEC) != 0)
+		return false;
 	if (dup3(aside, last, O_CLOEXEC) < 0)
 		return false;
 	launch->status_fd = last;
-	return syscall(SYS_close_range, (unsigned)last + 1, ~0U, 0U) == 0;
+	launch->image_fd = image ? last + 1 : -1;
+	return syscall(SYS_close_range, (unsigned)last + (image ? 2 : 1), ~0U, 0U) == 0;
 }
 
 /* Lower a limit; one that is lower already stays. `slack` is what the hard one has above the soft one. */
@@ -127,7 +131,18 @@ static bool lower_limit(int resource, rlim_t value, rlim_t slack)
 	return setrlimit((__rlimit_resource_t)resource, &limit) == 0;
 }
 
-static bool set_limits(const struct launch *launch)
+/* Whether the kernel counts processes for each user namespace, as it does from 5.14 on. Before, it counts all of the user's, on
+ * the whole machine, and a limit would refuse a program its first process because of others. */
+static bool counts_by_namespace(void)
+{
+	struct utsname name;
+	unsigned major, minor;
+
+	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+		(major > 5 || (major == 5 && minor >= 14));
+}
+
+bool launch_set_limits(const struct launch *launch)
 {
 	static const struct {
 		enum number number;
@@ -144,25 +159,52 @@ static bool set_limits(const struct launch *launch)
 		if (launch->given[limits[i].number] &&
 			!lower_limit(limits[i].resource, launch->numbers[limits[i].number], limits[i].slack))
 			return false;
+	/* One more, for the first process of the sandbox. The kernel holds nobody to it who is the machine's root. */
+	if (launch->given[PROCESSES] && launch->given[INSIDE] && counts_by_namespace() &&
+		!lower_limit(RLIMIT_NPROC, launch->numbers[PROCESSES] + 1, 0))
+		return false;
 	return lower_limit(RLIMIT_CORE, 0, 0);
+}
+
+static bool is_same_file(int fd, const char *path)
+{
+	struct stat opened, found;
+
+	return fstat(fd, &opened) == 0 && stat(path, &found) == 0 && opened.st_dev == found.st_dev &&
+		opened.st_ino == found.st_ino;
+}
+
+/* A script is executed by its path, since its interpreter looks there for what it imports. */
+void launch_run(const struct launch *launch)
+{
+	if (launch->given[SCRIPT] && launch->image_fd >= 0 && !is_same_file(launch->image_fd, launch->argv[0]))
+		launch_fail(launch, LAUNCH_CHANGED, ESTALE);
+	if (launch->given[SCRIPT] || launch->image_fd < 0)
+		(void)execve(launch->argv[0], launch->argv, launch->env);
+	else
+		(void)syscall(SYS_execveat, launch->image_fd, "", launch->argv, launch->env, AT_EMPTY_PATH);
+	launch_fail(launch, LAUNCH_RUN, errno);
 }
 
 int main(int argc, char **argv)
 {
-	struct launch launch = { .status_fd = LAUNCH_STATUS_FD };
+	struct launch launch = { .status_fd = LAUNCH_STATUS_FD, .image_fd = -1, .env = environ };
 
 	if (!parse_words(&launch, argc, argv))
-		fail(&launch, LAUNCH_OPTIONS, EINVAL);
-	die_with_parent(&launch);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		fail(&launch, LAUNCH_PRIVILEGES, errno);
+		launch_fail(&launch, LAUNCH_OPTIONS, EINVAL);
+	if (launch.given[INSIDE])
+		launch_inside(&launch);
+	if (launch.given[PARENT])
+		die_with_parent(&launch);
+	/* Before bubblewrap it would keep a profile of the machine (AppArmor) from letting it make namespaces; it sets this itself. */
+	if (launch.given[PARENT] && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		launch_fail(&launch, LAUNCH_PRIVILEGES, errno);
 	if (!move_fds(&launch))
-		fail(&launch, LAUNCH_FDS, errno);
+		launch_fail(&launch, LAUNCH_FDS, errno);
 	if (chdir(launch.cwd) != 0)
-		fail(&launch, LAUNCH_CWD, errno);
+		launch_fail(&launch, LAUNCH_CWD, errno);
 	(void)umask(S_IRWXG | S_IRWXO);
-	if (!set_limits(&launch))
-		fail(&launch, LAUNCH_LIMITS, errno);
-	(void)execve(launch.argv[0], launch.argv, environ);
-	fail(&launch, LAUNCH_RUN, errno);
+	if (!launch_set_limits(&launch))
+		launch_fail(&launch, LAUNCH_LIMITS, errno);
+	launch_run(&launch);
 }

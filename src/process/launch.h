@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What the library and capsule-launch say to each other. The library starts the launcher with its own standard streams, the
- * status pipe as descriptor 3, and the descriptors of the program from 4 on, and these words:
+ * status socket as descriptor 3, and the descriptors of the program from 4 on, and these words:
  *
- *   capsule-launch --parent PID --fds COUNT --cwd FOLDER [--cpu SECONDS] [--memory BYTES] [--file BYTES] [--files COUNT]
- *       -- PROGRAM ARGUMENT...
+ *   capsule-launch --parent PID --fds COUNT --cwd FOLDER [--image 1 [--script 1]] [LIMIT...] -- PROGRAM ARGUMENT...
  *
- * The pipe closes when the program runs. When it can't be made to, one `launch_failure` comes out of it. */
+ * With --image one more descriptor follows those of the program: what is executed, or, of a script, the file that must still
+ * be the one at its path. LIMIT: --cpu SECONDS, --memory BYTES, --file BYTES, --files COUNT. The socket closes when the
+ * program runs. When it can't be made to, one `launch_message` comes out of it.
+ *
+ * A sandboxed child is started in three steps:
+ *
+ *   capsule-launch --sandbox 1 --fds COUNT --cwd / -- bwrap WORDS... -- /proc/self/fd/9 --inside 1 --fds COUNT
+ *       [--cwd FOLDER] [--image 1] [--processes COUNT] [LIMIT...] -- PROGRAM ARGUMENT...
+ *
+ * The outer launcher leaves what it becomes without a tie to its parent; bubblewrap runs the inner launcher as the first
+ * process of a PID namespace, with the descriptors of enum launch_inside. That one starts the program, tells
+ * LAUNCH_STARTED with two pidfds, its own and the program's, and looks after it: when it ends, the kernel ends everything
+ * in the namespace. It ends when the program does, when the library closes the socket or shuts it down, and when the
+ * process of the library is gone. So nothing is left behind, wherever in the three steps that happens: nobody who sets up
+ * a sandbox is killed in the middle, he comes to the inner launcher, who finds that nobody waits. */
 #ifndef PROCESS_LAUNCH_H
 #define PROCESS_LAUNCH_H
 
@@ -13,6 +26,8 @@
 
 #define LAUNCH_STATUS_FD 3
 #define LAUNCH_EXIT 127 /* what the launcher ends with then */
+
+#define LAUNCH_ENV_MAX (1024u * 1024) /* bytes of an environment that is passed by descriptor */
 
 /* In the order in which they are taken. */
 enum launch_step {
@@ -22,13 +37,30 @@ enum launch_step {
 	LAUNCH_FDS,
 	LAUNCH_CWD,
 	LAUNCH_LIMITS,
+	LAUNCH_INSIDE, /* what the inner launcher needs: the environment, a process */
+	LAUNCH_FILTER, /* of system calls */
+	LAUNCH_CHANGED, /* the file at the program's path is another than the one that was opened */
 	LAUNCH_RUN,
+	LAUNCH_STARTED, /* no failure: the sandbox is there and the program is about to run */
 	LAUNCH_STEP_COUNT
 };
 
-struct launch_failure {
+struct launch_message {
 	int32_t step; /* enum launch_step */
 	int32_t os_errno;
+};
+
+/* Descriptors of the inner launcher. */
+enum launch_inside {
+	INSIDE_INPUT = 3, /* the program's standard streams */
+	INSIDE_OUTPUT,
+	INSIDE_ERROR,
+	INSIDE_STATUS,
+	INSIDE_LIFE,     /* pidfd of the process of the library */
+	INSIDE_ENV,      /* a file with the program's environment: each "NAME=value" with a zero byte behind it */
+	INSIDE_LAUNCHER, /* capsule-launch itself */
+	INSIDE_FILTER,   /* a file with struct sock_filter[] */
+	INSIDE_FDS,      /* the program's other descriptors, then the image, then those of bwrap */
 };
 
 #endif

@@ -23,7 +23,7 @@ static void launch(struct fixture *fixture, struct run *run, const char *const *
 
 static void expect_told(struct fixture *fixture, const char *const *words, enum launch_step step, int os_errno)
 {
-	struct launch_failure told = { .step = -1 };
+	struct launch_message told = { .step = -1 };
 	struct run run;
 
 	launch(fixture, &run, words);
@@ -142,7 +142,7 @@ static void a_launcher_of_another_version_is_told(void **state)
 	fixture_expect_failure(&run, CAPSULE_EIO,
 		"run /bin/true: capsule-launch is of another version than this library; install both from one build: "
 		"Invalid argument");
-	launch_other(*state, &run, "\\007\\000\\000\\000\\026\\000\\000\\000");
+	launch_other(*state, &run, "\\020\\000\\000\\000\\026\\000\\000\\000");
 	fixture_expect_failure(&run, CAPSULE_EIO, "run /bin/true: capsule-launch failed: Invalid argument");
 	launch_other(*state, &run, "\\377\\377\\377\\377\\026\\000\\000\\000");
 	fixture_expect_failure(&run, CAPSULE_EIO, "run /bin/true: capsule-launch failed: Invalid argument");

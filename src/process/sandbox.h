@@ -24,14 +24,24 @@
 #include "base/error.h"
 #include "process/process.h"
 
+#define SANDBOX_MOUNTS_MAX 256
+#define SANDBOX_HOME "/home/capsule" /* unless the plan has another */
+
+/* Bytes in each of its private folders, which are in memory; where bubblewrap is older than 0.7, as many as the machine's
+ * half of its memory. */
+#define SANDBOX_PRIVATE_MAX (512u * 1024 * 1024)
+
+enum sandbox_access { SANDBOX_HIDE, SANDBOX_READ, SANDBOX_WRITE };
+
 struct sandbox_mount {
 	char *path; /* absolute, canonical; the same inside */
-	bool writable;
+	enum sandbox_access access;
 	const char *why; /* "capsule", "state", "workspace", "program"; static, for people */
 };
 
+/* Zero-initialised is one that shows nothing of its own. */
 struct sandbox_plan {
-	struct sandbox_mount *mounts; /* sorted when it is used: a folder before what is in it */
+	struct sandbox_mount *mounts; /* sorted: a folder before what is in it; no two of one path */
 	size_t count;
 	char *cwd;  /* inside; NULL: "/" */
 	char *home; /* inside, made empty; NULL: /home/capsule */
@@ -39,11 +49,22 @@ struct sandbox_plan {
 	struct process_limits limits;
 };
 
-/** Show `path` (copied). One that does not exist when the program is started is left out. A path below one that is
- *  writable is not made read-only by this. Errors: CAPSULE_EINVAL (not absolute, not UTF-8, NUL or a component `..`),
- *  CAPSULE_ENOMEM. */
+/** Show `path` (copied), a file or a folder. One that does not exist when the program is started is left out. A path
+ *  below one that is writable is not made read-only by this; one that is shown twice is writable if either says so.
+ *  Errors: CAPSULE_EINVAL (not absolute, not UTF-8, a component `..`; the root, a folder above the homes or anything of
+ *  /proc, /sys and /dev, which are never the host's), CAPSULE_ELIMIT (SANDBOX_MOUNTS_MAX), CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status sandbox_plan_show(
 	struct sandbox_plan *plan, const char *path, bool writable, const char *why, struct capsule_error *err);
+
+/** Leave the folder `path` (copied) empty and read-only where one that holds it is shown, as the runtime's home is when
+ *  the workspace is the user's home. What is shown below it is there all the same. One that does not exist is nothing
+ *  to hide. Errors: as sandbox_plan_show(). */
+MUST_CHECK enum capsule_status sandbox_plan_hide(
+	struct sandbox_plan *plan, const char *path, const char *why, struct capsule_error *err);
+
+/** Whether mount number `index` changes what is seen: not below one that shows it the same way or better, and, for what
+ *  is hidden, below one that shows it. */
+bool sandbox_plan_counts(const struct sandbox_plan *plan, size_t index);
 
 /** Show what the program at `path` (canonical) needs beside itself: nothing for one of the system, else its folder,
  *  and the one above if that is called bin; never a home, the root, or a folder above `dir` (may be NULL). Errors:
@@ -53,15 +74,15 @@ MUST_CHECK enum capsule_status sandbox_plan_show_program(
 
 void sandbox_plan_fini(struct sandbox_plan *plan);
 
-/** Append the plan for a person, a line each ("read   /usr (system)", "write  /w (workspace)", "network: none" ...),
- *  and as a JSON object {"mounts": [{"path", "access": "read" | "write", "why"}], "cwd", "network", "limits"}. Return
- *  false as buffer_append() does. */
+/** Append the plan for a person, a line each ("read   /usr ... (system)", "write  /w (workspace)", "network: none" ...),
+ *  and as a JSON object {"mounts": [{"path", "access": "read" | "write" | "none", "why"}], "cwd", "network", "limits"},
+ *  with what every sandbox has left out. Return false as buffer_append() does. */
 bool sandbox_plan_append_text(const struct sandbox_plan *plan, struct buffer *out);
 bool sandbox_plan_append_json(const struct sandbox_plan *plan, struct buffer *out);
 
-/** Append what a child's environment always has, "NAME=value" each: PATH, HOME, TMPDIR, LANG, USER, SHELL, TERM. The
- *  names are lower in rank than what the caller adds behind. `entries` has room for SANDBOX_ENV_MAX; texts are
- *  borrowed from `plan` or static. Returns how many. */
+/** Fill `entries` with what a child's environment always has, "NAME=value" each: PATH, HOME, TMPDIR, LANG, USER, LOGNAME,
+ *  SHELL, TERM. The names are lower in rank than what the caller adds behind. Texts are borrowed from `room`, which is
+ *  for nothing else, or static, and must not be changed. Returns how many; 0 when out of memory. */
 #define SANDBOX_ENV_MAX 12
 size_t sandbox_environment(const struct sandbox_plan *plan, char *entries[SANDBOX_ENV_MAX], struct buffer *room);
 

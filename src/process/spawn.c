@@ -2,116 +2,45 @@
 #include "process/spawn.h"
 
 #include "base/cleanup.h"
+#include "process/spawn_words.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdio.h>
 
-#define FDS_MAX (LAUNCH_STATUS_FD + 1 + PROCESS_FDS_MAX) /* what the launcher has open: 0, 1, ... */
-#define OPTIONS_MAX 7                                    /* pairs of words */
-#define NUMBER_SIZE 24
-
-/* Copies of the descriptors that the child gets, above all numbers that they get there, so that none overwrites another on
- * its way. Their places are the numbers. */
-struct fd_table {
-	int fds[FDS_MAX];
-	int count;
-};
-
-static void fd_table_drop(struct fd_table *table)
-{
-	for (int i = 0; i < table->count; i++)
-		fd_drop(&table->fds[i]);
-}
-
-static bool fd_table_add(struct fd_table *table, int fd)
-{
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, FDS_MAX);
-
-	if (copy >= 0)
-		table->fds[table->count++] = copy;
-	return copy >= 0;
-}
-
-static enum capsule_status fill_table(struct fd_table *table, const struct process_spec *spec,
+static enum capsule_status fill_table(struct spawn_fds *table, const struct process_spec *spec,
 	const struct spawn_ends *ends, struct capsule_error *err)
 {
 	HOLD(fd_drop) int null = spec->input < 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
 	const int first[] = { spec->input < 0 ? null : spec->input, ends->output, ends->error, ends->status };
-	const size_t first_count = sizeof first / sizeof first[0];
+	enum capsule_status status;
 
 	if (spec->input < 0 && null < 0)
 		return error_os(err, errno, "open /dev/null for the input of a child");
-	for (size_t i = 0; i < first_count + spec->fd_count; i++) {
-		int fd = i < first_count ? first[i] : spec->fds[i - first_count];
-
-		if (fd_table_add(table, fd))
-			continue;
-		if (errno == EBADF)
-			return error_set(err, CAPSULE_EINVAL, "pass descriptor %d to a child: it is not open", fd);
-		return error_os(err, errno, "pass descriptor %d to a child", fd);
-	}
-	return CAPSULE_OK;
+	status = spawn_fds_add(table, first, sizeof first / sizeof first[0], err);
+	if (status == CAPSULE_OK)
+		status = spawn_fds_add(table, spec->fds, spec->fd_count, err);
+	if (status == CAPSULE_OK && spec->image != NULL)
+		status = spawn_fds_add(table, &spec->image->fd, 1, err);
+	return status;
 }
 
-/* The launcher's words, see launch.h. */
-struct words {
-	char **argv; /* the array is owned, its strings are not */
-	size_t count;
-	char numbers[OPTIONS_MAX][NUMBER_SIZE];
-	size_t number_count;
-};
-
-static void words_drop(struct words *words)
+static enum capsule_status fill_words(struct spawn_words *words, const struct process_spec *spec, struct capsule_error *err)
 {
-	free(words->argv);
-}
-
-/* posix_spawn() takes pointers to non-const and changes nothing. */
-static void add_word(struct words *words, const char *word)
-{
-	words->argv[words->count++] = (char *)(uintptr_t)word;
-}
-
-static void add_number(struct words *words, const char *name, uint64_t number)
-{
-	char *text = words->numbers[words->number_count++];
-
-	(void)snprintf(text, NUMBER_SIZE, "%" PRIu64, number);
-	add_word(words, name);
-	add_word(words, text);
-}
-
-static void add_limit(struct words *words, const char *name, uint64_t limit)
-{
-	if (limit > 0)
-		add_number(words, name, limit);
-}
-
-static enum capsule_status fill_words(struct words *words, const struct process_spec *spec, struct capsule_error *err)
-{
-	const struct process_limits *limits = &spec->limits;
-	size_t count = 0;
-
-	while (spec->argv[count] != NULL)
-		count++;
-	words->argv = calloc(1 + 2 * OPTIONS_MAX + 1 + count + 1, sizeof *words->argv);
-	if (words->argv == NULL)
+	if (!spawn_words_init(words, spawn_words_count(spec->argv)))
 		return error_set(err, CAPSULE_ENOMEM, "run %s: out of memory", spec->argv[0]);
-	add_word(words, spec->launcher);
-	add_number(words, "--parent", (uint64_t)getpid());
-	add_number(words, "--fds", spec->fd_count);
-	add_word(words, "--cwd");
-	add_word(words, spec->cwd == NULL ? "/" : spec->cwd);
-	add_limit(words, "--cpu", limits->cpu_ms / 1000 + (limits->cpu_ms % 1000 != 0));
-	add_limit(words, "--memory", limits->memory_bytes);
-	add_limit(words, "--file", limits->file_bytes);
-	add_limit(words, "--files", limits->open_files);
-	add_word(words, "--");
-	for (size_t i = 0; i < count; i++)
-		add_word(words, spec->argv[i]);
+	spawn_words_add(words, spec->launcher);
+	spawn_words_add_number(words, "--parent", (uint64_t)getpid());
+	spawn_words_add_number(words, "--fds", spec->fd_count);
+	spawn_words_add(words, "--cwd");
+	spawn_words_add(words, spec->cwd == NULL ? "/" : spec->cwd);
+	if (spec->image != NULL)
+		spawn_words_add_number(words, "--image", 1);
+	if (spec->image != NULL && spec->image->script_fd >= 0)
+		spawn_words_add_number(words, "--script", 1);
+	spawn_words_add_limits(words, &spec->limits);
+	spawn_words_add(words, "--");
+	spawn_words_add_all(words, (char *const *)(uintptr_t)spec->argv);
 	return CAPSULE_OK;
 }
 
@@ -142,7 +71,8 @@ static int set_attributes(posix_spawnattr_t *attributes)
 }
 
 /* Returns an errno value. */
-static int spawn(pid_t *pid, const struct process_spec *spec, const struct words *words, const struct fd_table *table)
+static int spawn(
+	pid_t *pid, const struct process_spec *spec, const struct spawn_words *words, const struct spawn_fds *table)
 {
 	static char *const no_env[] = { NULL };
 	posix_spawn_file_actions_t own_actions;
@@ -159,7 +89,7 @@ static int spawn(pid_t *pid, const struct process_spec *spec, const struct words
 	if (result != 0)
 		return result;
 	return posix_spawn(pid, spec->launcher, actions, attributes, words->argv,
-		spec->env == NULL ? no_env : (char *const *)(uintptr_t)spec->env);
+		spec->env == NULL || spec->sandbox != NULL ? no_env : (char *const *)(uintptr_t)spec->env);
 }
 
 static bool is_absolute(const char *path)
@@ -184,15 +114,19 @@ static enum capsule_status check_spec(const struct process_spec *spec, struct ca
 enum capsule_status spawn_launcher(
 	pid_t *pid, const struct process_spec *spec, const struct spawn_ends *ends, struct capsule_error *err)
 {
-	HOLD(fd_table_drop) struct fd_table table = { .count = 0 };
-	HOLD(words_drop) struct words words = { .argv = NULL };
+	HOLD(sandbox_wrap_fini) struct sandbox_wrap wrap = { .filter_fd = -1 };
+	HOLD(spawn_fds_drop) struct spawn_fds table = { .count = 0 };
+	HOLD(spawn_words_drop) struct spawn_words words = { .argv = NULL };
 	enum capsule_status status = check_spec(spec, err);
 	int result;
 
-	if (status == CAPSULE_OK)
+	if (status == CAPSULE_OK && spec->sandbox != NULL)
+		status = spawn_sandboxed(&words, &table, &wrap, spec, ends, err);
+	else if (status == CAPSULE_OK) {
 		status = fill_table(&table, spec, ends, err);
-	if (status == CAPSULE_OK)
-		status = fill_words(&words, spec, err);
+		if (status == CAPSULE_OK)
+			status = fill_words(&words, spec, err);
+	}
 	if (status != CAPSULE_OK)
 		return status;
 	result = spawn(pid, spec, &words, &table);
@@ -219,7 +153,7 @@ static const char *run_hint(int os_errno)
 }
 
 enum capsule_status spawn_explain(
-	struct capsule_error *err, const char *program, const char *cwd, const struct launch_failure *failure)
+	struct capsule_error *err, const char *program, const char *cwd, const struct launch_message *failure)
 {
 	static const char *const steps[LAUNCH_STEP_COUNT] = {
 		[LAUNCH_OPTIONS] =
@@ -228,6 +162,9 @@ enum capsule_status spawn_explain(
 		[LAUNCH_PRIVILEGES] = "keep it from gaining privileges",
 		[LAUNCH_FDS] = "arrange its descriptors",
 		[LAUNCH_LIMITS] = "set its limits",
+		[LAUNCH_INSIDE] = "pass its environment into the sandbox and start it there",
+		[LAUNCH_FILTER] = "filter its system calls (does this kernel have seccomp filters?)",
+		[LAUNCH_CHANGED] = "its file was replaced after it was verified; start it again",
 	};
 	const char *step = "capsule-launch failed";
 
@@ -235,7 +172,7 @@ enum capsule_status spawn_explain(
 		return error_os(err, failure->os_errno, "run %s: enter its folder %s", program, cwd);
 	if (failure->step == LAUNCH_RUN)
 		step = run_hint(failure->os_errno);
-	else if (failure->step >= 0 && failure->step < LAUNCH_STEP_COUNT)
+	else if (failure->step >= 0 && failure->step < LAUNCH_STEP_COUNT && steps[failure->step] != NULL)
 		step = steps[failure->step];
 	return error_os(err, failure->os_errno, "run %s: %s", program, step);
 }

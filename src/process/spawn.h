@@ -7,9 +7,10 @@
 #include "process/process.h"
 #include <sys/types.h>
 
-/* The child's ends of the pipes, each borrowed. */
+/* The child's ends, each borrowed. */
 struct spawn_ends {
 	int output, error, status;
+	int maker; /* what bubblewrap writes goes there; -1 without a sandbox */
 };
 
 /** Start capsule-launch for `spec`, as leader of a session and group of its own. Errors as process_start(). */
@@ -18,6 +19,6 @@ MUST_CHECK enum capsule_status spawn_launcher(
 
 /** Fill `err` with what kept `program` from running in `cwd`. Returns its status, never CAPSULE_OK. */
 enum capsule_status spawn_explain(
-	struct capsule_error *err, const char *program, const char *cwd, const struct launch_failure *failure);
+	struct capsule_error *err, const char *program, const char *cwd, const struct launch_message *failure);
 
 #endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* bubblewrap does what its words say in their order, on an empty file system in memory that becomes the root. So: first what is
+ * private, then the system, then what the plan shows, parents before children; what holds mounts is made read-only last of all,
+ * since that is when nothing has to be created in it any more. */
+#include "process/sandbox_wrap.h"
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "process/sandbox_host.h"
+#include "process/sandbox_system.h"
+#include "process/seccomp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#define NUMBER_SIZE 24
+
+#define IDENTITY "1000" /* user and group inside; outside, it is who runs the runtime */
+
+struct making {
+	struct sandbox_words words;
+	struct sandbox_wrap *wrap;
+	const struct sandbox_plan *plan;
+	int first_fd;
+	bool hidden[SANDBOX_MOUNTS_MAX]; /* by mount: an empty folder was put there */
+};
+
+static const char *home_of(const struct sandbox_plan *plan)
+{
+	return plan->home == NULL ? SANDBOX_HOME : plan->home;
+}
+
+/* Take `fd`; say its number in bwrap. */
+static void add_fd(struct making *making, int fd)
+{
+	struct sandbox_wrap *wrap = making->wrap;
+	char number[NUMBER_SIZE];
+
+	(void)snprintf(number, sizeof number, "%zu", (size_t)making->first_fd + wrap->fd_count);
+	wrap->fds[wrap->fd_count++] = fd;
+	sandbox_words_add(&making->words, number, NULL);
+}
+
+/* A read-only file at `path` with what `fd` (taken) gives. */
+static void add_data(struct making *making, const char *mode, int fd, const char *path)
+{
+	sandbox_words_add(&making->words, "--perms", mode, "--ro-bind-data", NULL);
+	add_fd(making, fd);
+	sandbox_words_add(&making->words, path, NULL);
+}
+
+static enum capsule_status add_text_file(
+	struct making *making, const char *path, const char *text, struct capsule_error *err)
+{
+	HOLD(fd_drop) int fd = memfd_create("capsule-sandbox", MFD_CLOEXEC);
+
+	if (fd < 0 || fd_write_all(fd, span_text(text)) != 0 || lseek(fd, 0, SEEK_SET) != 0)
+		return error_os(err, errno, "make %s of a sandbox", path);
+	add_data(making, "0444", fd_give(&fd), path);
+	return CAPSULE_OK;
+}
+
+/* Who is there: names for the numbers that programs look up. */
+static enum capsule_status add_users(struct making *making, struct capsule_error *err)
+{
+	HOLD(buffer_fini) struct buffer users = { .limit = 3 * PATH_MAX };
+	enum capsule_status status;
+
+	buffer_printf(&users,
+		"root:x:0:0:root:/:/usr/sbin/nologin\ncapsule:x:" IDENTITY ":" IDENTITY ":capsule:%s:/bin/sh\n"
+		"nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n",
+		home_of(making->plan));
+	if (buffer_text(&users) == NULL)
+		return buffer_check(&users, err);
+	status = add_text_file(making, "/etc/passwd", buffer_text(&users), err);
+	if (status == CAPSULE_OK)
+		status = add_text_file(
+			making, "/etc/group", "root:x:0:\ncapsule:x:" IDENTITY ":\nnogroup:x:65534:\n", err);
+	return status;
+}
+
+/* The namespaces and what else holds for all. The inner launcher is the first process, since bubblewrap's would be one without
+ * the filter that the program can get at. */
+static void add_frame(struct making *making)
+{
+	sandbox_words_add(&making->words, "--unshare-user", "--unshare-all", NULL);
+	if (making->plan->network)
+		sandbox_words_add(&making->words, "--share-net", NULL);
+	sandbox_words_add(&making->words, "--as-pid-1", "--uid", IDENTITY, "--gid", IDENTITY, "--hostname", "capsule",
+		"--cap-drop", "ALL", "--new-session", NULL);
+}
+
+/* Folders of its own, which are writable and limited where this bubblewrap can do that. */
+static void add_private(struct making *making, bool sized, const char *path)
+{
+	char number[NUMBER_SIZE];
+
+	(void)snprintf(number, sizeof number, "%" PRIu64, (uint64_t)SANDBOX_PRIVATE_MAX);
+	if (sized)
+		sandbox_words_add(&making->words, "--size", number, NULL);
+	sandbox_words_add(&making->words, "--perms", strcmp(path, home_of(making->plan)) == 0 ? "0700" : "1777",
+		"--tmpfs", path, NULL);
+}
+
+static void add_own_trees(struct making *making, bool sized)
+{
+	sandbox_words_add(&making->words, "--dev", "/dev", NULL);
+	add_private(making, sized, "/dev/shm");
+	sandbox_words_add(&making->words, "--remount-ro", "/dev", "--proc", "/proc", NULL);
+	add_private(making, sized, "/tmp");
+	add_private(making, sized, home_of(making->plan));
+}
+
+/* What is at `path`: 0 for nothing. A link on the way was none when the path was made canonical, so somebody put it there. */
+static enum capsule_status look_at(const char *path, mode_t *mode, struct capsule_error *err)
+{
+	const struct open_how how = { .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
+		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
+	HOLD(fd_drop) int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+	struct stat info;
+
+	*mode = 0;
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return CAPSULE_OK;
+	if (fd < 0 && errno == ELOOP)
+		return error_set(err, CAPSULE_EINVAL,
+			"show %s in a sandbox: a part of this path has become a link, which could lead anywhere; put back what was there",
+			path);
+	if (fd < 0 || fstat(fd, &info) != 0)
+		return error_os(err, errno, "show %s in a sandbox", path);
+	*mode = info.st_mode;
+	return CAPSULE_OK;
+}
+
+static enum capsule_status add_mount(struct making *making, size_t index, struct capsule_error *err)
+{
+	const struct sandbox_mount *mount = &making->plan->mounts[index];
+	mode_t mode;
+	enum capsule_status status = look_at(mount->path, &mode, err);
+
+	if (status != CAPSULE_OK || mode == 0)
+		return status;
+	if (S_ISLNK(mode))
+		return error_set(err, CAPSULE_EINVAL,
+			"show %s in a sandbox: it has become a link, which could lead anywhere; put back what was there",
+			mount->path);
+	if (mount->access == SANDBOX_HIDE) {
+		making->hidden[index] = S_ISDIR(mode);
+		if (S_ISDIR(mode))
+			sandbox_words_add(&making->words, "--tmpfs", mount->path, NULL);
+		else
+			sandbox_words_add(&making->words, "--ro-bind", "/dev/null", mount->path, NULL);
+		return CAPSULE_OK;
+	}
+	if (!S_ISDIR(mode) && !S_ISREG(mode))
+		return error_set(err, CAPSULE_EINVAL,
+			"show %s in a sandbox: it is neither a file nor a folder; sockets, pipes and devices are not shown",
+			mount->path);
+	sandbox_words_add(&making->words, mount->access == SANDBOX_WRITE ? "--bind-try" : "--ro-bind-try", mount->path,
+		mount->path, NULL);
+	return CAPSULE_OK;
+}
+
+static enum capsule_status add_plan(struct making *making, struct capsule_error *err)
+{
+	const struct sandbox_plan *plan = making->plan;
+	enum capsule_status status = CAPSULE_OK;
+
+	for (size_t i = 0; i < plan->count && status == CAPSULE_OK; i++)
+		if (sandbox_plan_counts(plan, i))
+			status = add_mount(making, i, err);
+	return status;
+}
+
+/* Of a script, what was verified and not what is there by then. */
+static enum capsule_status add_script(
+	struct making *making, const struct program_image *image, struct capsule_error *err)
+{
+	char path[64];
+	HOLD(fd_drop) int fd = -1;
+
+	if (image == NULL || image->script_fd < 0)
+		return CAPSULE_OK;
+	(void)snprintf(path, sizeof path, "/proc/self/fd/%d", image->script_fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC); /* with an offset of its own */
+	if (fd < 0)
+		return error_os(err, errno, "show the script %s in a sandbox", image->path);
+	add_data(making, "0555", fd_give(&fd), image->path);
+	return CAPSULE_OK;
+}
+
+static void add_end(struct making *making)
+{
+	const struct sandbox_plan *plan = making->plan;
+
+	/* Of the folder that it begins in nothing may be shown, but it is there. */
+	if (plan->cwd != NULL)
+		sandbox_words_add(&making->words, "--dir", plan->cwd, NULL);
+	for (size_t i = 0; i < plan->count; i++)
+		if (making->hidden[i])
+			sandbox_words_add(&making->words, "--remount-ro", plan->mounts[i].path, NULL);
+	sandbox_words_add(&making->words, "--remount-ro", "/", NULL);
+	sandbox_words_add(&making->words, "--chdir", plan->cwd == NULL ? "/" : plan->cwd, NULL);
+	sandbox_words_add(&making->words, "--", NULL);
+}
+
+static enum capsule_status make_words(
+	struct making *making, const struct program_image *image, struct capsule_error *err)
+{
+	HOLD(free_drop) char *bwrap = NULL;
+	enum capsule_status status = sandbox_host_find(&bwrap, &sandbox_host_here, err);
+	bool sized;
+
+	if (status == CAPSULE_OK)
+		status = sandbox_host_available(&sandbox_host_here, err);
+	if (status != CAPSULE_OK)
+		return status;
+	sized = sandbox_host_knows(bwrap, "--size");
+	sandbox_words_add(&making->words, bwrap, NULL);
+	add_frame(making);
+	add_own_trees(making, sized);
+	status = sandbox_system_add(&making->words, making->plan->network, err);
+	if (status == CAPSULE_OK)
+		status = add_users(making, err);
+	if (status == CAPSULE_OK)
+		status = add_plan(making, err);
+	if (status == CAPSULE_OK)
+		status = add_script(making, image, err);
+	add_end(making);
+	return status;
+}
+
+enum capsule_status sandbox_wrap_make(struct sandbox_wrap *out, const struct sandbox_plan *plan,
+	const struct program_image *image, int first_fd, struct capsule_error *err)
+{
+	struct making making = { .wrap = out, .plan = plan, .first_fd = first_fd };
+	enum capsule_status status;
+
+	*out = (struct sandbox_wrap){ .filter_fd = -1 };
+	status = make_words(&making, image, err);
+	out->words = making.words.words;
+	out->count = making.words.count;
+	if (status == CAPSULE_OK && making.words.failed)
+		status = error_set(err, CAPSULE_ENOMEM, "make a sandbox: out of memory");
+	if (status == CAPSULE_OK)
+		status = seccomp_filter_open(&out->filter_fd, err);
+	return status;
+}
+
+void sandbox_wrap_fini(struct sandbox_wrap *wrap)
+{
+	struct sandbox_words words = { .words = wrap->words, .count = wrap->count };
+
+	sandbox_words_fini(&words);
+	for (size_t i = 0; i < wrap->fd_count; i++)
+		fd_drop(&wrap->fds[i]);
+	fd_drop(&wrap->filter_fd);
+	*wrap = (struct sandbox_wrap){ .filter_fd = -1 };
+}
