@@ -74,8 +74,8 @@ static int look(struct cli *cli, const char *path, struct hashed *hashed)
 	return find_capsule(hashed) ? 0 : cli_say_memory();
 }
 
-/* "path=digest" as a string of TOML, quoted as JSON is; *quoted stays NULL when a manifest can't hold it. Returns false when memory
- * ran out. */
+/* "path=digest" as a string of TOML, quoted as JSON is; *quoted stays NULL when a manifest can't hold it. Returns false
+ * when memory ran out. */
 static bool quote_entry(const struct hashed *hashed, char **quoted)
 {
 	size_t size = strlen(hashed->relative) + DIGEST_BYTES + 2;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The files of a capsule that there is to be approved, with their hashes. Those that the manifest names stand for themselves, so that
- * what changed can be told; where there are programs, which read what they like, the whole folder counts besides. */
+/* The files of a capsule that there is to be approved, with their hashes. Those that the manifest names stand for
+ * themselves, so that what changed can be told; where there are programs, which read what they like, the whole folder
+ * counts besides. */
 #include "consent/trust_files.h"
 
 #include "base/blake3.h"

@@ -192,8 +192,9 @@ static void a_subject_has_each_file_once_and_rights_in_order(void **state)
 	assert_string_equal(subject->rights[2], "uplink");
 }
 
-#define SERVER                                                                                                                  \
-	"[[mcp_server]]\nid = \"m\"\ntype = \"stdio\"\ncommand = \"./bin/tool\"\nargs = [\"././/server.py\", \"./\", \"-v\"]\n" \
+#define SERVER                                                                                                         \
+	"[[mcp_server]]\nid = \"m\"\ntype = \"stdio\"\ncommand = \"./bin/tool\"\n"                                     \
+	"args = [\"././/server.py\", \"./\", \"-v\"]\n"                                                                \
 	"integrity = [\"./lib/a.py=blake3:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"]\n"
 
 static void what_a_server_runs_is_named_without_its_dots(void **state)

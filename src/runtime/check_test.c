@@ -352,8 +352,9 @@ static void assert_told(struct capsule_report *report, const char *part)
 		fail_msg("`%s` is not in: %s", part, text);
 }
 
-#define SERVER_HEAD                                                                                                          \
-	"[package]\nname = \"mine\"\nversion = \"1.0.0\"\n[capabilities]\nhost_process = [\"./server\", \"no-such-tool\"]\n" \
+#define SERVER_HEAD                                                                                                    \
+	"[package]\nname = \"mine\"\nversion = \"1.0.0\"\n"                                                            \
+	"[capabilities]\nhost_process = [\"./server\", \"no-such-tool\"]\n"                                            \
 	"[[mcp_server]]\nid = \"m\"\ntype = \"stdio\"\ncommand = \"./server\"\n"
 #define OTHER "0123456789012345678901234567890123456789012345678901234567890123"
 
