@@ -148,15 +148,6 @@ static void warn_of_type(const struct capsule *capsule, const struct manifest_mc
 	log_write(&capsule->runtime->log, CAPSULE_LOG_WARN, capsule->id, span_text(text));
 }
 
-static void warn_of_no_sandbox(const struct capsule *capsule, const char *why)
-{
-	char text[256];
-
-	(void)snprintf(text, sizeof text,
-		"its MCP servers run WITHOUT A SANDBOX (%s): they can do anything that you can", why);
-	log_write(&capsule->runtime->log, CAPSULE_LOG_WARN, capsule->id, span_text(text));
-}
-
 static enum capsule_status add_one(struct servers *servers, const struct engine_env *env,
 	const struct manifest_mcp_server *server, struct capsule_error *err)
 {
@@ -199,8 +190,6 @@ enum capsule_status servers_add(struct capsule *capsule, const struct engine_env
 		if (status == CAPSULE_OK)
 			status = add_one(servers, env, server, err);
 	}
-	if (servers->count > 0 && servers->lent.unsandboxed != NULL)
-		warn_of_no_sandbox(capsule, servers->lent.unsandboxed);
 	return status;
 }
 
