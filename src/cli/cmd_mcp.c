@@ -7,6 +7,7 @@
 #include "cli/mcp_run.h"
 #include "cli/path.h"
 #include "cli/text.h"
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -384,6 +385,9 @@ static int load_and_run(struct mcp_run *run, const struct action *action)
 	if (status == 0)
 		status = run->arg_count >= action->least && run->arg_count <= action->most ? action->run(run)
 											   : usage(action);
+	/* Ctrl-C is how a trace ends, also one of a server that never gets ready. */
+	if (action->run == run_trace && run->arg_count == 0 && run->session.interrupted_by == SIGINT)
+		status = 0;
 	cli_session_close(&run->session);
 	return status;
 }
@@ -401,7 +405,7 @@ int cmd_mcp(struct cli *cli)
 		return usage(action);
 	run.args = cli->operands + fixed;
 	run.arg_count = before - fixed;
-	if (run.arg_count > action->most + (command ? 0 : 1))
+	if (run.arg_count < action->least || run.arg_count > action->most + (command ? 0 : 1))
 		return usage(action);
 	if (command)
 		cli->options.memory_store = true; /* nothing is kept of it */
