@@ -17,13 +17,13 @@ static void requests_in_flight_are_bounded(void **state)
 	connect_with(peer, (struct mcp_client_options){ .in_flight = 2 });
 	(void)peer_asks(peer, "x", NULL);
 	id = peer_asks(peer, "x", NULL);
-	assert_int_equal(mcp_client_request(
-				 peer->client, span_text("x"), span_of(NULL, 0), NULL, peer->now, &id, &peer->err),
+	assert_int_equal(
+		mcp_client_request(peer->client, span_text("x"), span_of(NULL, 0), NULL, peer->now, &id, &peer->err),
 		CAPSULE_ELIMIT);
 	(void)peer_lists(peer, MCP_TOOLS); /* has a place of its own */
 	mcp_client_cancel(peer->client, id, span_of(NULL, 0));
-	assert_int_equal(mcp_client_request(
-				 peer->client, span_text("x"), span_of(NULL, 0), NULL, peer->now, &id, &peer->err),
+	assert_int_equal(
+		mcp_client_request(peer->client, span_text("x"), span_of(NULL, 0), NULL, peer->now, &id, &peer->err),
 		CAPSULE_ELIMIT); /* the list's page is in flight, too */
 }
 
@@ -35,8 +35,8 @@ static void messages_that_wait_are_bounded(void **state)
 	connect_with(peer, (struct mcp_client_options){ .output_messages = 2 });
 	id = peer_asks(peer, "x", NULL);
 	(void)peer_asks(peer, "x", NULL);
-	assert_int_equal(mcp_client_request(
-				 peer->client, span_text("x"), span_of(NULL, 0), NULL, peer->now, &id, &peer->err),
+	assert_int_equal(
+		mcp_client_request(peer->client, span_text("x"), span_of(NULL, 0), NULL, peer->now, &id, &peer->err),
 		CAPSULE_ELIMIT);
 	assert_int_equal(mcp_client_notify(peer->client, span_text("x"), span_of(NULL, 0), &peer->err), CAPSULE_ELIMIT);
 	peer_skips(peer);
@@ -93,8 +93,8 @@ static void events_that_wait_are_bounded(void **state)
 	for (int i = 0; i < 100; i++)
 		peer_says(peer, "{'jsonrpc':'2.0','method':'notifications/x'}");
 	peer_says(peer, "{'jsonrpc':'2.0','id':1,'method':'roots/list'}");
-	assert_int_equal(mcp_client_request(
-				 peer->client, span_text("x"), span_of(NULL, 0), NULL, peer->now, &id, &peer->err),
+	assert_int_equal(
+		mcp_client_request(peer->client, span_text("x"), span_of(NULL, 0), NULL, peer->now, &id, &peer->err),
 		CAPSULE_ELIMIT);
 	assert_non_null(peer_reads(peer));
 	peer_sees(peer, "{'jsonrpc':'2.0','id':1,'error':{'code':-32603,'message':'too busy'}}");

@@ -261,8 +261,8 @@ static void nothing_is_asked_before_it_is_ready(void **state)
 	int64_t id;
 
 	peer_start(peer, NULL);
-	assert_int_equal(mcp_client_call_tool(
-				 peer->client, span_text("t"), span_of(NULL, 0), NULL, peer->now, &id, &peer->err),
+	assert_int_equal(
+		mcp_client_call_tool(peer->client, span_text("t"), span_of(NULL, 0), NULL, peer->now, &id, &peer->err),
 		CAPSULE_ESTATE);
 	assert_string_equal(peer->err.text, "registered but not connected");
 	assert_int_equal(mcp_client_list(peer->client, MCP_TOOLS, peer->now, &id, &peer->err), CAPSULE_ESTATE);

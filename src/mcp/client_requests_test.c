@@ -94,16 +94,16 @@ static void what_is_no_json_is_not_sent(void **state)
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
 		struct span text = span_text(wrong[i]);
 
-		assert_int_equal(mcp_client_call_tool(
-					 peer->client, span_text("t"), text, NULL, peer->now, &id, &peer->err),
+		assert_int_equal(
+			mcp_client_call_tool(peer->client, span_text("t"), text, NULL, peer->now, &id, &peer->err),
 			CAPSULE_EINVAL);
 		assert_int_equal(
 			mcp_client_request(peer->client, span_text("x"), text, NULL, peer->now, &id, &peer->err),
 			CAPSULE_EINVAL);
 		assert_int_equal(mcp_client_notify(peer->client, span_text("x"), text, &peer->err), CAPSULE_EINVAL);
 	}
-	assert_int_equal(mcp_client_request(
-				 peer->client, span_text("x"), span_text("[]"), NULL, peer->now, &id, &peer->err),
+	assert_int_equal(
+		mcp_client_request(peer->client, span_text("x"), span_text("[]"), NULL, peer->now, &id, &peer->err),
 		CAPSULE_EINVAL);
 	assert_int_equal(mcp_client_call_tool(
 				 peer->client, span_text("\xFF"), span_of(NULL, 0), NULL, peer->now, &id, &peer->err),
@@ -165,8 +165,8 @@ static void what_is_ours_to_send_is_not_the_callers(void **state)
 		assert_int_equal(mcp_client_request(peer->client, span_text(methods[i]), span_of(NULL, 0), NULL,
 					 peer->now, &id, &peer->err),
 			CAPSULE_EINVAL);
-	assert_int_equal(mcp_client_notify(
-				 peer->client, span_text("notifications/roots/list_changed"), span_of(NULL, 0), NULL),
+	assert_int_equal(
+		mcp_client_notify(peer->client, span_text("notifications/roots/list_changed"), span_of(NULL, 0), NULL),
 		CAPSULE_EUNSUPPORTED);
 	peer_quiet(peer);
 }
@@ -329,10 +329,9 @@ static void a_progress_token_joins_what_is_in_meta(void **state)
 	int64_t id;
 
 	connect_all(peer);
-	assert_int_equal(
-		mcp_client_request(peer->client, span_text("x"),
-			span_text("{\"a\":1, \"_meta\":{\"progressToken\":\"old\",\"k\":[ ]}}"), &options, peer->now,
-			&id, &peer->err),
+	assert_int_equal(mcp_client_request(peer->client, span_text("x"),
+				 span_text("{\"a\":1, \"_meta\":{\"progressToken\":\"old\",\"k\":[ ]}}"), &options,
+				 peer->now, &id, &peer->err),
 		CAPSULE_OK);
 	peer_sees(peer, "{'jsonrpc':'2.0','id':1,'method':'x','params':{'_meta':{'progressToken':1,'k':[]},'a':1}}");
 	(void)peer_asks(peer, "x", &options);

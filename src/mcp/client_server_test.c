@@ -189,11 +189,13 @@ static void notifications_become_events(void **state)
 	struct peer *peer = *state;
 
 	connect_all(peer);
-	peer_says(peer, "{'jsonrpc':'2.0','method':'notifications/resources/updated','params':{'uri':'a:\\u0062\\/c'}}");
+	peer_says(
+		peer, "{'jsonrpc':'2.0','method':'notifications/resources/updated','params':{'uri':'a:\\u0062\\/c'}}");
 	peer_event(peer, MCP_EVENT_UPDATED);
 	peer_event_text(peer, "a:b/c");
 	peer_says(peer, "{'jsonrpc':'2.0','method':'notifications/resources/updated','params':{'uri':3}}");
-	peer_says(peer, "{'jsonrpc':'2.0','method':'notifications/message','params':{'level':'info','data':'\\u001b'}}");
+	peer_says(
+		peer, "{'jsonrpc':'2.0','method':'notifications/message','params':{'level':'info','data':'\\u001b'}}");
 	peer_event(peer, MCP_EVENT_LOG);
 	peer_event_json(peer, "{'level':'info','data':'\\u001b'}");
 	peer_quiet(peer);
