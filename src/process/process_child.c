@@ -2,6 +2,7 @@
 /* What the tests start where a shell can't do it. Its first argument says what it does. Descriptor 3, if it has one, is the
  * writing end of a pipe: it tells when everything is set up, and ends when all that hold it are gone. */
 #include <dirent.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +95,74 @@ static int runaway(void)
 	return read(STDIN_FILENO, &byte, 1) == 0 ? 0 : 1;
 }
 
+/* Whether it leads a session and a group of its own, without a terminal. */
+static int session(void)
+{
+	(void)printf("%d %d %d\n", getsid(0) == getpid(), getpgrp() == getpid(), getppid() == getpid());
+	return 0;
+}
+
+/* Forked twice, in a session of its own, with none of the standard streams, deaf to all that can be ignored. */
+static void daemonize(void)
+{
+	if (fork() != 0)
+		return;
+	(void)setsid();
+	if (fork() != 0)
+		_exit(0);
+	for (int number = 1; number < NSIG; number++)
+		(void)signal(number, SIG_IGN);
+	for (int fd = 0; fd < PIPE; fd++)
+		(void)close(fd);
+	hold();
+}
+
+/* Several of them, beside one that is as deaf itself. */
+_Noreturn static int daemons(void)
+{
+	for (int i = 0; i < 3; i++)
+		daemonize();
+	for (int number = 1; number < NSIG; number++)
+		(void)signal(number, SIG_IGN);
+	hold();
+}
+
+/* The same, but the program itself ends. */
+static int leave(void)
+{
+	char letter;
+
+	daemonize();
+	(void)printf("x");
+	(void)fflush(stdout);
+	return read(STDIN_FILENO, &letter, 1) == 1 ? 6 : 1;
+}
+
+/* Closes its output, and lives until its input ends. */
+static int mute(void)
+{
+	char letter;
+
+	(void)close(STDOUT_FILENO);
+	(void)close(STDERR_FILENO);
+	say('r');
+	return read(STDIN_FILENO, &letter, 1) == 0 ? 7 : 1;
+}
+
+/* Fork until it is refused, at most 500 times; how many there were. */
+static int bomb(void)
+{
+	int count = 0, pid = 0;
+
+	while (count < 500 && (pid = fork()) > 0)
+		count++;
+	if (pid == 0)
+		for (;;)
+			(void)pause();
+	(void)printf("%d %d\n", count, pid < 0 && errno == EAGAIN);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -107,6 +176,11 @@ int main(int argc, char **argv)
 		{ "tree", tree },
 		{ "orphan", orphan },
 		{ "runaway", runaway },
+		{ "session", session },
+		{ "daemons", daemons },
+		{ "leave", leave },
+		{ "mute", mute },
+		{ "bomb", bomb },
 	};
 
 	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)

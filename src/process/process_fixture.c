@@ -125,6 +125,29 @@ void fixture_start_child(const struct fixture *fixture, struct run *run, const c
 	fixture_start(fixture, run, &spec);
 }
 
+struct sandbox_plan fixture_plan(const struct fixture *fixture)
+{
+	struct sandbox_plan plan = { .count = 0 };
+	struct capsule_error error = { .status = CAPSULE_OK };
+
+	if (sandbox_plan_show(&plan, fixture->child, false, "program", &error) != CAPSULE_OK)
+		fail_msg("%s", error.text);
+	return plan;
+}
+
+void fixture_start_inside(const struct fixture *fixture, struct run *run, const struct sandbox_plan *plan,
+	const char *verb, uint64_t grace_ms)
+{
+	const char *const argv[] = { fixture->child, verb, NULL };
+	struct process_spec spec = fixture_spec(fixture, argv);
+
+	spec.sandbox = plan;
+	spec.fds = &fixture->ends[1];
+	spec.fd_count = 1;
+	spec.grace_ms = grace_ms;
+	fixture_start(fixture, run, &spec);
+}
+
 void fixture_start_shell(const struct fixture *fixture, struct run *run, const char *script)
 {
 	const char *const argv[] = { "/bin/sh", "-c", script, NULL };

@@ -5,6 +5,7 @@
 #define PROCESS_PROCESS_FIXTURE_H
 
 #include "process/process.h"
+#include "process/sandbox.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ struct run {
 	struct process_result result;
 	char *output, *error; /* text, owned */
 	struct capsule_error failure;
+	size_t heard, most_heard; /* for tests that listen: bytes in all, and at once */
 };
 
 int fixture_set_up(void **state);
@@ -45,6 +47,13 @@ void fixture_paths(struct fixture *fixture);
 
 /* A spec for `argv` with a limit for its output and nothing else. */
 struct process_spec fixture_spec(const struct fixture *fixture, const char *const *argv);
+
+/* A plan that shows process_child; sandbox_plan_fini() frees it. */
+struct sandbox_plan fixture_plan(const struct fixture *fixture);
+
+/* Start process_child in a sandbox, with the pipe as descriptor 3. */
+void fixture_start_inside(const struct fixture *fixture, struct run *run, const struct sandbox_plan *plan,
+	const char *verb, uint64_t grace_ms);
 
 /* Start it, or process_child with the one word `verb` and the pipe as descriptor 3, or a shell script. */
 void fixture_start(const struct fixture *fixture, struct run *run, const struct process_spec *spec);
