@@ -7,9 +7,12 @@
 #include "base/error.h"
 #include "base/span.h"
 
+#include <stdbool.h>
+
 struct sandbox_host {
 	const char *root; /* put before /proc/sys, /etc and /run; "" is this machine */
 	const char *path; /* colon-separated folders in which bwrap is looked for */
+	bool ordinary;    /* as an ordinary user, whoever this is */
 };
 
 extern const struct sandbox_host sandbox_host_here;
