@@ -8,9 +8,11 @@
 #include <capsule/runtime.h>
 #include <capsule/op.h>
 #include <capsule/instance.h>
+#include <capsule/mcp.h>
 #include <capsule/discover.h>
 #include <capsule/boot.h>
 #include <capsule/event.h>
+#include <capsule/mcp.h>
 #include <capsule/check.h>
 #include <capsule/policy.h>
 #include <capsule/content.h>

@@ -41,4 +41,9 @@ MUST_CHECK enum capsule_status digest_path(
 MUST_CHECK enum capsule_status digest_check_list(
 	const char *dir, const char *const *lines, size_t count, struct capsule_error *err);
 
+/** Whether all of the folder `dir` is what `approved` - a line "<64 hex> <name>" for each file of a capsule, as struct engine_env
+ *  has it - says of the name ".": to be asked before each start of a program that may read whatever is in it. Errors:
+ *  CAPSULE_EDENIED (it is something else, or has no such line: approve it again), as digest_tree(). */
+MUST_CHECK enum capsule_status digest_check_approved(const char *dir, const char *approved, struct capsule_error *err);
+
 #endif
