@@ -23,7 +23,7 @@ static struct mcp_call_note note_of(const struct mcp_call *c)
 
 static uint64_t duration_ms(const struct mcp_call *c)
 {
-	return c->begun_ns == 0 ? 0 : (uint64_t)(loop_now(c->owner->env.loop) - c->begun_ns) / NS_PER_MS;
+	return !c->recorded ? 0 : (uint64_t)(loop_now(c->owner->env.loop) - c->begun_ns) / NS_PER_MS;
 }
 
 /* The first bytes, without half a character at their end. */
@@ -110,7 +110,7 @@ static void end(
 	if (c->recorded)
 		mcp_call_record(c, "ended", outcome, result);
 	tell_completed(c, outcome == NULL);
-	call->wall_ns = c->begun_ns == 0 ? 0 : loop_now(self->env.loop) - c->begun_ns;
+	call->wall_ns = !c->recorded ? 0 : loop_now(self->env.loop) - c->begun_ns;
 	mcp_call_free(c);
 	call->op.producer = NULL;
 	if (op_pending(&call->op)) {
@@ -203,5 +203,4 @@ void mcp_call_answer(struct mcp_call *c, struct span json)
 		answer_tool(c, &result, json);
 	else
 		answer_interceptor(c, &result, json);
-	mcp_result_fini(&result);
 }
