@@ -57,8 +57,9 @@ static void keep_note(void *user, const struct mcp_call_note *note)
 	if (note->result_hash != NULL)
 		(void)snprintf(stage->result_hash, sizeof stage->result_hash, "%s", note->result_hash);
 	assert_true(note->preview.len <= 4096 && note->preview.len <= note->result_bytes);
-	(void)buffer_printf(&stage->records, "%s %.*s %s %llu %zu %s\n", note->stage, SPAN_ARG(note->tool), note->consent,
-		(unsigned long long)note->result_bytes, note->preview.len, note->error != NULL ? note->error->text : "ok");
+	(void)buffer_printf(&stage->records, "%s %.*s %s %llu %zu %s\n", note->stage, SPAN_ARG(note->tool),
+		note->consent, (unsigned long long)note->result_bytes, note->preview.len,
+		note->error != NULL ? note->error->text : "ok");
 }
 
 static void keep_life(void *user, const struct mcp_life_note *note)

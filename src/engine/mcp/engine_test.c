@@ -30,8 +30,9 @@ static void a_loaded_server_offers_its_tools_by_both_names(void **state)
 	assert_true(stage->engine->ops->offers(stage->engine, "s:echo"));
 	assert_true(stage->engine->ops->offers(stage->engine, "read_x20file"));
 	assert_false(stage->engine->ops->offers(stage->engine, "other"));
-	assert_non_null(strstr(tools_of(stage, &out), "{\"name\":\"echo\",\"description\":\"A tool.\",\"input_schema\":"
-						      "{\"type\":\"object\"},\"origin\":\"" SERVER_NAME "\"}"));
+	assert_non_null(strstr(tools_of(stage, &out),
+		"{\"name\":\"echo\",\"description\":\"A tool.\",\"input_schema\":"
+		"{\"type\":\"object\"},\"origin\":\"" SERVER_NAME "\"}"));
 	stage_unload(stage);
 	assert_int_equal(health_of(stage, NULL), ENGINE_UNLOADED);
 	assert_false(stage->engine->ops->offers(stage->engine, "echo"));
@@ -81,8 +82,7 @@ static void a_cursor_that_comes_again_fails_the_load(void **state)
 
 	stage_make(stage, "", (const char *const[]){ "loop", NULL });
 	stage_load(stage);
-	assert_non_null(strstr(
-		stage->load_error.text, "Failed to connect MCP host engine: MCP protocol error: "));
+	assert_non_null(strstr(stage->load_error.text, "Failed to connect MCP host engine: MCP protocol error: "));
 	assert_int_equal(stage_count(&stage->sent, "tools/list"), 2);
 	assert_int_equal(health_of(stage, NULL), ENGINE_FAILED);
 	stage_unload(stage);
@@ -212,7 +212,8 @@ static void a_list_that_can_not_be_renewed_stays(void **state)
 	stage_make(stage, "", (const char *const[]){ TOOL("change"), "then", "broken", NULL });
 	stage_load(stage);
 	stage_run(stage, &shot, "change", "{}");
-	STAGE_UNTIL(stage, stage_count(&stage->logged, "its list of tools could not be renewed, the old one stays") == 1);
+	STAGE_UNTIL(
+		stage, stage_count(&stage->logged, "its list of tools could not be renewed, the old one stays") == 1);
 	assert_true(stage->engine->ops->offers(stage->engine, "change"));
 	assert_int_equal(health_of(stage, NULL), ENGINE_READY);
 	shot_fini(&shot);
@@ -259,9 +260,9 @@ static void a_server_that_died_is_seen_and_comes_back(void **state)
 	STAGE_UNTIL(stage, health_of(stage, NULL) == ENGINE_READY);
 	stage_run(stage, &shot, "echo", "{}");
 	assert_int_equal(shot.status, CAPSULE_OK);
-	assert_string_equal(
-		buffer_text(&stage->life), "connected 2025-11-25\ndisconnected\nconnected 2025-11-25\ncalled echo\n"
-					   "completed echo well\n");
+	assert_string_equal(buffer_text(&stage->life),
+		"connected 2025-11-25\ndisconnected\nconnected 2025-11-25\ncalled echo\n"
+		"completed echo well\n");
 	shot_fini(&shot);
 }
 
@@ -318,7 +319,8 @@ static void people_can_ask_it_themselves(void **state)
 	stage_open(stage, "", (const char *const[]){ "echo", NULL });
 	op_init(&op, stage->loop);
 	op_start(&op, take_answer, &answer, NULL, 0, "request");
-	assert_int_equal(mcp_engine_request(stage->engine, span_text("resources/read"), span_text("{\"uri\":\"x:1\"}"), &op, NULL),
+	assert_int_equal(mcp_engine_request(
+				 stage->engine, span_text("resources/read"), span_text("{\"uri\":\"x:1\"}"), &op, NULL),
 		CAPSULE_OK);
 	STAGE_UNTIL(stage, answer.done == 1);
 	assert_string_equal(answer.text, "{\"contents\":[]}");
@@ -327,7 +329,8 @@ static void people_can_ask_it_themselves(void **state)
 	STAGE_UNTIL(stage, answer.done == 2);
 	assert_string_equal(answer.text, "[{\"uri\":\"x:1\",\"name\":\"one\"}]");
 	op_start(&op, take_answer, &answer, NULL, 0, "request");
-	assert_int_equal(mcp_engine_request(stage->engine, span_text("prompts/get"), span_text("{\"name\":\"p\"}"), &op, &err),
+	assert_int_equal(
+		mcp_engine_request(stage->engine, span_text("prompts/get"), span_text("{\"name\":\"p\"}"), &op, &err),
 		CAPSULE_EUNSUPPORTED);
 	op_fini(&op);
 	op_init(&op, stage->loop);
@@ -346,7 +349,8 @@ static void roots_are_what_the_capsule_may_read(void **state)
 
 	stage_open(stage, "", (const char *const[]){ "roots", NULL });
 	stage_run(stage, &shot, "roots", "{}");
-	assert_non_null(strstr(shot.result, "{\\\"roots\\\":[{\\\"uri\\\":\\\"file:///w\\\",\\\"name\\\":\\\"w\\\"}]}"));
+	assert_non_null(
+		strstr(shot.result, "{\\\"roots\\\":[{\\\"uri\\\":\\\"file:///w\\\",\\\"name\\\":\\\"w\\\"}]}"));
 	assert_int_equal(stage_count(&stage->sent, "\"capabilities\":{\"roots\":{"), 1);
 	shot_fini(&shot);
 }

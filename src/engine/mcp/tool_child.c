@@ -110,12 +110,14 @@ static void list_tools(long long id, const char *line)
 	if (cursor != NULL)
 		page = empty_cursor ? 1 : atoi(cursor + strlen("\"cursor\":\"p"));
 	if (page + 1 < count && empty_cursor)
-		say("{\"jsonrpc\":\"2.0\",\"id\":%lld,\"result\":{\"tools\":[%s],\"nextCursor\":\"\"}}", id, items[page]);
+		say("{\"jsonrpc\":\"2.0\",\"id\":%lld,\"result\":{\"tools\":[%s],\"nextCursor\":\"\"}}", id,
+			items[page]);
 	else if (page + 1 < count)
 		say("{\"jsonrpc\":\"2.0\",\"id\":%lld,\"result\":{\"tools\":[%s],\"nextCursor\":\"p%d\"}}", id,
 			items[page], page + 1);
 	else
-		say("{\"jsonrpc\":\"2.0\",\"id\":%lld,\"result\":{\"tools\":[%s]}}", id, page < count ? items[page] : "");
+		say("{\"jsonrpc\":\"2.0\",\"id\":%lld,\"result\":{\"tools\":[%s]}}", id,
+			page < count ? items[page] : "");
 }
 
 static void hold(long long id, const char *line)
