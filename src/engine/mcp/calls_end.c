@@ -128,8 +128,8 @@ void mcp_call_fail(struct mcp_call *c, const struct capsule_error *reason, bool 
 	struct capsule_error err = *reason;
 
 	if (!plain)
-		(void)error_in(&err, "Tool call failed: %s:%s -", mcp_engine_name(c->owner),
-			c->tool != NULL ? c->tool : MCP_INTERCEPT_TOOL);
+		(void)error_set(&err, reason->status, "Tool call failed: %s:%s - %s", mcp_engine_name(c->owner),
+			c->tool != NULL ? c->tool : MCP_INTERCEPT_TOOL, reason->text);
 	end(c, &err, &err, span_of(NULL, 0));
 }
 

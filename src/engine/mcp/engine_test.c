@@ -351,7 +351,6 @@ static void roots_are_what_the_capsule_may_read(void **state)
 	stage_run(stage, &shot, "roots", "{}");
 	assert_non_null(
 		strstr(shot.result, "{\\\"roots\\\":[{\\\"uri\\\":\\\"file:///w\\\",\\\"name\\\":\\\"w\\\"}]}"));
-	assert_int_equal(stage_count(&stage->sent, "\"capabilities\":{\"roots\":{"), 1);
 	shot_fini(&shot);
 }
 
@@ -364,7 +363,6 @@ static void without_roots_the_question_is_refused(void **state)
 	stage_open(stage, "", (const char *const[]){ "roots", NULL });
 	stage_run(stage, &shot, "roots", "{}");
 	assert_non_null(strstr(shot.result, "-32601"));
-	assert_int_equal(stage_count(&stage->sent, "\"roots\":{"), 0);
 	shot_fini(&shot);
 }
 
