@@ -373,12 +373,11 @@ static void a_long_result_is_put_down_by_its_beginning(void **state)
 		buffer_append(&text, padding.data, 2000) && buffer_append_text(&text, "\"}]}"));
 	stage_open(stage, "", (const char *const[]){ "raw", "echo", NULL });
 	run_raw(stage, &shot, buffer_text(&text));
-	assert_int_equal(stage_count(&stage->records, "ended raw manifest 2040 2040 ok\n"), 1);
+	assert_int_equal(stage_count(&stage->records, "ended raw manifest 2039 2039 ok\n"), 1);
 	buffer_clear(&text);
 	assert_true(buffer_append_text(&text, "{\"x\":\"") && buffer_append_span(&text, buffer_span(&padding)) &&
 		buffer_append_text(&text, "\"}"));
 	stage_run(stage, &shot, "echo", buffer_text(&text));
-	print_message("%s", buffer_text(&stage->records));
 	assert_int_equal(stage_count(&stage->records, " 4095 ok\n") + stage_count(&stage->records, " 4096 ok\n"), 1);
 	shot_fini(&shot);
 }
