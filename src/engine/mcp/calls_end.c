@@ -18,6 +18,7 @@ static struct mcp_call_note note_of(const struct mcp_call *c)
 		.tool = span_text(tool ? c->tool : MCP_INTERCEPT_TOOL),
 		.arguments = tool ? c->call->input : buffer_span(&c->arguments),
 		.hash = c->hash,
+		.description = tool ? c->description : NULL,
 		.consent = c->consent };
 }
 

@@ -122,6 +122,7 @@ static enum capsule_status take_question(
 	if (stage->ask_fails)
 		return error_set(err, CAPSULE_ELIMIT, "too many questions");
 	assert_null(note->stage);
+	assert_int_equal(strlen(note->description), 64);
 	stage->questions++;
 	stage->question = op;
 	op->producer = stage;
