@@ -3,6 +3,7 @@
 #include "dispatch/internal.h"
 
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "base/limits.h"
 
 #include <assert.h>
@@ -166,6 +167,43 @@ void deliveries_end(struct member *member)
 		op->result = result;
 		(void)error_copy(&op->error, &err);
 		call_over(op, delivery);
+	}
+}
+
+/* ---- What is handled now ---- */
+
+/* The call id of a tool request in `doc`, which is kept for it; empty for any other event. */
+static struct span request_id_of(const struct event *event, yyjson_doc **doc)
+{
+	static const struct json_limits limits = { .bytes_max = LIMIT_PUBLISH };
+	static const char head[] = "{\"type\":\"tool_execute_request\",";
+	struct capsule_error unsaid;
+	yyjson_val *id;
+
+	if (!span_starts(event->payload, span_text(head)) ||
+		json_parse(doc, event->payload, &limits, "request", &unsaid) != CAPSULE_OK)
+		return span_of(NULL, 0);
+	id = yyjson_obj_get(yyjson_doc_get_root(*doc), "call_id");
+	return span_of(yyjson_get_str(id), yyjson_get_len(id));
+}
+
+void dispatch_each_request(
+	struct dispatch *dispatch, void (*found)(void *user, struct span call_id, uint64_t call), void *user)
+{
+	LIST_EACH (node, &dispatch->members) {
+		const struct member *member = LIST_ENTRY(node, struct member, link);
+
+		LIST_EACH (at, &member->running) {
+			const struct delivery *delivery = LIST_ENTRY(at, struct delivery, link);
+			HOLD(json_doc_drop) yyjson_doc *doc = NULL;
+			struct span id;
+
+			if (delivery->entry == NULL)
+				continue;
+			id = request_id_of(delivery->entry->event, &doc);
+			if (id.len > 0)
+				found(user, id, delivery->call.origin.call_id);
+		}
 	}
 }
 

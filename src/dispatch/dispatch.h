@@ -105,6 +105,11 @@ void member_stop(struct member *member);
  *  what follows a call (`after_call`) is not waited for any more. */
 void member_free(struct member *member);
 
+/** Call `found` for each tool request that an interceptor handles now, with its `call_id` and the number of the call that
+ *  handles it. It must not call into dispatch. */
+void dispatch_each_request(
+	struct dispatch *dispatch, void (*found)(void *user, struct span call_id, uint64_t call), void *user);
+
 /** Append what it did with events, one JSON object. Returns false as buffer_append() does. */
 bool member_append_stats(const struct member *member, struct buffer *out);
 

@@ -86,7 +86,7 @@ struct engine_ops {
 
 	/* Queue `call` (borrowed until done; call->op is started by the engine with `done` and `user`). Fails at
 	 * once, without done, with CAPSULE_ESTATE, CAPSULE_ELIMIT (queue full), CAPSULE_EUNSUPPORTED (a run loop
-	 * takes no calls; it has no such hook: the next engine is asked). op_cancel(&call->op) ends it wherever it
+	 * takes no calls) and, for an interceptor, CAPSULE_ENOTFOUND (it has no such hook): the next engine is asked. op_cancel(&call->op) ends it wherever it
 	 * stands. */
 	enum capsule_status (*call)(struct engine *engine, struct engine_call *call, op_done_fn done, void *user,
 		struct capsule_error *err);

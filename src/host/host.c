@@ -57,6 +57,7 @@ void host_call_init(struct host_call *call, struct host *host, void (*resume)(st
 void host_call_fini(struct host_call *call)
 {
 	host_fs_free(call);
+	host_process_free(call);
 	host_ipc_free(call);
 	op_fini(&call->state.op);
 	call->op = NULL;
@@ -79,6 +80,7 @@ void host_call_trim(struct host_call *call)
 	}
 	call->result = span_of(NULL, 0);
 	host_fs_free(call);
+	host_process_free(call);
 	host_ipc_free(call);
 	trim(&call->out);
 	trim(&call->repaired);
@@ -265,6 +267,7 @@ void host_call_cancel(struct host_call *call)
 	/* Not op_cancel(): its done() would come in a later turn, when another call may be waiting here. */
 	if (call->op != &call->state.op) {
 		host_fs_free(call);
+		host_process_free(call);
 		return;
 	}
 	op_fini(call->op);

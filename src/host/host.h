@@ -187,9 +187,9 @@ struct host_call {
 			uint64_t handle; /* of the subscription that is waited for */
 		} recv;
 	} state;
-	struct host_process *process; /* the same for children */
-	struct host_fs *fs;      /* made by the first file function, NULL before and once idle: a path takes room */
-	struct payload *payload; /* the same for publications */
+	struct host_fs *fs; /* made by the first file function, NULL before and once idle: a path takes room */
+	struct host_process *process; /* the same for programs that are waited for */
+	struct payload *payload;      /* the same for publications */
 };
 
 /** Make `call` idle for calls of `host` (borrowed). `resume` and `user` are the adapter's. */

@@ -38,6 +38,16 @@ enum host_answer host_kv_list_keys(struct host_call *call, struct capsule_error 
 enum host_answer host_kv_clear_prefix(struct host_call *call, struct capsule_error *err);
 enum capsule_status host_kv_clear_prefix_finish(struct host_call *call, struct capsule_error *err);
 
+enum host_answer host_process_run(struct host_call *call, struct capsule_error *err);
+enum capsule_status host_process_run_finish(struct host_call *call, struct capsule_error *err);
+enum host_answer host_process_start(struct host_call *call, struct capsule_error *err);
+enum host_answer host_process_read(struct host_call *call, struct capsule_error *err);
+enum host_answer host_process_kill(struct host_call *call, struct capsule_error *err);
+enum capsule_status host_process_kill_finish(struct host_call *call, struct capsule_error *err);
+
+/** Let go of the program that `call` waits for, if any: it is ended. `result` is not touched. */
+void host_process_free(struct host_call *call);
+
 enum host_answer host_sys_get_config(struct host_call *call, struct capsule_error *err);
 enum host_answer host_sys_get_caller(struct host_call *call, struct capsule_error *err);
 enum host_answer host_sys_log(struct host_call *call, struct capsule_error *err);

@@ -32,6 +32,7 @@ struct making {
 	struct sandbox_wrap *wrap;
 	const struct sandbox_plan *plan;
 	int first_fd;
+	bool hidden[SANDBOX_MOUNTS_MAX]; /* by mount: an empty folder was put there */
 };
 
 static const char *home_of(const struct sandbox_plan *plan)
@@ -141,9 +142,9 @@ static enum capsule_status look_at(const char *path, mode_t *mode, struct capsul
 	return CAPSULE_OK;
 }
 
-static enum capsule_status add_mount(
-	struct making *making, const struct sandbox_mount *mount, struct capsule_error *err)
+static enum capsule_status add_mount(struct making *making, size_t index, struct capsule_error *err)
 {
+	const struct sandbox_mount *mount = &making->plan->mounts[index];
 	mode_t mode;
 	enum capsule_status status = look_at(mount->path, &mode, err);
 
@@ -154,6 +155,7 @@ static enum capsule_status add_mount(
 			"show %s in a sandbox: it has become a link, which could lead anywhere; put back what was there",
 			mount->path);
 	if (mount->access == SANDBOX_HIDE) {
+		making->hidden[index] = S_ISDIR(mode);
 		if (S_ISDIR(mode))
 			sandbox_words_add(&making->words, "--tmpfs", mount->path, NULL);
 		else
@@ -176,7 +178,7 @@ static enum capsule_status add_plan(struct making *making, struct capsule_error 
 
 	for (size_t i = 0; i < plan->count && status == CAPSULE_OK; i++)
 		if (sandbox_plan_counts(plan, i))
-			status = add_mount(making, &plan->mounts[i], err);
+			status = add_mount(making, i, err);
 	return status;
 }
 
@@ -201,12 +203,12 @@ static void add_end(struct making *making)
 {
 	const struct sandbox_plan *plan = making->plan;
 
-	for (size_t i = plan->count; i > 0; i--) {
-		const struct sandbox_mount *mount = &plan->mounts[i - 1];
-
-		if (mount->access == SANDBOX_HIDE && sandbox_plan_counts(plan, i - 1))
-			sandbox_words_add(&making->words, "--remount-ro", mount->path, NULL);
-	}
+	/* Of the folder that it begins in nothing may be shown, but it is there. */
+	if (plan->cwd != NULL)
+		sandbox_words_add(&making->words, "--dir", plan->cwd, NULL);
+	for (size_t i = 0; i < plan->count; i++)
+		if (making->hidden[i])
+			sandbox_words_add(&making->words, "--remount-ro", plan->mounts[i].path, NULL);
 	sandbox_words_add(&making->words, "--remount-ro", "/", NULL);
 	sandbox_words_add(&making->words, "--chdir", plan->cwd == NULL ? "/" : plan->cwd, NULL);
 	sandbox_words_add(&making->words, "--", NULL);

@@ -43,6 +43,12 @@ void events_tell_started(struct capsule_runtime *runtime);
 /** Tell that the runtime shuts down; takedown_release() comes when everybody has it. */
 void events_tell_shutdown(struct capsule_runtime *runtime);
 
+/* ---- Cancelled calls, events_cancel.c ---- */
+
+/** From now on the programs that a call has started end when a message says that it is cancelled. Harmless when repeated.
+ *  Errors: CAPSULE_ENOMEM. */
+MUST_CHECK enum capsule_status events_hear_cancels(struct capsule_runtime *runtime, struct capsule_error *err);
+
 /* ---- Uplinks, events_uplink.c ---- */
 
 /** host_services.uplink_send; `user` is the services. */

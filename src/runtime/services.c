@@ -48,6 +48,7 @@ static enum capsule_status take_session(void *user, const struct uuid *session, 
 	struct services *services = user;
 
 	services->session = *session;
+	services_let_start(services);
 	if (LIST_ENTRY(services, struct capsule, services)->member != NULL)
 		member_session(LIST_ENTRY(services, struct capsule, services)->member, session);
 	if (!LIST_ENTRY(services, struct capsule, services)->registered)
@@ -80,7 +81,9 @@ enum capsule_status services_open(struct services *services, struct capsule_runt
 	if (manifest == NULL)
 		return CAPSULE_OK;
 	status = services_find_files(services, err);
-	return status == CAPSULE_OK ? services_make_gate(services, err) : status;
+	if (status == CAPSULE_OK)
+		status = services_make_gate(services, err);
+	return status == CAPSULE_OK ? services_open_programs(services, err) : status;
 }
 
 void services_close(struct services *services)
@@ -88,6 +91,7 @@ void services_close(struct services *services)
 	if (services->runtime == NULL)
 		return;
 	services_end_commits(services);
+	services_close_programs(services);
 	services_close_files(services);
 	kv_scope_free(services->kv);
 	kv_close(services->own_store);
@@ -107,5 +111,6 @@ void services_lend(struct services *services, struct engine_env *env)
 		.uplink = bare ? NULL : lend_uplink,
 		.session = take_session,
 		.capable = lend_capable };
+	services_lend_programs(services, &env->services);
 	events_lend(services, &env->services);
 }

@@ -10,7 +10,9 @@
 #include <capsule/runtime.h>
 
 struct capsule_runtime;
+struct children;
 struct open_overlay;
+struct programs;
 
 struct services {
 	struct capsule_runtime *runtime; /* NULL: not opened */
@@ -27,6 +29,8 @@ struct services {
 	struct list_node commits;           /* of services_commit.c */
 	struct kv_store *own_store;         /* of a bare module */
 	struct kv_scope *kv;
+	struct programs *programs; /* NULL: it may start none */
+	struct children *children; /* of its guest; NULL: its guest may start none */
 };
 
 /** Set up the services of the capsule `id` of `manifest` (both borrowed; NULL: a bare module): its gate, and which folders there are
@@ -53,6 +57,20 @@ enum capsule_status services_files(void *user, enum host_tree tree, struct vfs *
 
 /** Close the trees, and remove what was temporary. */
 void services_close_files(struct services *services);
+
+/** What the capsule may start, its servers included: found now. Errors: CAPSULE_EIO, CAPSULE_ENOMEM. */
+MUST_CHECK enum capsule_status services_open_programs(struct services *services, struct capsule_error *err);
+
+/** Give that back: what still runs is killed. Harmless when there is nothing. */
+void services_close_programs(struct services *services);
+
+/** Put the guest's programs into what is lent to its host functions. */
+void services_lend_programs(struct services *services, struct host_services *lent);
+
+/** The capsule is loaded: its guest may start programs from now on. It ends: those that run are killed, calls that wait for
+ *  them go on. */
+void services_let_start(struct services *services);
+void services_end_children(struct services *services);
 
 /** A call of the capsule has ended well: when its writes are to be committed after each call and there are any, begin. True: `op`, which
  *  has just ended, is pending again with its result; `done` runs when the commit is over. False: there is nothing to wait for. */

@@ -4,16 +4,14 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "runtime/folder.h"
 #include "runtime/overlay.h"
+#include "runtime/programs.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <ftw.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-
-#define OPEN_FOLDERS_MAX 16 /* descriptors while a temporary folder is removed */
 
 /* An overlay in use, in the runtime's list. */
 struct open_overlay {
@@ -25,13 +23,6 @@ struct open_overlay {
 
 /* Where they are. */
 
-static bool starts_programs(const struct manifest *manifest)
-{
-	if (manifest->mcp_servers.count > 0 || manifest->capabilities.host_process.count > 0)
-		return true;
-	return manifest->components.count > 0 && manifest->components.items[0].capabilities.host_process.count > 0;
-}
-
 /* Programs see the disk and no overlay, so a capsule that starts some would not see what they wrote, nor they what it did. */
 static enum capsule_overlay_mode mode_of(const struct services *services)
 {
@@ -41,7 +32,7 @@ static enum capsule_overlay_mode mode_of(const struct services *services)
 	bool explicit = false;
 	enum capsule_overlay_mode mode = services_overlay_of(runtime, services->id, &explicit);
 
-	if (mode == CAPSULE_OVERLAY_OFF || !starts_programs(services->manifest))
+	if (mode == CAPSULE_OVERLAY_OFF || !programs_start(services->manifest))
 		return mode;
 	log_write(&runtime->log, explicit ? CAPSULE_LOG_WARN : CAPSULE_LOG_INFO, services->id, span_text(told));
 	return CAPSULE_OVERLAY_OFF;
@@ -80,25 +71,6 @@ enum capsule_status services_find_files(struct services *services, struct capsul
 
 /* Opening them. */
 
-static enum capsule_status make_temporary(struct services *services, struct capsule_error *err)
-{
-	const char *folder = getenv("TMPDIR");
-	char *path = NULL;
-
-	if (folder == NULL || folder[0] != '/')
-		folder = "/tmp";
-	if (asprintf(&path, "%s/capsule-overlay-XXXXXX", folder) < 0)
-		return error_set(err, CAPSULE_ENOMEM, "no memory for the path of an overlay");
-	if (mkdtemp(path) == NULL) {
-		enum capsule_status status = error_os(err, errno, "a folder for the overlay in %.512s", folder);
-
-		free(path);
-		return status;
-	}
-	services->temporary = path;
-	return CAPSULE_OK;
-}
-
 /* In the home, or in a folder of its own that goes away with the capsule when the home is not to be touched. NULL after a failure. */
 static char *overlay_folder(struct services *services, struct capsule_error *err)
 {
@@ -106,7 +78,8 @@ static char *overlay_folder(struct services *services, struct capsule_error *err
 	char *folder = NULL;
 
 	if (home->memory) {
-		if (services->temporary == NULL && make_temporary(services, err) != CAPSULE_OK)
+		if (services->temporary == NULL &&
+			folder_make_temporary(&services->temporary, "capsule-overlay", err) != CAPSULE_OK)
 			return NULL;
 		assert(services->temporary != NULL);
 		folder = text_copy(span_text(services->temporary));
@@ -200,15 +173,6 @@ enum capsule_status services_files(void *user, enum host_tree tree, struct vfs *
 	return status;
 }
 
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *at)
-{
-	(void)info;
-	(void)kind;
-	(void)at;
-	(void)remove(path);
-	return 0;
-}
-
 void services_close_files(struct services *services)
 {
 	struct open_overlay *open = services->shared;
@@ -222,7 +186,7 @@ void services_close_files(struct services *services)
 	}
 	vfs_close(services->global);
 	if (services->temporary != NULL)
-		(void)nftw(services->temporary, remove_entry, OPEN_FOLDERS_MAX, FTW_DEPTH | FTW_PHYS);
+		folder_remove(services->temporary);
 	free(services->workspace_path);
 	free(services->global_path);
 	free(services->temporary);

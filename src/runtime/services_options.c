@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The options of a runtime that concern files. */
+/* The options of a runtime that concern files, and where its own programs are. */
 #include "runtime/internal.h"
 
 #include "base/text.h"
@@ -27,6 +27,9 @@ enum capsule_status services_configure(
 	runtime->workspace = asked != NULL ? text_copy(span_text(asked)) : realpath(".", NULL);
 	if (runtime->workspace == NULL && (asked != NULL || errno == ENOMEM))
 		return error_set(err, CAPSULE_ENOMEM, "no memory for a runtime");
+	runtime->libexec_dir = options->libexec_dir != NULL ? text_copy(span_text(options->libexec_dir)) : NULL;
+	if (options->libexec_dir != NULL && runtime->libexec_dir == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory for a runtime");
 	runtime->overlay = options->overlay;
 	runtime->overlay_bytes = options->overlay_bytes;
 	runtime->audit = options->audit;
@@ -45,7 +48,8 @@ void services_forget(struct capsule_runtime *runtime)
 		free(mode);
 	map_fini(&runtime->overlays);
 	free(runtime->workspace);
-	runtime->workspace = NULL;
+	free(runtime->libexec_dir);
+	runtime->workspace = runtime->libexec_dir = NULL;
 }
 
 enum capsule_overlay_mode services_overlay_of(const struct capsule_runtime *runtime, const char *id, bool *explicit)

@@ -26,6 +26,7 @@ struct wasm_module {
 	bool run_loop;       /* exports run as a function without parameters */
 	bool bulk_arguments; /* takes the arguments of a call as a block of their own */
 	bool export_schemas; /* exports astrid_export_schemas: built with the project's own SDK */
+	bool export_hook;    /* exports astrid_hook_trigger: it can be asked for the actions of interceptors */
 };
 
 /** The module that was made of these bytes, with one reference more; NULL when none is loaded. */

@@ -161,6 +161,7 @@ static void note_export(struct wasm_module *module, const wasm_exporttype_t *exp
 		if (span_is(name, known[i].name) && !module_type_letters(func, known[i].letters, 32))
 			memcpy(known[i].letters, "other", 6);
 	module->export_schemas = module->export_schemas || span_is(name, "astrid_export_schemas");
+	module->export_hook = module->export_hook || span_is(name, "astrid_hook_trigger");
 }
 
 /* Which initialisers a fresh instance runs, in this priority; a wrong type means that nothing is called. */

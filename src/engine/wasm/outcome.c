@@ -170,6 +170,11 @@ static enum capsule_status unknown_export(
 	return CAPSULE_ENOTFOUND;
 }
 
+enum capsule_status outcome_no_hook(const struct wasm_capsule *capsule, struct capsule_error *err)
+{
+	return unknown_export(capsule, EXPORT_HOOK, err);
+}
+
 static void keep_export(struct wasm_capsule *capsule, const char *name)
 {
 	struct wasm_instance *instance = capsule->instance;

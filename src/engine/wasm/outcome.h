@@ -13,6 +13,10 @@ wasmtime_call_future_t *outcome_start_initializer(struct wasm_capsule *capsule);
  *  nothing to run (a lifecycle hook that the module does not have). */
 wasmtime_call_future_t *outcome_start_call(struct wasm_capsule *capsule, struct capsule_error *err);
 
+/** That the module of `capsule` has no function for the actions of interceptors, so that another engine is asked, in the words in
+ *  which a call of it would fail. Returns CAPSULE_ENOTFOUND. */
+enum capsule_status outcome_no_hook(const struct wasm_capsule *capsule, struct capsule_error *err);
+
 /** After the last phase: fill the call's result or `err`. Takes capsule->trap and ->error. Returns whether the instance may be
  *  used again: false when the guest was cut off in the middle. */
 bool outcome_decide(struct wasm_capsule *capsule, struct capsule_error *err);
