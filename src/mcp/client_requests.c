@@ -38,14 +38,16 @@ void client_ask_begin(struct mcp_client *client, struct asking *asking, struct p
 enum capsule_status client_ask_end(struct mcp_client *client, const struct asking *asking,
 	const struct pending *pending, bool own, struct capsule_error *err)
 {
+	bool alive = client->state != CLIENT_ENDED;
 	enum capsule_status status;
 
 	(void)buffer_append(asking->out, "}\n", 2);
 	/* In the table before, so that it ends with all others when the client ends over this. */
-	client->pending[client->pending_count++] = *pending;
+	if (alive)
+		client->pending[client->pending_count++] = *pending;
 	status = client_output_end(
 		client, asking->start, pending->kind == PENDING_REQUEST ? pending->id : -1, own, err);
-	if (status != CAPSULE_OK && own)
+	if (status != CAPSULE_OK && own && alive)
 		client->pending_count--;
 	return status;
 }
