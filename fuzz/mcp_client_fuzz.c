@@ -34,7 +34,8 @@ struct world {
 	int64_t last_id;             /* highest id that the client wrote */
 	struct buffer line;          /* that the client is writing */
 	uint8_t answers[SERVER_MAX]; /* to the server's request of that id */
-	bool withdrawn[SERVER_MAX];
+	bool due[SERVER_MAX];        /* that one has to be answered at once */
+	bool partial;                /* the server's line has begun with other bytes */
 	unsigned server_requests;
 	uint64_t tokens[REQUESTS];
 	size_t tokens_count;
@@ -212,6 +213,7 @@ static void say(struct world *world, struct buffer *line)
 	(void)buffer_append_byte(line, '\n');
 	CHECK(!line->failed);
 	mcp_client_receive(world->client, buffer_span(line), world->now);
+	world->partial = false;
 	buffer_fini(line);
 }
 
@@ -248,6 +250,7 @@ static void server_acts(struct world *world, uint8_t how)
 	const char *method = methods[how >> 2 & 3];
 
 	if ((how & 3) == 0 && world->server_requests < SERVER_MAX) {
+		world->due[world->server_requests] = !world->partial && (how & 4) != 0; /* a ping, or unknown */
 		(void)buffer_printf(&line, "{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"%s\"%s}",
 			world->server_requests++, method, strchr(method, '{') != NULL ? "}" : "");
 	} else if ((how & 3) == 1 && world->server_requests > 0) {
@@ -284,6 +287,8 @@ static void raw_bytes(struct world *world)
 	if (len > world->left)
 		len = world->left;
 	mcp_client_receive(world->client, span_of(world->data, len), world->now);
+	if (len > 0)
+		world->partial = world->data[len - 1] != '\n';
 	world->data += len;
 	world->left -= len;
 }
@@ -365,6 +370,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_counts(&world);
 	}
 	read_output(&world, SIZE_MAX);
+	drain_events(&world);
+	for (unsigned id = 0; id < world.server_requests && !world.ended; id++)
+		CHECK(!world.due[id] || world.answers[id] == 1);
 	mcp_client_end(world.client, (features & 16) != 0 ? "why" : NULL);
 	drain_events(&world);
 	CHECK(world.ended && mcp_client_output(world.client).len == 0);
