@@ -3,6 +3,7 @@
  * compact JSON from our client, of which it looks at the method and the id alone. A letter for each stage goes into
  * descriptor 3, for those who wait for it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -124,6 +125,8 @@ static void initialized(void)
 		flood();
 	if (is("chatter"))
 		chatter();
+	if (is("quit"))
+		_exit(0);
 	if (is("deaf"))
 		hold();
 	if (is("shut")) {
@@ -257,8 +260,18 @@ static void resist(bool with_child)
 		(void)!fork();
 }
 
+/* Serves in its working folder once. */
+static void serve_once(void)
+{
+	if (access("served", F_OK) == 0)
+		_exit(6);
+	(void)close(open("served", O_CREAT | O_WRONLY, 0600));
+}
+
 static void begin(void)
 {
+	if (is("once"))
+		serve_once();
 	if (is("before"))
 		_exit(7);
 	if (is("banner"))

@@ -148,6 +148,7 @@ enum capsule_status mcp_stdio_start(
 		status = start_child(server, options->spec, err);
 	if (status != CAPSULE_OK)
 		return status;
+	mcp_client_trace(server->client, options->trace, options->user);
 	mcp_client_start(server->client, loop_now(server->loop));
 	mcp_stdio_kick(server);
 	*out = GIVE(server);

@@ -212,8 +212,7 @@ void stdio_deliver(struct mcp_stdio *server)
 		return;
 	if (events == EVENTS_A_TURN)
 		mcp_stdio_kick(server);
-	if (events > 0)
-		stdio_flush(server);
+	stdio_flush(server); /* also without an event: the next page of a list, the answer to a ping */
 	wait_for_deadline(server);
 	stdio_tell_end(server);
 }

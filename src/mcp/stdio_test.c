@@ -92,6 +92,8 @@ static void starve_nobody(struct scene *scene, const char *verb)
 	memcpy(other.child, scene->child, sizeof other.child);
 	scene_start(scene, verb);
 	scene_expect(scene, MCP_EVENT_READY, 1);
+	while (scene->heard.len < 1000 && scene->counts[MCP_EVENT_LOG] < 1000)
+		scene_turn(scene, SCENE_PATIENCE_MS);
 	start_and_ready(&other, "serve");
 	for (int i = 0; i < 20; i++)
 		assert_answers(&other);
@@ -107,7 +109,6 @@ static void a_flood_of_notifications_starves_nobody(void **state)
 	struct scene *scene = *state;
 
 	starve_nobody(scene, "flood");
-	assert_true(scene->counts[MCP_EVENT_LOG] > 1000);
 	mcp_stdio_stop(scene->server, true);
 	scene_expect_end(scene, "it was stopped");
 }
@@ -117,7 +118,6 @@ static void a_flood_of_standard_error_starves_nobody(void **state)
 	struct scene *scene = *state;
 
 	starve_nobody(scene, "chatter");
-	assert_true(scene->heard.len > 1000);
 	mcp_stdio_stop(scene->server, true);
 	scene_expect_end(scene, "it was stopped");
 }

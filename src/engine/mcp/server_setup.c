@@ -70,7 +70,7 @@ static enum capsule_status join_env(struct server_setup *setup, const struct map
 	while (map_next(config, &cursor, &name, &value))
 		most++;
 	setup->env = calloc(most + 1, sizeof *setup->env);
-	ok = setup->env != NULL && !room.failed;
+	ok = setup->env != NULL && count > 0;
 	for (size_t i = 0; ok && i < count; i++)
 		if (map_get(config, name_of(usual[i])) == NULL)
 			ok = add_entry(setup, span_text(usual[i]), NULL);
