@@ -61,7 +61,9 @@ enum capsule_status client_can_ask(struct mcp_client *client, struct capsule_err
 		return error_set(err, CAPSULE_ESTATE, "registered but not connected");
 	}
 	if (!client_events_reserve(client))
-		return error_set(err, CAPSULE_ELIMIT, "%u events wait to be taken", client->events_count);
+		return client->events_count < client->options.events
+			? error_set(err, CAPSULE_ENOMEM, "out of memory for events")
+			: error_set(err, CAPSULE_ELIMIT, "%u events wait to be taken", client->events_count);
 	return client_output_room(client, err);
 }
 
@@ -125,7 +127,7 @@ static enum capsule_status prepare(struct mcp_client *client, struct span method
 			client->options.in_flight);
 	if (options == NULL)
 		options = &none;
-	*pending = (struct pending){ .kind = PENDING_REQUEST, .progress = options->progress };
+	pending->progress = options->progress;
 	pending->idle_ms = options->timeout_ms > 0 ? options->timeout_ms : client->options.request_ms;
 	pending->hard_ms = options->hard_ms;
 	if (pending->hard_ms == 0 && options->progress)
@@ -136,7 +138,7 @@ static enum capsule_status prepare(struct mcp_client *client, struct span method
 enum capsule_status mcp_client_request(struct mcp_client *client, struct span method, struct span params,
 	const struct mcp_request_options *options, int64_t now_ns, int64_t *id, struct capsule_error *err)
 {
-	struct pending pending;
+	struct pending pending = { .kind = PENDING_REQUEST };
 	struct asking asking;
 	enum capsule_status status;
 
@@ -178,7 +180,7 @@ enum capsule_status mcp_client_call_tool(struct mcp_client *client, struct span 
 	const struct mcp_request_options *options, int64_t now_ns, int64_t *id, struct capsule_error *err)
 {
 	struct span method = span_text("tools/call");
-	struct pending pending;
+	struct pending pending = { .kind = PENDING_REQUEST };
 	struct asking asking;
 	enum capsule_status status;
 	const char *why;
