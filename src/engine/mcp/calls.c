@@ -126,7 +126,7 @@ void mcp_calls_lost(struct mcp_engine *self, const struct capsule_error *why)
 		(void)error_in(&err, "Transport closed");
 	fail_all(self, MCP_LOST, &err, false);
 	fail_all(self, MCP_SENT, &err, false);
-	(void)mcp_engine_refuse(self, &err);
+	(void)error_set(&err, CAPSULE_ESTATE, "MCP server not running: %s: %s", mcp_engine_name(self), why->text);
 	fail_all(self, MCP_QUEUED, &err, true);
 }
 

@@ -193,7 +193,8 @@ static enum capsule_status ask(struct mcp_call *c, struct capsule_error *err)
 		.server = mcp_engine_name(self),
 		.tool = span_text(c->tool),
 		.arguments = c->call->input,
-		.hash = c->hash };
+		.hash = c->hash,
+		.description = c->description };
 	enum capsule_status status;
 
 	if (services->ask == NULL)

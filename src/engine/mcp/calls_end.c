@@ -18,12 +18,13 @@ static struct mcp_call_note note_of(const struct mcp_call *c)
 		.tool = span_text(tool ? c->tool : MCP_INTERCEPT_TOOL),
 		.arguments = tool ? c->call->input : buffer_span(&c->arguments),
 		.hash = c->hash,
+		.description = tool ? c->description : NULL,
 		.consent = c->consent };
 }
 
 static uint64_t duration_ms(const struct mcp_call *c)
 {
-	return c->begun_ns == 0 ? 0 : (uint64_t)(loop_now(c->owner->env.loop) - c->begun_ns) / NS_PER_MS;
+	return !c->recorded ? 0 : (uint64_t)(loop_now(c->owner->env.loop) - c->begun_ns) / NS_PER_MS;
 }
 
 /* The first bytes, without half a character at their end. */
@@ -110,7 +111,7 @@ static void end(
 	if (c->recorded)
 		mcp_call_record(c, "ended", outcome, result);
 	tell_completed(c, outcome == NULL);
-	call->wall_ns = c->begun_ns == 0 ? 0 : loop_now(self->env.loop) - c->begun_ns;
+	call->wall_ns = !c->recorded ? 0 : loop_now(self->env.loop) - c->begun_ns;
 	mcp_call_free(c);
 	call->op.producer = NULL;
 	if (op_pending(&call->op)) {
@@ -128,8 +129,8 @@ void mcp_call_fail(struct mcp_call *c, const struct capsule_error *reason, bool 
 	struct capsule_error err = *reason;
 
 	if (!plain)
-		(void)error_in(&err, "Tool call failed: %s:%s -", mcp_engine_name(c->owner),
-			c->tool != NULL ? c->tool : MCP_INTERCEPT_TOOL);
+		(void)error_set(&err, reason->status, "Tool call failed: %s:%s - %s", mcp_engine_name(c->owner),
+			c->tool != NULL ? c->tool : MCP_INTERCEPT_TOOL, reason->text);
 	end(c, &err, &err, span_of(NULL, 0));
 }
 

@@ -83,11 +83,11 @@ static bool send_call(struct mcp_call *c)
 		status = look_again(c, tool, &err);
 		raw = tool != NULL ? tool->raw : raw;
 	}
+	c->begun_ns = loop_now(self->env.loop);
 	if (status == CAPSULE_OK && !c->recorded) {
 		c->recorded = true;
 		mcp_call_record(c, "started", NULL, span_of(NULL, 0));
 	}
-	c->begun_ns = loop_now(self->env.loop);
 	if (status == CAPSULE_OK)
 		status = ask_server(c, raw, &err);
 	if (status == CAPSULE_ELIMIT && self->calls.count[MCP_SENT] > 0)

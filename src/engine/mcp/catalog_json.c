@@ -46,8 +46,11 @@ static void append_tool(const struct mcp_tool *tool, const struct manifest_mcp_s
 	(void)buffer_append_text(out, ",\"description\":");
 	(void)json_append_string(out, span_text(tool->description != NULL ? tool->description : ""));
 	append_member(out, "input_schema", tool->input_schema);
-	(void)buffer_append_text(out, ",\"origin\":");
+	(void)buffer_append_text(out, ",\"origin\":{\"server\":");
 	(void)json_append_string(out, span_text(origin));
+	(void)buffer_append_text(out, ",\"tool\":");
+	(void)json_append_string(out, span_text(tool->name));
+	(void)buffer_append_byte(out, '}');
 	if (tool->title != NULL) {
 		(void)buffer_append_text(out, ",\"title\":");
 		(void)json_append_string(out, span_text(tool->title));

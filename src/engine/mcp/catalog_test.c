@@ -71,10 +71,10 @@ static void tools_keep_their_order_and_their_texts(void **state)
 	assert_int_equal(mcp_catalog_append(&catalog, &declared, "capsule:c:files", true, NULL, &out), 2);
 	assert_string_equal(buffer_text(&out),
 		"{\"name\":\"read_file\",\"description\":\"Reads\\na file.\",\"input_schema\":{\"type\":\"object\"},"
-		"\"origin\":\"capsule:c:files\",\"title\":\"Read\",\"output_schema\":{\"o\":1},"
+		"\"origin\":{\"server\":\"capsule:c:files\",\"tool\":\"read_file\"},\"title\":\"Read\",\"output_schema\":{\"o\":1},"
 		"\"annotations\":{\"readOnlyHint\":true}},"
 		"{\"name\":\"b\",\"description\":\"\",\"input_schema\":{\"type\":\"object\"},"
-		"\"origin\":\"capsule:c:files\"}");
+		"\"origin\":{\"server\":\"capsule:c:files\",\"tool\":\"b\"}}");
 }
 
 static void the_long_form_always_works(void **state)

@@ -15,7 +15,9 @@ struct mcp_call_note {
 	const struct origin *origin;
 	const char *server; /* "capsule:<id>:<server>" */
 	struct span tool, arguments;
-	const char *hash; /* BLAKE3 of the canonical JSON of the arguments, hexadecimal */
+	const char *hash;        /* BLAKE3 of the canonical JSON of the arguments, hexadecimal */
+	const char *description; /* likewise of the tool as it is described now: another one is another tool; NULL for
+				  * interceptors */
 	/* Only when it is put down: */
 	const char *stage;       /* "started", "ended", "refused" */
 	const char *consent;     /* "manifest", "remembered", "asked", "denied" */

@@ -3,6 +3,7 @@
 #include "engine/mcp/internal.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/limits.h"
 
 #include <assert.h>
@@ -10,6 +11,16 @@
 #define LISTS_BESIDE 8 /* requests that a server may have beside the calls: lists, what people ask */
 
 /* ---- Health, and what is told ---- */
+
+static void add_next_attempt(const struct mcp_engine *self, struct capsule_error *why)
+{
+	int64_t due = mcp_server_retry_ns(self->server), now = loop_now(self->env.loop);
+	struct capsule_error ended = *why;
+
+	if (due > now)
+		(void)error_set(why, ended.status, "%s; the next attempt is in %lld s", ended.text,
+			(long long)((due - now + NS_PER_S / 2) / NS_PER_S));
+}
 
 /* Once it was up, its server says how it is. */
 static enum engine_health health_up(const struct mcp_engine *self, struct capsule_error *why)
@@ -19,6 +30,7 @@ static enum engine_health health_up(const struct mcp_engine *self, struct capsul
 
 	if (state == MCP_SERVER_READY && self->listed)
 		return ENGINE_READY;
+	add_next_attempt(self, &reason);
 	if (reason.status != CAPSULE_OK)
 		(void)error_copy(why, &reason);
 	else

@@ -340,6 +340,11 @@ enum mcp_server_state mcp_server_state(const struct mcp_server *server, struct c
 	return server->state;
 }
 
+int64_t mcp_server_retry_ns(const struct mcp_server *server)
+{
+	return server->state == MCP_SERVER_WAITING && server->retry.index != 0 ? server->retry.due_ns : 0;
+}
+
 struct mcp_client *mcp_server_client(struct mcp_server *server)
 {
 	return server->stdio == NULL ? NULL : mcp_stdio_client(server->stdio);

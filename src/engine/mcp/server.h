@@ -63,6 +63,9 @@ void mcp_server_stop(struct mcp_server *server, struct op *op);
  *  longer running: ...". */
 enum mcp_server_state mcp_server_state(const struct mcp_server *server, struct capsule_error *why);
 
+/** When it is started again, on the loop's clock; 0 when that is not known (yet). */
+int64_t mcp_server_retry_ns(const struct mcp_server *server);
+
 /** The client of the process that runs, NULL without one. After using it: mcp_server_kick(). */
 struct mcp_client *mcp_server_client(struct mcp_server *server);
 void mcp_server_kick(struct mcp_server *server);
