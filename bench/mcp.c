@@ -36,13 +36,13 @@ static const char arguments[] =
 
 /* ---- The server ---- */
 
-static size_t answer(char *out, const char *line)
+static size_t answer(char *out, size_t room, const char *line)
 {
 	const char *id = strstr(line, "\"id\":");
 
 	if (id == NULL)
 		return 0;
-	return (size_t)sprintf(out, "{\"jsonrpc\":\"2.0\",\"id\":%lld,%s", strtoll(id + 5, NULL, 10),
+	return (size_t)snprintf(out, room, "{\"jsonrpc\":\"2.0\",\"id\":%lld,%s", strtoll(id + 5, NULL, 10),
 		strstr(line, "\"initialize\"") != NULL ? GREETING : RESULT);
 }
 
@@ -61,7 +61,7 @@ static int serve(void)
 		said = at = 0;
 		while ((end = memchr(in + at, '\n', len - at)) != NULL) {
 			*end = '\0';
-			said += answer(out + said, in + at);
+			said += answer(out + said, sizeof out - said, in + at);
 			at = (size_t)(end - in) + 1;
 		}
 		memmove(in, in + at, len - at);
@@ -365,8 +365,8 @@ int main(int argc, char **argv)
 	const struct bench_case cases[] = {
 		{ "mcp.roundtrip", "µs", 1000, run_one, &scene },
 		{ "floor.mcp.roundtrip", "µs", 1000, run_bare_one, &bare },
-		{ "mcp.inflight.64", "µs", 1000, run_many, &scene },
-		{ "floor.mcp.inflight.64", "µs", 1000, run_bare_many, &bare },
+		{ "mcp.in_flight.64", "µs", 1000, run_many, &scene },
+		{ "floor.mcp.in_flight.64", "µs", 1000, run_bare_many, &bare },
 	};
 	ssize_t len;
 
