@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A list of tools as a hostile server sends it. Whatever it is, names keep to the alphabet and their length and are found again by
- * both forms, what is listed is JSON, and the canonical text of a value is that of the value read again. */
+/* A list of tools as a hostile server sends it. Whatever it is, names keep to the alphabet and their length and are found
+ * again by both forms, what is listed is JSON, and the canonical text of a value is that of the value read again. */
 #include "engine/mcp/catalog.h"
 
 #include "base/cleanup.h"
@@ -71,8 +71,8 @@ static void check_canonical(struct span input)
 	if (json_parse(&doc, input, &limits, "input", NULL) != CAPSULE_OK)
 		return;
 	CHECK(arguments_append_canonical(&first, yyjson_doc_get_root(doc)));
-	CHECK(json_parse(&again, buffer_span(&first), &(struct json_limits){ .bytes_max = BUFFER_MAX }, "output", NULL) ==
-		CAPSULE_OK);
+	CHECK(json_parse(&again, buffer_span(&first), &(struct json_limits){ .bytes_max = BUFFER_MAX }, "output",
+		      NULL) == CAPSULE_OK);
 	CHECK(arguments_append_canonical(&second, yyjson_doc_get_root(again)));
 	CHECK(span_equal(buffer_span(&first), buffer_span(&second)));
 	CHECK(arguments_hash(input, one, NULL) == CAPSULE_OK);

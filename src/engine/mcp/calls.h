@@ -68,7 +68,6 @@ void mcp_calls_cancel(struct mcp_engine *self, const struct capsule_error *err);
 /* ---- Between calls.c, calls_admit.c, calls_send.c and calls_end.c ---- */
 
 void mcp_call_move(struct mcp_call *c, enum mcp_stage stage);
-bool mcp_call_counts(enum mcp_stage stage);
 
 /** Put it into `stage` for the first time. */
 void mcp_call_enter(struct mcp_call *c, enum mcp_stage stage);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* From a request for a tool or an interceptor to a call that waits for its turn: is there such a tool, may it be called, who has
- * to be asked. */
+/* From a request for a tool or an interceptor to a call that waits for its turn: is there such a tool, may it be
+ * called, who has to be asked. */
 #include "engine/mcp/internal.h"
 
 #include "base/cleanup.h"

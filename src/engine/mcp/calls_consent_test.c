@@ -3,7 +3,6 @@
 #include "engine/mcp/engine_fixture.h"
 
 #include "base/cleanup.h"
-#include <signal.h>
 
 static void what_the_manifest_denies_is_refused_and_put_down(void **state)
 {
@@ -123,15 +122,6 @@ static void a_question_that_can_not_be_asked_refuses_the_call(void **state)
 	shot_fini(&shot);
 }
 
-static void kill_server(struct stage *stage)
-{
-	HOLD(buffer_fini) struct buffer json = { 0 };
-
-	assert_true(mcp_engine_append_json(stage->engine, &json));
-	assert_int_equal(kill((pid_t)atoi(strstr(buffer_text(&json), "\"pid\":") + strlen("\"pid\":")), SIGKILL), 0);
-	STAGE_UNTIL(stage, stage_count(&stage->life, "disconnected\n") == 1);
-}
-
 static void a_use_that_was_never_written_is_not_used_up(void **state)
 {
 	struct stage *stage = *state;
@@ -139,7 +129,7 @@ static void a_use_that_was_never_written_is_not_used_up(void **state)
 
 	stage_open(stage, "consent = \"ask\"", (const char *const[]){ "echo", NULL });
 	assert_int_equal(stage_call(stage, &shot, "echo", "{\"a\":1,\"b\":2}"), CAPSULE_OK);
-	kill_server(stage);
+	stage_kill_server(stage);
 	stage_answer(stage, MCP_ANSWER_ONCE);
 	STAGE_UNTIL(stage, shot.done == 1);
 	assert_int_equal(shot.status, CAPSULE_ESTATE);

@@ -60,8 +60,8 @@ struct mcp_tool *mcp_catalog_find(
 	const struct mcp_catalog *catalog, const struct manifest_mcp_server *server, const char *name);
 
 /** Append the tools that are not hidden as engine_ops.tools() says, each with "title", "output_schema" and "annotations"
- *  if it has them, and, when it can't be called now, "callable": false and "why". `origin`: the server's name. Returns
- *  how many; marks `out` failed when memory ran out. */
+ *  if it has them, and, when it can't be called now, "callable": false and "why". `origin`: the server's
+ *  name, which stands in "origin" beside the tool's own. Returns how many; marks `out` failed when memory ran out. */
 size_t mcp_catalog_append(const struct mcp_catalog *catalog, const struct manifest_mcp_server *server,
 	const char *origin, bool first, struct map *taken, struct buffer *out);
 

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "gate/gate.h"
 #include <ftw.h>
+#include <signal.h>
 
 #define PATIENCE_NS (60 * NS_PER_S)
 
@@ -310,6 +311,18 @@ void stage_open(struct stage *stage, const char *more, const char *const *names)
 	stage_make(stage, more, args);
 	stage_load(stage);
 	assert_string_equal(stage->load_error.text, "");
+}
+
+void stage_kill_server(struct stage *stage)
+{
+	HOLD(buffer_fini) struct buffer json = { 0 };
+	const char *pid;
+
+	assert_true(mcp_engine_append_json(stage->engine, &json));
+	pid = strstr(buffer_text(&json), "\"pid\":");
+	assert_non_null(pid);
+	assert_int_equal(kill((pid_t)strtol(pid + strlen("\"pid\":"), NULL, 10), SIGKILL), 0);
+	STAGE_UNTIL(stage, stage_count(&stage->life, "disconnected\n") == 1);
 }
 
 /* ---- Calls ---- */

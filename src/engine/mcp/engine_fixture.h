@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* For the tests of the engine: a manifest with one server, which is tool_child, a loop on a clock moved by hand, and floors above
- * that keep what they are told. */
+/* For the tests of the engine: a manifest with one server, which is tool_child, a loop on a clock moved by hand, and
+ * floors above that keep what they are told. */
 #ifndef ENGINE_MCP_ENGINE_FIXTURE_H
 #define ENGINE_MCP_ENGINE_FIXTURE_H
 
@@ -65,6 +65,9 @@ void stage_make(struct stage *stage, const char *more, const char *const *args);
 /* Load it; stage->load_error says how it went. And unload it. */
 void stage_load(struct stage *stage);
 void stage_unload(struct stage *stage);
+
+/* Kill its process, and wait until that was noticed for the first time. */
+void stage_kill_server(struct stage *stage);
 
 /* Both, with tools of these names on one page; it must work. */
 void stage_open(struct stage *stage, const char *more, const char *const *names);

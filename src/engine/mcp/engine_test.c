@@ -4,7 +4,6 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
-#include <signal.h>
 
 static const char *tools_of(struct stage *stage, struct buffer *out)
 {
@@ -32,7 +31,7 @@ static void a_loaded_server_offers_its_tools_by_both_names(void **state)
 	assert_false(stage->engine->ops->offers(stage->engine, "other"));
 	assert_non_null(strstr(tools_of(stage, &out),
 		"{\"name\":\"echo\",\"description\":\"A tool.\",\"input_schema\":"
-		"{\"type\":\"object\"},\"origin\":\"" SERVER_NAME "\"}"));
+		"{\"type\":\"object\"},\"origin\":{\"server\":\"" SERVER_NAME "\",\"tool\":\"echo\"}}"));
 	stage_unload(stage);
 	assert_int_equal(health_of(stage, NULL), ENGINE_UNLOADED);
 	assert_false(stage->engine->ops->offers(stage->engine, "echo"));
@@ -242,14 +241,10 @@ static void a_server_that_died_is_seen_and_comes_back(void **state)
 	struct stage *stage = *state;
 	struct capsule_error why;
 	struct shot shot = { 0 };
-	char pid[128];
-	HOLD(buffer_fini) struct buffer json = { 0 };
 
 	stage_open(stage, "", (const char *const[]){ "echo", NULL });
-	assert_true(mcp_engine_append_json(stage->engine, &json));
-	(void)snprintf(pid, sizeof pid, "%s", strstr(buffer_text(&json), "\"pid\":") + strlen("\"pid\":"));
-	assert_int_equal(kill((pid_t)atoi(pid), SIGKILL), 0);
-	STAGE_UNTIL(stage, health_of(stage, NULL) == ENGINE_RECOVERING && stage->life.len > 25);
+	stage_kill_server(stage);
+	STAGE_UNTIL(stage, health_of(stage, NULL) == ENGINE_RECOVERING);
 	assert_true(stage->changes >= 1);
 	assert_int_equal(health_of(stage, &why), ENGINE_RECOVERING);
 	assert_non_null(strstr(why.text, "MCP server '" SERVER_NAME "' is no longer running"));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The list of tools: asked for once a process is ready and when it says that it changed, read, compared with the pins, put in place
- * of the old one. */
+/* The list of tools: asked for once a process is ready and when it says that it changed, read, compared with the pins,
+ * put in place of the old one. */
 #include "engine/mcp/internal.h"
 
 #include "base/cleanup.h"

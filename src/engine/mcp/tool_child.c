@@ -108,7 +108,7 @@ static void list_tools(long long id, const char *line)
 		return;
 	}
 	if (cursor != NULL)
-		page = empty_cursor ? 1 : atoi(cursor + strlen("\"cursor\":\"p"));
+		page = empty_cursor ? 1 : (int)strtol(cursor + strlen("\"cursor\":\"p"), NULL, 10);
 	if (page + 1 < count && empty_cursor)
 		say("{\"jsonrpc\":\"2.0\",\"id\":%lld,\"result\":{\"tools\":[%s],\"nextCursor\":\"\"}}", id,
 			items[page]);
