@@ -4,7 +4,8 @@
 # Compiles guests from C to WebAssembly, as sdk/c/capsule.mk does for projects of their own. What is up to date is left alone, and a module is replaced in one step, so that
 # nobody loads half of one.
 #
-# Usage: build.sh                      all capsules of examples/capsules, events and office, each into its folder
+# Usage: build.sh                      all capsules of examples/capsules, events, mcp and office, each into its folder,
+#                                      and the programs that belong to some of them
 #        build.sh SOURCE.c OUT.wasm    one guest, wherever it is
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -79,12 +80,33 @@ compile() {
 	mv "$half" "$out"
 }
 
+# A program for this machine: the server that a capsule brings along.
+compile_program() {
+	local out=$1 half
+	shift
+	if fresh "$out" "$@"; then
+		return 0
+	fi
+	half=$(mktemp "$out.XXXXXX")
+	if ! "${CC:-cc}" -O2 -std=gnu17 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror \
+		-I "$sdk/include" -o "$half" "$@"; then
+		rm -f "$half"
+		echo "examples/build.sh: $* could not be compiled" >&2
+		exit 1
+	fi
+	chmod 755 "$half"
+	mv "$half" "$out"
+}
+
 case $# in
 0)
-	for folder in "$here"/capsules/*/ "$here"/events/*/ "$here"/office/*/; do
+	for source in "$here"/mcp/*/server.c; do
+		compile_program "${source%.c}" "$source"
+	done
+	for folder in "$here"/capsules/*/ "$here"/events/*/ "$here"/mcp/*/ "$here"/office/*/; do
 		folder=${folder%/}
-		compgen -G "$folder/*.c" >/dev/null || continue # a capsule without code
-		compile "$folder/${folder##*/}.wasm" "$folder"/*.c
+		[ -f "$folder/${folder##*/}.c" ] || continue # a capsule without a guest
+		compile "$folder/${folder##*/}.wasm" "$folder/${folder##*/}.c"
 	done
 	;;
 2) compile "$2" "$1" ;;

@@ -8,6 +8,7 @@
 #include <capsule/runtime.h>
 #include <capsule/op.h>
 #include <capsule/instance.h>
+#include <capsule/mcp.h>
 #include <capsule/discover.h>
 #include <capsule/boot.h>
 #include <capsule/event.h>

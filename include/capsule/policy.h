@@ -29,14 +29,17 @@ CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_policy_new(struct cap
 	const struct capsule_policy_options *options, struct capsule_error *err);
 CAPSULE_API void capsule_policy_free(struct capsule_policy *policy);
 
-/** The policy for a person: what it asks for, provides and requires, what is dangerous or does nothing and why; with ANSI
- *  colours if asked. Borrowed until the next call; NULL when out of memory. */
+/** The policy for a person: what it asks for, provides and requires, what is dangerous or does nothing and why, what its
+ *  servers and commands are and what their sandboxes show; with ANSI colours if asked. Borrowed until the next call; NULL
+ *  when out of memory. */
 CAPSULE_API const char *capsule_policy_text(struct capsule_policy *policy, bool colour);
 
 /** The same as a JSON object {"id", "version", "manifest", "capabilities": [{"key", "entry", "meaning", "note": "plain" |
  *  "dangerous" | "unused", "why"?, "line", "component"}], "provides": [text], "requires": [text], "tools": [text],
  *  "interceptors": [{"event", "action", "mode", "priority", "timeout_ms", "on_error", "on_full"}], "events":
- *  {"inbox_messages", "inbox_bytes"} (null: the runtime's limit), "dangerous", "unused"}. Borrowed as above. */
+ *  {"inbox_messages", "inbox_bytes"} (null: the runtime's limit), "servers": [{"id", "command", "args", "program": path or
+ *  null, "problem": text or null, "sandbox": {"mounts": [{"path", "access": "read" | "write", "why"}], "cwd", "network",
+ *  "limits"}}], "commands": [the same without "id" and "args"], "dangerous", "unused"}. Borrowed as above. */
 CAPSULE_API const char *capsule_policy_json(struct capsule_policy *policy);
 
 /* The answer to one question. Texts are borrowed from the policy until the next one. */

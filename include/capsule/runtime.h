@@ -132,23 +132,24 @@ struct capsule_runtime_options {
 	uint64_t hook_ms;                /* that a hook waits for answers: 10,000 */
 	uint64_t lag_notice_ms;          /* between two notices of lost events: 10,000 */
 	/* Programs: MCP servers and commands of guests. */
-	capsule_prompt_fn
-		prompt; /* asks a person about calls of tools with `consent = "ask"`; NULL: they are refused */
+	/* Asks a person about calls of tools that `consent` or `ask` of the manifest says so of; NULL: they are refused. */
+	capsule_prompt_fn prompt;
 	void *prompt_user;
 	uint64_t mcp_handshake_ms; /* that a server may take to answer the first request: 10,000 */
 	uint64_t mcp_call_ms;      /* that a call may take without progress, where the manifest says nothing: 60,000 */
 	uint64_t mcp_ping_ms;      /* a server that was silent for so long is asked whether it lives: never */
-	uint64_t
-		mcp_stop_ms; /* that a server has between the end of its input and SIGTERM, and from there to SIGKILL: 2,000 */
+	/* That a server has between the end of its input and SIGTERM, and from there to SIGKILL: 2,000 */
+	uint64_t mcp_stop_ms;
 	uint64_t restart_ms;       /* before the first attempt to start a server again, doubled with each: 2,000 */
 	uint32_t restart_attempts; /* in a row: 5 */
-	const char *const *
-		unsandboxed; /* ids of capsules whose programs run without a sandbox, which is logged; `unsandboxed_count` of them */
+	/* Ids of capsules, or "*" for all, whose programs run without a sandbox, which is logged as a warning. */
+	const char *const *unsandboxed;
 	size_t unsandboxed_count;
 };
 
-/** Answer `question` (taken). From the prompt function, or on the runtime's thread later. Ignored when nobody waits
- *  any more; after that the question is gone. One that is never answered ends with its call. */
+/** Answer `question` (taken). From the prompt function, or on the runtime's thread later, but not after
+ *  capsule_runtime_free(). Ignored when nobody waits any more, because the call ended or was cancelled: the question is
+ *  kept until it is answered, and with 1,024 of them no more are asked. */
 CAPSULE_API void capsule_prompt_answer(struct capsule_question *question, enum capsule_answer answer);
 
 /** Make a runtime. `options` is borrowed and may be NULL. Of the disk this touches the cache of compiled code and nothing

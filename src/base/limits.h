@@ -101,6 +101,12 @@ static_assert(LIMIT_WASM_STACK <= LIMIT_FIBER_STACK / 2, "host functions need ro
 #define LIMIT_LAG_NOTICE_MS 10000       /* between two notices of lost events */
 #define LIMIT_UPLINK_QUEUE 128          /* messages of one capsule's uplinks that wait to be published */
 
+/* Servers of capsules */
+#define LIMIT_MCP_IN_FLIGHT 64        /* calls that one server works at; more wait in order */
+#define LIMIT_MCP_CALL_MS 60000       /* of a call without progress */
+#define LIMIT_MCP_CALL_HARD_MS 600000 /* with progress */
+#define LIMIT_MCP_INTERCEPTOR_MS 5000 /* of a call of an interceptor: an event waits for it */
+
 /* Work handed to the pool when it is larger than this, since it may hold the loop for too long */
 #define LIMIT_INLINE_WORK (64u * KIB)
 

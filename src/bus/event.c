@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/topic.h"
 
 #include <assert.h>
 #include <math.h>
@@ -96,11 +97,9 @@ struct lifecycle_row {
 	const char *tag, *topic, *fields;
 };
 
-#define LIFECYCLE_TOPIC "astrid.v1.lifecycle."
-
 static const struct lifecycle_row rows[EVENT_TYPES] = {
 	[EVENT_IPC] = { "ipc", "ipc", "" },
-#define LIFECYCLE(id, tag, fields) [EVENT_##id] = { tag, LIFECYCLE_TOPIC tag, fields },
+#define LIFECYCLE(id, tag, fields) [EVENT_##id] = { tag, TOPIC_LIFECYCLE tag, fields },
 #include "bus/lifecycle.def"
 #undef LIFECYCLE
 };

@@ -10,7 +10,14 @@ static bool print_tool(const struct output *out, yyjson_val *tool)
 {
 	const char *name = cli_json_string(tool, "name"), *description = cli_json_string(tool, "description");
 
+	yyjson_val *origin = yyjson_obj_get(tool, "origin");
+	const char *server = cli_json_string(origin, "server");
+
 	cli_print_styled(stdout, out->colour, STYLE_HEADING, name != NULL ? name : "");
+	if (server != NULL) {
+		(void)fputs("  ", stdout);
+		cli_print_styled(stdout, out->colour, STYLE_FAINT, server);
+	}
 	(void)fputc('\n', stdout);
 	if (description != NULL && description[0] != '\0')
 		cli_print_wrapped(stdout, description, strlen(description), 2, 0);

@@ -13,6 +13,7 @@ struct cli {
 	struct options options;
 	const char **operands; /* what is left of the arguments without the options */
 	size_t operand_count;
+	size_t behind; /* index of the first operand behind "--", SIZE_MAX without one */
 	struct output out;
 	struct capsule_error *error; /* for calls of the library */
 };

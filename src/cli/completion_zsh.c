@@ -81,7 +81,8 @@ static void print_option(const struct option_row *row, bool help)
 	if (help)
 		(void)printf("\t\t\t'(- *)'{-h,--%s}'[", row->name);
 	else
-		(void)printf("\t\t\t'%s--%s%s[", row->kind == OPTION_SETTING || row->kind == OPTION_CHOICE ? "*" : "",
+		(void)printf("\t\t\t'%s--%s%s[",
+			row->kind == OPTION_SETTING || row->kind == OPTION_CHOICE || row->kind == OPTION_IDS ? "*" : "",
 			row->name, row->value != NULL ? "=" : "");
 	print_text(row->help, "[]\\");
 	(void)fputc(']', stdout);

@@ -15,4 +15,8 @@ struct invocation {
 /** Load operand 0, call operand 1 with operand 2, print the answer. Returns the exit status. */
 int cli_invoke(struct cli *cli, const struct invocation *invocation);
 
+/** The same with a capsule that is loaded: call its `name` with `input`. */
+int cli_invoke_loaded(const struct cli *cli, struct session *session, struct capsule *capsule,
+	const struct invocation *invocation, const char *name, const struct input *input);
+
 #endif

@@ -112,6 +112,17 @@ static int add_choice(const struct option_row *row, struct options *options, cha
 	return set_word(row, &choice->word, value);
 }
 
+static int add_id(const struct option_row *row, struct options *options, const char *value)
+{
+	if (value != NULL && !capsule_id_valid(value)) {
+		(void)cli_say("--%s: '%s' is no id of a capsule, which is 1 to 128 of a-z, 0-9 and '-'", row->name,
+			CLI_SHORT(value));
+		return EXIT_USAGE;
+	}
+	options->unsandboxed[options->unsandboxed_count++] = value != NULL ? value : "*";
+	return 0;
+}
+
 static int set(struct cli *cli, const struct option_row *row, char *value)
 {
 	void *field = (char *)&cli->options + row->field;
@@ -131,6 +142,8 @@ static int set(struct cli *cli, const struct option_row *row, char *value)
 		return add_setting(row, &cli->options, value);
 	case OPTION_CHOICE:
 		return add_choice(row, &cli->options, value);
+	case OPTION_IDS:
+		return add_id(row, &cli->options, value);
 	}
 	return EXIT_USAGE;
 }
@@ -148,7 +161,7 @@ static int take(struct cli *cli, char ***argv, char **end)
 		(void)cli_say("--%s takes no value", row->name);
 		return EXIT_USAGE;
 	}
-	if (row->kind != OPTION_FLAG && value == NULL) {
+	if (row->kind != OPTION_FLAG && row->kind != OPTION_IDS && value == NULL) {
 		if (*argv + 1 == end) {
 			(void)cli_say("--%s needs a value: --%s %s", row->name, row->name, row->value);
 			return EXIT_USAGE;
@@ -205,7 +218,10 @@ int cli_options_parse(struct cli *cli, int argc, char **argv)
 	cli->operands = calloc((size_t)argc + 1, sizeof *cli->operands);
 	cli->options.settings = calloc((size_t)argc + 1, sizeof *cli->options.settings);
 	cli->options.overlays = calloc((size_t)argc + 1, sizeof *cli->options.overlays);
-	if (cli->operands == NULL || cli->options.settings == NULL || cli->options.overlays == NULL)
+	cli->options.unsandboxed = calloc((size_t)argc + 1, sizeof *cli->options.unsandboxed);
+	cli->behind = SIZE_MAX;
+	if (cli->operands == NULL || cli->options.settings == NULL || cli->options.overlays == NULL ||
+		cli->options.unsandboxed == NULL)
 		return cli_say_memory();
 	for (; argv < end; argv++) {
 		int status = 0;
@@ -214,6 +230,7 @@ int cli_options_parse(struct cli *cli, int argc, char **argv)
 			cli->operands[cli->operand_count++] = *argv;
 		} else if (strcmp(*argv, "--") == 0) {
 			only_operands = true;
+			cli->behind = cli->operand_count;
 		} else if (strcmp(*argv, "-h") == 0) {
 			cli->options.help = true;
 		} else if ((*argv)[1] == '-') {
@@ -233,5 +250,6 @@ void cli_options_fini(struct cli *cli)
 {
 	free(cli->options.settings);
 	free(cli->options.overlays);
+	free(cli->options.unsandboxed);
 	free(cli->operands);
 }

@@ -22,7 +22,7 @@ struct choice {
 struct options {
 	uint64_t repeat; /* 1 unless asked otherwise, as --repeat or --calls */
 	bool time, json, dot, memory_store, no_cache, remove, write, trust, yes, revoke, help;
-	bool events, from_stdin, stay, stats;
+	bool events, from_stdin, stay, stats, network;
 	uint64_t cpu_ms, wall_ms;              /* 0: the library's default */
 	uint64_t inbox_messages, inbox_kib;    /* 0: the library's default */
 	uint64_t compile_seconds, compile_mib; /* 0: the library's default */
@@ -36,9 +36,20 @@ struct options {
 	size_t setting_count;
 	struct choice *overlays; /* of enum capsule_overlay_mode */
 	size_t overlay_count;
+	const char **unsandboxed; /* ids of capsules, "*" for all */
+	size_t unsandboxed_count;
+	const char *sandbox_shell; /* NULL: not given */
 };
 
-enum option_kind { OPTION_FLAG, OPTION_NUMBER, OPTION_TEXT, OPTION_WORD, OPTION_SETTING, OPTION_CHOICE };
+enum option_kind {
+	OPTION_FLAG,
+	OPTION_NUMBER,
+	OPTION_TEXT,
+	OPTION_WORD,
+	OPTION_SETTING,
+	OPTION_CHOICE,
+	OPTION_IDS /* for everything, or with `=` for what is named; may be repeated */
+};
 
 struct option_row {
 	const char *name;

@@ -91,6 +91,18 @@ static int set_overlays(struct session *session, const struct options *asked)
 	return 0;
 }
 
+/* What is so dangerous is said before anything happens, whatever the log's level is. */
+static void warn_of_no_sandbox(const struct cli *cli)
+{
+	for (size_t i = 0; i < cli->options.unsandboxed_count; i++) {
+		const char *id = cli->options.unsandboxed[i];
+		bool all = strcmp(id, "*") == 0;
+
+		(void)cli_say("WARNING: programs of %s%s run WITHOUT A SANDBOX and can do anything that you can",
+			all ? "all capsules" : "the capsule ", all ? "" : id);
+	}
+}
+
 int cli_session_open(struct session *session, const struct cli *cli)
 {
 	const struct options *asked = &cli->options;
@@ -100,6 +112,8 @@ int cli_session_open(struct session *session, const struct cli *cli)
 		.log = log_record,
 		.log_user = session,
 		.audit = audit_nothing,
+		.unsandboxed = asked->unsandboxed,
+		.unsandboxed_count = asked->unsandboxed_count,
 		.log_level = (enum capsule_log_level)asked->log_level,
 		.call_cpu_ms = asked->cpu_ms,
 		.call_wall_ms = asked->wall_ms,
@@ -117,6 +131,12 @@ int cli_session_open(struct session *session, const struct cli *cli)
 		.watched_fd = -1,
 		.wait_ms_most = -1 };
 	cli_progress_init(&session->progress);
+	cli_consent_open(&session->consent, asked->yes, cli->out.error_colour, &session->progress);
+	if (cli_consent_answers(&session->consent)) {
+		options.prompt = cli_consent_prompt;
+		options.prompt_user = &session->consent;
+	}
+	warn_of_no_sandbox(cli);
 	status = cli_path_absolute(asked->home, &session->home);
 	if (status == 0)
 		status = cli_path_absolute(asked->workspace, &session->workspace);
@@ -166,8 +186,9 @@ bool cli_session_step(struct session *session, struct capsule_op *op)
 		{ .fd = capsule_runtime_fd(session->runtime), .events = POLLIN },
 		{ .fd = session->interrupted_by == 0 ? session->signal_fd : -1, .events = POLLIN },
 		{ .fd = session->watched_fd, .events = POLLIN },
+		{ .fd = cli_consent_step(&session->consent), .events = POLLIN },
 	};
-	bool some = poll(polled, 3, wait_ms(session)) > 0;
+	bool some = poll(polled, 4, wait_ms(session)) > 0;
 
 	session->watched_ready = some && polled[2].revents != 0;
 	if (some && polled[1].revents != 0) {
@@ -175,7 +196,10 @@ bool cli_session_step(struct session *session, struct capsule_op *op)
 		if (session->interrupted_by != 0)
 			capsule_op_cancel(op);
 	}
-	cli_progress_tick(&session->progress);
+	if (some && polled[3].revents != 0)
+		cli_consent_read(&session->consent);
+	if (session->consent.first == NULL)
+		cli_progress_tick(&session->progress);
 	return capsule_runtime_turn(session->runtime, 0);
 }
 
@@ -230,6 +254,7 @@ int cli_session_load(
 void cli_session_close(struct session *session)
 {
 	capsule_runtime_free(session->runtime);
+	cli_consent_close(&session->consent);
 	if (session->signal_fd >= 0) {
 		(void)close(session->signal_fd);
 		(void)sigprocmask(SIG_SETMASK, &session->old_mask, NULL);

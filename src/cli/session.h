@@ -4,6 +4,7 @@
 #define CLI_SESSION_H
 
 #include "cli/command.h"
+#include "cli/consent.h"
 #include "cli/progress.h"
 #include <capsule/instance.h>
 #include <signal.h>
@@ -12,6 +13,7 @@ struct session {
 	struct capsule_runtime *runtime;
 	struct capsule_error *error; /* borrowed from the cli */
 	struct progress progress;
+	struct consent consent; /* questions about calls of tools */
 	bool error_colour;
 	char *home;         /* absolute form of --home */
 	char *workspace;    /* absolute form of --workspace */

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/text.h"
 
 #include <assert.h>
@@ -21,6 +22,7 @@ enum capsule_status composite_new(
 	composite->log = options->log;
 	composite->grace_ms = options->grace_ms != 0 ? options->grace_ms : LIMIT_UNLOAD_GRACE_MS;
 	composite->changed = options->changed;
+	composite->retooled = options->retooled;
 	composite->gone = options->gone;
 	composite->user = options->user;
 	composite->refs = 1;
@@ -45,6 +47,7 @@ enum capsule_status composite_add(struct composite *composite, struct engine *en
 		return error_set(err, CAPSULE_ENOMEM, "no memory for an engine of capsule '%s'", composite->id);
 	}
 	engine->changed = composite_engine_changed;
+	engine->retooled = composite_engine_retooled;
 	engine->user = composite;
 	engines[composite->count++] = engine;
 	composite->engines = engines;
@@ -91,25 +94,59 @@ void composite_release(struct composite *composite)
 		composite_leave(composite);
 }
 
+static bool engine_offers(const struct engine *engine, const char *tool)
+{
+	return engine->ops->offers == NULL || engine->ops->offers(engine, tool);
+}
+
+/* A tool is asked of the engine that offers it; what is no tool, of each one until one has it. */
+static bool may_ask(const struct engine *engine, const struct engine_call *call)
+{
+	return call->kind != ENGINE_TOOL || engine_offers(engine, call->name);
+}
+
+/* It has no such thing: another one may have it. */
+static bool passes_on(const struct engine_call *call, enum capsule_status status)
+{
+	return status == CAPSULE_EUNSUPPORTED || (call->kind == ENGINE_INTERCEPTOR && status == CAPSULE_ENOTFOUND);
+}
+
 enum capsule_status composite_call(
 	struct composite *composite, struct engine_call *call, op_done_fn done, void *user, struct capsule_error *err)
 {
+	enum capsule_status refused = CAPSULE_OK;
+
 	if (composite->state != COMPOSITE_READY)
 		return composite_refuse(composite, err);
 	/* The first refusal is told: it is the one that knows why. */
 	for (size_t i = 0; i < composite->count; i++) {
 		struct engine *engine = composite->engines[i];
 		struct capsule_error other;
-		enum capsule_status status = engine->ops->call(engine, call, done, user, i == 0 ? err : &other);
+		bool first = refused == CAPSULE_OK;
+		enum capsule_status status;
 
-		if (status == CAPSULE_EUNSUPPORTED)
+		if (!may_ask(engine, call))
 			continue;
-		return i == 0 || status == CAPSULE_OK ? status : error_copy(err, &other);
+		status = engine->ops->call(engine, call, done, user, first ? err : &other);
+		if (!passes_on(call, status))
+			return first || status == CAPSULE_OK ? status : error_copy(err, &other);
+		refused = first ? status : refused;
 	}
-	if (composite->count > 0)
-		return CAPSULE_EUNSUPPORTED;
+	if (refused != CAPSULE_OK)
+		return refused;
 	return error_set(
 		err, CAPSULE_EUNSUPPORTED, "Not supported: capsule '%s' has nothing that takes calls", composite->id);
+}
+
+bool composite_offers(const struct composite *composite, const char *tool)
+{
+	for (size_t i = 0; i < composite->count; i++) {
+		const struct engine *engine = composite->engines[i];
+
+		if (engine->ops->offers != NULL && engine->ops->offers(engine, tool))
+			return true;
+	}
+	return false;
 }
 
 size_t composite_calls(const struct composite *composite)
@@ -127,6 +164,7 @@ size_t composite_calls(const struct composite *composite)
 
 bool composite_append_tools(const struct composite *composite, struct buffer *out, size_t *count)
 {
+	struct map taken = { 0 };
 	size_t tools = 0;
 
 	buffer_append_text(out, "[");
@@ -134,8 +172,9 @@ bool composite_append_tools(const struct composite *composite, struct buffer *ou
 		const struct engine *engine = composite->engines[i];
 
 		if (engine->ops->tools != NULL)
-			tools += engine->ops->tools(engine, tools == 0, NULL, out);
+			tools += engine->ops->tools(engine, tools == 0, &taken, out);
 	}
+	map_fini(&taken);
 	if (count != NULL)
 		*count = tools;
 	return buffer_append_text(out, "]");

@@ -4,7 +4,7 @@
  *
  *   UNLOADED -- load --> LOADING --> READY -- unload --> UNLOADING --> UNLOADED
  *                           \-> FAILED -- unload --> UNLOADING
- *                           READY -- an engine ends by itself --> FAILED
+ *                           READY -- an engine ends by itself and does not come back --> FAILED
  */
 #ifndef COMPOSITE_COMPOSITE_H
 #define COMPOSITE_COMPOSITE_H
@@ -22,11 +22,11 @@ struct composite_options {
 	const char *id;             /* copied */
 	const struct log_sink *log; /* borrowed */
 	uint64_t grace_ms; /* how long calls in flight may go on when it is unloaded; 0: LIMIT_UNLOAD_GRACE_MS */
-	/* Both may be NULL. Its state changed: must not call into the capsule, except to ask. It is freed, and so
-	 * are its engines: what these borrowed may go now. */
+	/* All may be NULL, and must not call into the capsule, except to ask. Its state changed; its tools are others
+	 * now, or the health of one of its engines is, while it stays READY; it is freed, and so are its engines: what
+	 * these borrowed may go now. */
 	void (*changed)(void *user);
-	void (*retooled)(
-		void *user); /* may be NULL: its tools are others now, or the health of one engine is. As `changed` */
+	void (*retooled)(void *user);
 	void (*gone)(void *user);
 	void *user;
 };
@@ -58,8 +58,9 @@ void composite_fail(struct composite *composite, const struct capsule_error *why
  *  Always succeeds, may be asked for repeatedly and in any state; each `op` (started by the caller) ends when it is done. */
 void composite_unload(struct composite *composite, struct op *op);
 
-/** As engine_ops.call, to the first engine that does not answer CAPSULE_EUNSUPPORTED. Also CAPSULE_ESTATE (not READY;
- *  says the state and for FAILED the reason). */
+/** As engine_ops.call: a tool to the first engine that offers it, anything else to the first one that has it, which is
+ *  the first that does not answer CAPSULE_EUNSUPPORTED, or of interceptors CAPSULE_ENOTFOUND. Also CAPSULE_ESTATE (not
+ *  READY; says the state and for FAILED the reason). */
 MUST_CHECK enum capsule_status composite_call(
 	struct composite *composite, struct engine_call *call, op_done_fn done, void *user, struct capsule_error *err);
 
@@ -78,7 +79,7 @@ const char *composite_state_name(enum composite_state state);
  *  which is FAILED with that engine's reason. */
 enum composite_state composite_health(const struct composite *composite, struct capsule_error *why);
 
-/** Whether one of its engines has a tool of that name. */
+/** Whether one of its engines says that it has a tool of that name, in any state. */
 bool composite_offers(const struct composite *composite, const char *tool);
 
 /** Calls in flight: queued and running. */

@@ -59,6 +59,7 @@ static void fake_unload(struct engine *engine, struct op *op)
 	fake->call_count = 0;
 	fake->loaded = false;
 	fake->failure = NULL;
+	fake->recovers = false;
 	if (fake->hold_unload)
 		fake->unloading = op;
 	else if (fake->unload_error != NULL)
@@ -90,6 +91,8 @@ static enum capsule_status fake_call(
 	composite_fixture_note(fake, "call");
 	if (fake->call_error != NULL)
 		return error_set(err, CAPSULE_EGUEST, "%s", fake->call_error);
+	if (fake->interceptor_unknown && call->kind == ENGINE_INTERCEPTOR)
+		return error_set(err, CAPSULE_ENOTFOUND, "Function not found: %s", fake->name);
 	if (!fake->takes_calls)
 		return error_set(err, CAPSULE_EUNSUPPORTED, "Not supported: %s", fake->name);
 	call->engine = engine;
@@ -107,7 +110,7 @@ static enum engine_health fake_health(struct engine *engine, struct capsule_erro
 	if (fake->failure == NULL)
 		return fake->loaded ? ENGINE_READY : ENGINE_UNLOADED;
 	(void)error_set(why, CAPSULE_ETRAP, "%s", fake->failure);
-	return ENGINE_FAILED;
+	return fake->recovers ? ENGINE_RECOVERING : ENGINE_FAILED;
 }
 
 static void fake_wait_ready(struct engine *engine, struct op *op)
@@ -123,13 +126,29 @@ static void fake_wait_ready(struct engine *engine, struct op *op)
 
 static size_t fake_tools(const struct engine *engine, bool first, struct map *taken, struct buffer *out)
 {
-	const struct fake *fake = LIST_ENTRY(engine, const struct fake, engine);
+	struct fake *fake = fake_of(engine);
+	bool long_form = false;
 
-	(void)taken;
 	if (fake->tool == NULL)
 		return 0;
-	buffer_printf(out, "%s{\"name\":\"%s\"}", first ? "" : ",", fake->tool);
+	if (taken != NULL) {
+		long_form = map_get(taken, span_text(fake->tool)) != NULL;
+		assert_int_equal(map_put(taken, span_text(fake->tool), fake, NULL, NULL), CAPSULE_OK);
+	}
+	buffer_printf(out, "%s{\"name\":\"%s%s%s\"}", first ? "" : ",", long_form ? fake->name : "",
+		long_form ? ":" : "", fake->tool);
 	return 1;
+}
+
+static bool fake_offers(const struct engine *engine, const char *tool)
+{
+	const struct fake *fake = fake_of(engine);
+	size_t len = strlen(fake->name);
+
+	if (fake->tool == NULL)
+		return false;
+	return strcmp(fake->tool, tool) == 0 ||
+		(strncmp(tool, fake->name, len) == 0 && tool[len] == ':' && strcmp(tool + len + 1, fake->tool) == 0);
 }
 
 static size_t fake_calls(const struct engine *engine)
@@ -162,6 +181,19 @@ const struct engine_ops fake_ops = {
 	.free = fake_free,
 };
 
+const struct engine_ops offering_ops = {
+	.name = "offering",
+	.load = fake_load,
+	.unload = fake_unload,
+	.call = fake_call,
+	.offers = fake_offers,
+	.health = fake_health,
+	.wait_ready = fake_wait_ready,
+	.tools = fake_tools,
+	.calls = fake_calls,
+	.free = fake_free,
+};
+
 /* What an engine may leave out. */
 const struct engine_ops plain_ops = {
 	.name = "plain",
@@ -177,6 +209,13 @@ static void state_changed(void *user)
 	struct fixture *fixture = user;
 
 	fixture->changes++;
+}
+
+static void tools_changed(void *user)
+{
+	struct fixture *fixture = user;
+
+	fixture->retooled++;
 }
 
 static void composite_gone(void *user)
@@ -245,6 +284,7 @@ void composite_fixture_make(struct fixture *fixture, size_t count)
 		.log = &fixture->log,
 		.grace_ms = 100,
 		.changed = state_changed,
+		.retooled = tools_changed,
 		.gone = composite_gone,
 		.user = fixture };
 
@@ -341,9 +381,17 @@ void assert_tools(struct fixture *fixture, const char *text, size_t count)
 	assert_int_equal(counted, count);
 }
 
+void recover_by_itself(struct fake *fake, const char *why)
+{
+	fake->failure = why;
+	fake->recovers = why != NULL;
+	engine_changed(&fake->engine);
+}
+
 void fail_by_itself(struct fake *fake, const char *why)
 {
 	fake->failure = why;
+	fake->recovers = false;
 	engine_changed(&fake->engine);
 }
 

@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
+#include "base/map.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,6 +30,7 @@ struct fake {
 	bool hold_load, hold_unload, hold_ready; /* until the test says so */
 	const char *load_error, *unload_error, *call_error;
 	bool takes_calls;
+	bool interceptor_unknown; /* takes calls, but of interceptors none */
 	const char *tool;
 	/* What became of it: */
 	struct op *loading, *unloading;
@@ -36,6 +38,7 @@ struct fake {
 	struct list_node calls;   /* engine_call.link */
 	size_t call_count;
 	const char *failure;
+	bool recovers; /* `failure` is one that it tries to come back from */
 	bool loaded, ready;
 };
 
@@ -48,7 +51,7 @@ struct fixture {
 	struct composite *composite;
 	struct fake *fakes[ENGINES_MAX];
 	size_t count;
-	int changes, gone;
+	int changes, retooled, gone;
 };
 
 struct waiter {
@@ -57,7 +60,8 @@ struct waiter {
 	struct capsule_error error;
 };
 
-extern const struct engine_ops fake_ops, plain_ops; /* the second leaves out what may be left out */
+/* The second leaves out what may be left out, the third offers its tool by name. */
+extern const struct engine_ops fake_ops, plain_ops, offering_ops;
 
 #define WAITER(name) HOLD(waiter_fini) struct waiter name
 
@@ -76,6 +80,7 @@ void composite_fixture_load(struct fixture *fixture);
 void composite_fixture_unload(struct fixture *fixture);
 void assert_notes(struct fixture *fixture, const char *text);
 void assert_tools(struct fixture *fixture, const char *text, size_t count);
+void recover_by_itself(struct fake *fake, const char *why);
 void fail_by_itself(struct fake *fake, const char *why);
 void call_start(struct fixture *fixture, struct engine_call *call, struct waiter *waiter);
 void call_finish(struct engine_call *call);

@@ -98,31 +98,6 @@ static void give_grace(struct composite *composite)
 	tell_idle(composite, true);
 }
 
-void composite_check_health(struct composite *composite)
-{
-	struct capsule_error why;
-
-	for (size_t i = 0; composite->state == COMPOSITE_READY && i < composite->count; i++) {
-		struct engine *engine = composite->engines[i];
-
-		if (engine->ops->health(engine, &why) != ENGINE_FAILED)
-			continue;
-		composite_set_reason(composite, &why);
-		composite_move(composite, COMPOSITE_FAILED);
-	}
-}
-
-void composite_engine_changed(struct engine *engine, void *user)
-{
-	struct composite *composite = user;
-
-	(void)engine;
-	/* An armed timer is only moved: that needs no memory. */
-	if (composite->motion == MOTION_GRACE && composite_calls(composite) == 0)
-		(void)loop_timer_arm(composite->loop, &composite->grace, loop_now(composite->loop));
-	composite_check_health(composite);
-}
-
 void composite_leave(struct composite *composite)
 {
 	struct capsule_error err;

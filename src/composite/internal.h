@@ -20,7 +20,8 @@ struct composite {
 	size_t refs;
 	struct engine **engines;
 	size_t count;
-	size_t loaded; /* how many of them have to be unloaded, the one whose load failed included */
+	unsigned recovering; /* engines that were when it was last looked */
+	size_t loaded;       /* how many of them have to be unloaded, the one whose load failed included */
 	enum composite_state state;
 	enum composite_motion motion;
 	bool again;               /* when it is down, go up: it had failed by itself */
@@ -34,6 +35,7 @@ struct composite {
 	int why_errno;
 	char *why; /* NULL: there was no memory for the text */
 	void (*changed)(void *user);
+	void (*retooled)(void *user);
 	void (*gone)(void *user);
 	void *user;
 };
@@ -60,8 +62,12 @@ void composite_load_failed(struct composite *composite, const struct capsule_err
 /** Begin to unload, from whatever state. */
 void composite_leave(struct composite *composite);
 
-/** engine.changed: `user` is the capsule. */
+/** engine.changed and engine.retooled: `user` is the capsule. */
 void composite_engine_changed(struct engine *engine, void *user);
+void composite_engine_retooled(struct engine *engine, void *user);
+
+/** Tell that its tools, or the health of an engine, are others now: of one that is READY. */
+void composite_tell_retooled(struct composite *composite);
 
 /** Make it FAILED if it is READY and one of its engines has failed. */
 void composite_check_health(struct composite *composite);

@@ -69,6 +69,7 @@ static void tell_right(struct telling *telling, const char *when, const char *ri
 		{ "identity ", "use identities: " },
 		{ "allow_prompt_injection", "add text to prompts" },
 		{ POLICY_INTERCEPTOR " ", "decide about events: " },
+		{ POLICY_SERVER " ", "run the MCP server " },
 	};
 
 	if (!begin(telling))

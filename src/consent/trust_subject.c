@@ -200,7 +200,7 @@ static char *word_right(const struct policy_row *row)
 	HOLD(buffer_fini) struct buffer line = { 0 };
 
 	(void)buffer_append_text(&line, row->key);
-	if (row->operation != GATE_OPERATIONS || strcmp(row->key, POLICY_INTERCEPTOR) == 0) {
+	if (row->operation != GATE_OPERATIONS || strcmp(row->key, POLICY_INTERCEPTOR) == 0 || row->server != NULL) {
 		(void)(buffer_append_byte(&line, ' ') && trust_append_escaped(&line, row->entry));
 		if (strcmp(row->entry, row->target) != 0)
 			(void)(buffer_append_text(&line, " -> ") && trust_append_escaped(&line, row->target));

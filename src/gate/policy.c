@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/topic.h"
 #include "gate/policy_danger.h"
+#include "gate/policy_server.h"
 #include "gate/question.h"
 
 struct maker {
@@ -26,6 +27,7 @@ static void row_fini(struct policy_row *row)
 	free(row->meaning);
 	free(row->target);
 	free(row->why);
+	policy_server_free(row->server);
 }
 
 void policy_fini(struct policy *policy)
@@ -316,6 +318,25 @@ static enum capsule_status add_interceptor(struct maker *maker, const struct man
 	return add(maker, row, interceptor->event, buffer_text(&words), topic_why(interceptor->event));
 }
 
+static enum capsule_status add_server(
+	struct maker *maker, const struct manifest *manifest, const struct manifest_mcp_server *server)
+{
+	HOLD(buffer_fini) struct buffer words = { 0 };
+	HOLD(buffer_fini) struct buffer target = { 0 };
+	struct policy_row row = { .operation = GATE_OPERATIONS, .key = POLICY_SERVER, .place = server->place };
+	const char *unused = policy_server_unused(manifest, server);
+
+	if (unused != NULL)
+		return add(maker, row, server->id, "nothing", unused);
+	row.server = policy_server_new(server);
+	if (row.server == NULL || !policy_server_append_meaning(row.server, &words) || buffer_text(&words) == NULL ||
+		!policy_server_append_json(row.server, &target) || (row.target = buffer_steal(&target)) == NULL) {
+		row_fini(&row);
+		return no_memory(maker->err);
+	}
+	return add(maker, row, server->id, buffer_text(&words), NULL);
+}
+
 static enum capsule_status make(struct maker *maker, const struct manifest *manifest)
 {
 	enum capsule_status status = add_capabilities(maker, &manifest->capabilities, false);
@@ -326,6 +347,8 @@ static enum capsule_status make(struct maker *maker, const struct manifest *mani
 		status = add_uplink(maker, &manifest->uplinks.items[i]);
 	for (size_t i = 0; i < manifest->interceptors.count && status == CAPSULE_OK; i++)
 		status = add_interceptor(maker, &manifest->interceptors.items[i]);
+	for (size_t i = 0; i < manifest->mcp_servers.count && status == CAPSULE_OK; i++)
+		status = add_server(maker, manifest, &manifest->mcp_servers.items[i]);
 	return status;
 }
 

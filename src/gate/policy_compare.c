@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/topic.h"
 #include "gate/entry_set.h"
+#include "gate/policy_server.h"
 #include "gate/question.h"
 
 /* The rows of one policy, prepared for many questions. */
@@ -82,6 +83,8 @@ static bool row_covers(const struct policy_row *a, const struct policy_row *b)
 	case GATE_OPERATIONS:
 		if (strcmp(a->key, b->key) != 0)
 			return false;
+		if (a->server != NULL && b->server != NULL)
+			return strcmp(a->entry, b->entry) == 0 && policy_server_covers(a->server, b->server);
 		return strcmp(a->key, POLICY_INTERCEPTOR) != 0 || decides_more(a, b);
 	default:
 		return span_equal(wide, wanted);

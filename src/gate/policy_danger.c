@@ -3,6 +3,7 @@
 
 #include "base/topic.h"
 #include "gate/path.h"
+#include "gate/policy_server.h"
 #include "gate/question.h"
 
 struct danger {
@@ -169,6 +170,8 @@ static const char *flag_danger(const struct policy_row *row)
 {
 	if (strcmp(row->key, "allow_prompt_injection") == 0)
 		return "what it adds to prompts is obeyed like a person's words";
+	if (row->server != NULL)
+		return policy_server_has_network(row->server) ? "it may send what it is told to any host" : NULL;
 	if (strcmp(row->key, POLICY_INTERCEPTOR) != 0)
 		return NULL;
 	if (reaches_runtime(span_text(row->entry)))

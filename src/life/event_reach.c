@@ -11,8 +11,6 @@
 
 #include <stdio.h>
 
-#define LIFECYCLE_PREFIX "astrid.v1.lifecycle."
-
 static const char *const lifecycle_tags[] = {
 #define LIFECYCLE(id, tag, fields) tag,
 #include "bus/lifecycle.def"
@@ -158,7 +156,7 @@ static_assert(LIMIT_TOPIC == 256 && LIMIT_TOPIC_SEGMENTS == 8, "the numbers abov
 
 static bool names_lifecycle(const char *pattern)
 {
-	return span_starts(span_text(pattern), span_text(LIFECYCLE_PREFIX));
+	return span_starts(span_text(pattern), span_text(TOPIC_LIFECYCLE));
 }
 
 /* The names of lifecycle events have no dots. */
@@ -167,7 +165,7 @@ static bool matches_lifecycle(const char *pattern)
 	char topic[LIMIT_TOPIC];
 
 	for (size_t i = 0; i < LIFECYCLE_TAGS; i++) {
-		(void)snprintf(topic, sizeof topic, LIFECYCLE_PREFIX "%s", lifecycle_tags[i]);
+		(void)snprintf(topic, sizeof topic, TOPIC_LIFECYCLE "%s", lifecycle_tags[i]);
 		if (topic_matches(span_text(topic), span_text(pattern)))
 			return true;
 	}
@@ -194,11 +192,11 @@ static void check_event(const struct manifest_interceptor *interceptor, struct r
 	if (!names_lifecycle(event) || matches_lifecycle(event) ||
 		pattern_set_meets(&own->publishers, span_text(event), false, &own->steps))
 		return;
-	name = event + strlen(LIFECYCLE_PREFIX);
+	name = event + strlen(TOPIC_LIFECYCLE);
 	near = text_nearest(name, lifecycle_tags, LIFECYCLE_TAGS);
-	(void)snprintf(fix, sizeof fix, "did you mean `" LIFECYCLE_PREFIX "%s`?", near != NULL ? near : "");
+	(void)snprintf(fix, sizeof fix, "did you mean `" TOPIC_LIFECYCLE "%s`?", near != NULL ? near : "");
 	diagnostics_add(found, SEVERITY_WARNING, PLACE_ARGS(interceptor->event_place),
-		near != NULL ? fix : "correct it, as `" LIFECYCLE_PREFIX "tool_call_started`",
+		near != NULL ? fix : "correct it, as `" TOPIC_LIFECYCLE "tool_call_started`",
 		"`%" VALIDATE_SHOWN
 		"` in `event` of [[interceptor]] can never match: there is no lifecycle event `%" VALIDATE_SHOWN "`",
 		event, name);

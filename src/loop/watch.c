@@ -8,6 +8,7 @@
 
 struct watch {
 	uv_poll_t handle;
+	int events; /* UV_READABLE or UV_WRITABLE */
 	struct loop_closer closer;
 	void (*ready)(void *user);
 	void *user;
@@ -17,7 +18,7 @@ static void handle_ready(uv_poll_t *handle, int status, int events);
 
 static int listen_to(struct watch *watch)
 {
-	return uv_poll_start(&watch->handle, UV_READABLE, handle_ready);
+	return uv_poll_start(&watch->handle, watch->events, handle_ready);
 }
 
 static void handle_ready(uv_poll_t *handle, int status, int events)
@@ -49,14 +50,15 @@ static void close_with_loop(struct loop_closer *closer)
 	watch_stop(LIST_ENTRY(closer, struct watch, closer));
 }
 
-enum capsule_status watch_start(
-	struct watch **out, struct loop *loop, int fd, void (*ready)(void *user), void *user, struct capsule_error *err)
+static enum capsule_status start(struct watch **out, struct loop *loop, int fd, int events, void (*ready)(void *user),
+	void *user, struct capsule_error *err)
 {
 	HOLD(free_drop) struct watch *watch = calloc(1, sizeof *watch);
 	int result;
 
 	if (watch == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "watch a descriptor: out of memory");
+	watch->events = events;
 	watch->ready = ready;
 	watch->user = user;
 	watch->closer.close = close_with_loop;
@@ -71,4 +73,16 @@ enum capsule_status watch_start(
 	}
 	*out = GIVE(watch);
 	return CAPSULE_OK;
+}
+
+enum capsule_status watch_start(
+	struct watch **out, struct loop *loop, int fd, void (*ready)(void *user), void *user, struct capsule_error *err)
+{
+	return start(out, loop, fd, UV_READABLE, ready, user, err);
+}
+
+enum capsule_status watch_start_writable(
+	struct watch **out, struct loop *loop, int fd, void (*ready)(void *user), void *user, struct capsule_error *err)
+{
+	return start(out, loop, fd, UV_WRITABLE, ready, user, err);
 }

@@ -15,6 +15,10 @@ struct watch;
 MUST_CHECK enum capsule_status watch_start(struct watch **out, struct loop *loop, int fd, void (*ready)(void *user),
 	void *user, struct capsule_error *err);
 
+/** The same while `fd` is writable, hung up or failed. */
+MUST_CHECK enum capsule_status watch_start_writable(struct watch **out, struct loop *loop, int fd,
+	void (*ready)(void *user), void *user, struct capsule_error *err);
+
 /** End it (taken; NULL is fine). `ready` is not called any more, and the descriptor may be closed at once. */
 void watch_stop(struct watch *watch);
 

@@ -293,6 +293,38 @@ static void closers_run_once_in_reverse_order_and_not_when_removed(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void count_writable(void *user)
+{
+	struct fixture *fixture = user;
+
+	fixture->calls++;
+}
+
+static void a_full_pipe_speaks_when_there_is_room_again_and_when_nobody_reads_any_more(void **state)
+{
+	struct fixture *fixture = *state;
+	char bytes[4096] = { 0 };
+
+	assert_int_equal(
+		watch_start_writable(&fixture->watch, fixture->loop, fixture->ends[1], count_writable, fixture, NULL),
+		CAPSULE_OK);
+	while (write(fixture->ends[1], bytes, sizeof bytes) > 0)
+		continue;
+	(void)loop_turn(fixture->loop, 0);
+	assert_int_equal(fixture->calls, 0);
+	assert_int_equal(read(fixture->ends[0], bytes, sizeof bytes), sizeof bytes);
+	(void)loop_turn(fixture->loop, 0);
+	assert_int_equal(fixture->calls, 1);
+	assert_int_equal(write(fixture->ends[1], bytes, sizeof bytes), sizeof bytes);
+	(void)loop_turn(fixture->loop, 0);
+	assert_int_equal(fixture->calls, 1);
+	(void)close(fixture->ends[0]);
+	fixture->ends[0] = -1;
+	(void)loop_turn(fixture->loop, 0);
+	assert_int_equal(fixture->calls, 2);
+	watch_stop(fixture->watch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +340,7 @@ int main(void)
 		TEST(what_can_not_be_watched_is_refused_with_its_number),
 		TEST(live_and_just_stopped_watches_end_with_the_loop),
 		TEST(closers_run_once_in_reverse_order_and_not_when_removed),
+		TEST(a_full_pipe_speaks_when_there_is_room_again_and_when_nobody_reads_any_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -321,9 +321,9 @@ static void the_other_tables_keep_their_keys(void **state)
 {
 	HOLD(parsed_fini)
 	struct parsed parsed = parse_good(
-		HEADER "[[context_file]]\nname = \"n\"\nfile = \"f\"\n"
+		HEADER "[capabilities]\nhost_process = [\"npx\"]\n[[context_file]]\nname = \"n\"\nfile = \"f\"\n"
 		       "[[command]]\nname = \"c\"\ndescription = \"d\"\nfile = \"f\"\n"
-		       "[[mcp_server]]\nid = \"i\"\ntype = \"stdio\"\ncommand = \"node\"\nargs = [\"a\", \"\"]\n"
+		       "[[mcp_server]]\nid = \"i\"\ntype = \"stdio\"\ncommand = \"npx\"\nargs = [\"a\", \"\"]\n"
 		       "[[skill]]\nname = \"s\"\nfile = \"f\"\n"
 		       "[[llm_provider]]\nid = \"p\"\ncapabilities = [\"chat\"]\n");
 	const struct manifest *m = parsed.manifest;
@@ -331,8 +331,8 @@ static void the_other_tables_keep_their_keys(void **state)
 	(void)state;
 	assert_string_equal(m->context_files.items[0].file, "f");
 	assert_string_equal(m->commands.items[0].description, "d");
-	assert_string_equal(m->mcp_servers.items[0].command, "node");
-	assert_int_equal(m->mcp_servers.items[0].command_place.line, 14);
+	assert_string_equal(m->mcp_servers.items[0].command, "npx");
+	assert_int_equal(m->mcp_servers.items[0].command_place.line, 16);
 	assert_strings(&m->mcp_servers.items[0].args, 2, (const char *[]){ "a", "" });
 	assert_null(m->skills.items[0].description);
 	assert_strings(&m->llm_providers.items[0].capabilities, 1, (const char *[]){ "chat" });

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Settings that may not reach a program, MCP servers that would not be started. */
-#include "base/text.h"
+/* Settings that may not reach a program. */
 #include "manifest/env_name.h"
 #include "manifest/validate_part.h"
-
-#include <stdio.h>
 
 #define SOCKET_KEY "ASTRID_SOCKET_PATH"
 
@@ -44,48 +41,5 @@ void validate_env(const struct manifest *manifest, struct diagnostics *found)
 			continue;
 		check_env_name(&manifest->env.items[i], programs, found);
 		check_env_values(&manifest->env.items[i], found);
-	}
-}
-
-/* Ways to talk to a server that exist. */
-static const char *const server_types[] = { "stdio" };
-
-static void check_server_type(const struct manifest_mcp_server *server, struct diagnostics *found)
-{
-	const char *near;
-	char fix[VALIDATE_FIX_MAX];
-
-	if (server->type == NULL) {
-		if (server->type_place.line == 0)
-			diagnostics_add(found, SEVERITY_WARNING, PLACE_ARGS(server->place), "add `type = \"stdio\"`",
-				"the MCP server `%" VALIDATE_SHOWN "` has no `type` and is not started; types: `stdio`",
-				server->id);
-		return;
-	}
-	if (strcmp(server->type, server_types[0]) == 0)
-		return;
-	near = text_nearest(server->type, server_types, 1);
-	(void)snprintf(fix, sizeof(fix), "did you mean `%s`?", near != NULL ? near : "");
-	diagnostics_add(found, SEVERITY_WARNING, PLACE_ARGS(server->type_place),
-		near != NULL ? fix : "write `stdio` if it speaks over its standard input and output",
-		"the MCP server `%" VALIDATE_SHOWN "` has the unknown type `%" VALIDATE_SHOWN
-		"` and is not started; types: `stdio`",
-		server->id, server->type);
-}
-
-void validate_servers(const struct manifest *manifest, struct diagnostics *found)
-{
-	for (size_t i = 0; i < manifest->mcp_servers.count; i++) {
-		const struct manifest_mcp_server *server = &manifest->mcp_servers.items[i];
-
-		if (server->id == NULL)
-			continue;
-		check_server_type(server, found);
-		if (server->type != NULL && strcmp(server->type, server_types[0]) == 0 && server->command == NULL &&
-			server->command_place.line == 0)
-			diagnostics_add(found, SEVERITY_WARNING, PLACE_ARGS(server->place),
-				"add `command`: the program to start",
-				"the MCP server `%" VALIDATE_SHOWN "` has no `command` and can't be started",
-				server->id);
 	}
 }

@@ -2,13 +2,10 @@
 /* Interceptors that ask for what they can't have: a say in what has happened already, keys without a meaning. */
 #include "base/topic.h"
 #include "manifest/validate_part.h"
-
-#define LIFECYCLE_PREFIX "astrid.v1.lifecycle."
-
 /* Whether nothing but lifecycle events can match. Their tags have no dots. */
 static bool lifecycle_only(const char *pattern)
 {
-	struct span text = span_text(pattern), prefix = span_text(LIFECYCLE_PREFIX);
+	struct span text = span_text(pattern), prefix = span_text(TOPIC_LIFECYCLE);
 
 	return span_starts(text, prefix) && topic_valid(text) && topic_segments(text) == topic_segments(prefix);
 }

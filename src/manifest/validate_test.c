@@ -323,7 +323,8 @@ static void names_of_programs_variables_are_refused_where_programs_run(void **st
 	(void)snprintf(text, sizeof(text), HEADER "[capabilities]\nhost_process = [\"git\"]\n%s", env);
 	ASSERT_EACH_REFUSED(text, "no program may get it", "PATH");
 	assert_refused(HEADER SERVER "[env.PATH]\ntype = \"string\"\n", 8, 1, 10, "the setting `PATH`");
-	assert_accepted(HEADER SERVER "[env.LDFLAGS]\ntype = \"string\"\n[env.LANG]\ntype = \"string\"\n");
+	assert_accepted(HEADER "[capabilities]\nhost_process = [\"files\"]\n" SERVER
+			       "[env.LDFLAGS]\ntype = \"string\"\n[env.LANG]\ntype = \"string\"\n");
 }
 
 static void names_of_programs_variables_are_warned_of_elsewhere(void **state)
@@ -340,24 +341,6 @@ static void names_of_programs_variables_are_warned_of_elsewhere(void **state)
 	assert_int_equal(find_problem(&parsed, SEVERITY_WARNING, "only the guest can read it")->line, 4);
 	assert_int_equal(find_problem(&parsed, SEVERITY_WARNING, "belongs to the runtime")->line, 6);
 	assert_int_equal(socket.status, CAPSULE_OK);
-}
-
-static void servers_that_would_not_start_are_warned_of(void **state)
-{
-	HOLD(parsed_fini)
-	struct parsed parsed = parse_text(HEADER "[[mcp_server]]\nid = \"a\"\ntype = \"sse\"\ncommand = \"x\"\n"
-						 "[[mcp_server]]\nid = \"b\"\ncommand = \"x\"\n"
-						 "[[mcp_server]]\nid = \"c\"\ntype = \"stido\"\ncommand = \"x\"\n"
-						 "[[mcp_server]]\nid = \"d\"\ntype = \"stdio\"\n");
-
-	(void)state;
-	assert_int_equal(parsed.status, CAPSULE_OK);
-	assert_int_equal(parsed.found.count, 4);
-	assert_int_equal(find_problem(&parsed, SEVERITY_WARNING, "unknown type `sse`")->line, 6);
-	(void)find_problem(&parsed, SEVERITY_WARNING, "`b` has no `type` and is not started; types: `stdio`");
-	assert_string_equal(
-		find_problem(&parsed, SEVERITY_WARNING, "unknown type `stido`")->fix, "did you mean `stdio`?");
-	(void)find_problem(&parsed, SEVERITY_WARNING, "`d` has no `command`");
 }
 
 static void hashes_have_64_digits(void **state)
@@ -399,7 +382,6 @@ int main(void)
 		cmocka_unit_test(slash_of_a_command_is_left_out),
 		cmocka_unit_test(names_of_programs_variables_are_refused_where_programs_run),
 		cmocka_unit_test(names_of_programs_variables_are_warned_of_elsewhere),
-		cmocka_unit_test(servers_that_would_not_start_are_warned_of),
 		cmocka_unit_test(hashes_have_64_digits),
 	};
 

@@ -121,13 +121,14 @@ enum mcp_event_kind {
 	MCP_EVENT_ENDED,   /* the last event: `error` says why */
 	MCP_EVENT_WRITTEN, /* request `id` is written as a whole: it can't be taken back */
 	MCP_EVENT_RESULT,  /* request `id`: `json` is the result object */
-	MCP_EVENT_ERROR, /* request `id`: `error`; with `code` when the server answered so, and then `json` is its data or empty */
+	MCP_EVENT_ERROR, /* request `id`: `error`; with `code` when the server answered so: `json` is its data or empty */
 	MCP_EVENT_LISTED,   /* list `id`: `json` is the array of its items, or `error` is set */
 	MCP_EVENT_PROGRESS, /* request `id`: `json` is the notification's params */
 	MCP_EVENT_CHANGED, /* the server says that `list` changed; comes once until mcp_client_list() of it was started */
 	MCP_EVENT_UPDATED, /* resource `text` (its uri) changed */
 	MCP_EVENT_LOG,     /* `json` is the params of notifications/message */
-	MCP_EVENT_REQUEST, /* the server asks `text` (sampling/createMessage, roots/list, elicitation/create) with `json`: mcp_client_answer(token) */
+	MCP_EVENT_REQUEST, /* the server asks `text` (sampling/createMessage, roots/list, elicitation/create) with `json`:
+			    * mcp_client_answer(token) */
 	MCP_EVENT_WITHDRAWN,    /* the server cancelled its request `token` */
 	MCP_EVENT_NOTIFICATION, /* another one: `text` is the method, `json` its params */
 	MCP_EVENT_BAD_LINE, /* `text` is the beginning, at most 200 bytes, `error` what is wrong. At most 16 wait; more are counted */

@@ -7,15 +7,17 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
+/* Zero-initialised with a limit it is at the beginning of a stream. */
 struct lines {
-	size_t limit;       /* bytes of one line */
-	struct buffer part; /* of a line that is not complete */
-	size_t searched;    /* bytes of `part` known to hold no LF */
+	size_t limit;       /* bytes of one line, without its end */
+	struct buffer part; /* of a line that is not complete: holds no LF */
+	bool failed;
 };
 
-/** Take `bytes`; `line` is called for each complete one (borrowed for the call, without its end). Lines that lie in
- *  `bytes` whole are not copied. Stops when `line` returns false. Errors: CAPSULE_ELIMIT ("message exceeds <n>
- *  bytes"), CAPSULE_ENOMEM; after a failure nothing is taken any more. */
+/** Take `bytes`; `line` is called for each complete one that is not blank (borrowed for the call, without its end).
+ *  Lines that lie in `bytes` whole are not copied. Stops when `line` returns false, and drops the rest. Errors:
+ *  CAPSULE_ELIMIT ("message exceeds <n> bytes"), CAPSULE_ENOMEM; after a failure nothing is taken any more, which is
+ *  CAPSULE_ESTATE. */
 MUST_CHECK enum capsule_status lines_take(struct lines *lines, struct span bytes,
 	bool (*line)(void *user, struct span text), void *user, struct capsule_error *err);
 

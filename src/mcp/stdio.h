@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* A client and its server behind two pipes: starts the child, moves bytes and events, watches its end, and stops it
  * in order: input closed, 2 s, SIGTERM, 2 s, SIGKILL of all that is left. The child's standard error goes into a
- * ring, cleaned line by line into a log. One turn of the loop is all that lies between the end of the child, the end
- * of its output, a write that fails, and `event`. Loop thread. */
+ * ring, and cleaned, line by line, to whoever listens. One turn of the loop is all that lies between the end of the
+ * child, the end of its output or a write that fails, and the events that say so. An idle server wakes nobody up.
+ * Loop thread. */
 #ifndef MCP_STDIO_H
 #define MCP_STDIO_H
 
-#include "base/log.h"
 #include "loop/loop.h"
 #include "mcp/client.h"
 #include "process/process.h"
 
 #define MCP_STDERR_RING (64u * 1024) /* bytes kept of what the server wrote to standard error */
 #define MCP_STDERR_QUOTED 10         /* its last lines that are quoted when it failed */
+#define MCP_STDERR_LINE 4096         /* bytes of one line that is heard; the rest of a longer one is not */
 
 struct mcp_stdio;
 
@@ -25,7 +26,10 @@ struct mcp_stdio_options {
 	 * comes when the child is gone, too, with its exit in the error's text and the last lines of its standard
 	 * error. May stop or free the server. */
 	void (*event)(void *user, const struct mcp_event *event);
-	/* One line of its standard error, cleaned of control characters, at most 4 KiB. May be NULL. */
+	/* It can't be spoken to any more, which nobody asked for: MCP_EVENT_ENDED follows when what is left of it is
+	 * gone, half a second later at most. Likewise. May be NULL. */
+	void (*lost)(void *user, const struct capsule_error *why);
+	/* One line of its standard error, cleaned of control characters. Must not call back. May be NULL. */
 	void (*heard)(void *user, struct span line);
 	void *user;
 };
@@ -34,10 +38,11 @@ struct mcp_stdio_options {
 MUST_CHECK enum capsule_status mcp_stdio_start(
 	struct mcp_stdio **out, const struct mcp_stdio_options *options, struct capsule_error *err);
 
-/** Its client, to ask and answer with; what that has to write goes out by itself. */
+/** Its client, to ask and answer with; after that mcp_stdio_kick(). */
 struct mcp_client *mcp_stdio_client(struct mcp_stdio *server);
 
-/** To be called after a function of the client that may have made output, deadlines or events. */
+/** To be called after a function of the client that may have made output, deadlines or events: they are seen to in
+ *  the next turn, all at once. */
 void mcp_stdio_kick(struct mcp_stdio *server);
 
 /** Stop it in order; MCP_EVENT_ENDED comes when it is gone. With `at_once` by SIGKILL. Again: harmless. */
@@ -46,9 +51,22 @@ void mcp_stdio_stop(struct mcp_stdio *server, bool at_once);
 /** Kill what runs and free (taken; NULL is fine). No event comes any more. */
 void mcp_stdio_free(struct mcp_stdio *server);
 
-/** Its process id, 0 when it is gone; how it ended, false while it runs; the last lines of its standard error, for
- *  messages, each behind a line break. */
+/** Its process id, 0 when it is gone. */
 int mcp_stdio_pid(const struct mcp_stdio *server);
+
+/* How it ended. */
+struct mcp_exit {
+	bool ran; /* its program was executed: else the error of MCP_EVENT_ENDED says why not */
+	enum process_end end;
+	int code;           /* as process_result has it */
+	uint32_t in_flight; /* requests of ours that it left without an answer */
+};
+
+/** False while it runs. */
+bool mcp_stdio_exit(const struct mcp_stdio *server, struct mcp_exit *out);
+
+/** Append the last `lines` lines of its standard error, cleaned and cut, each behind a line break. Returns false as
+ *  buffer_append() does. */
 bool mcp_stdio_append_stderr(const struct mcp_stdio *server, size_t lines, struct buffer *out);
 
 #endif

@@ -8,21 +8,37 @@
 #include "base/limits.h"
 #include "base/text.h"
 
+#include <stdio.h>
+
+/* The nearest of all its tools, copied into `out`. */
+static bool nearest_tool(const struct capsule *capsule, const char *name, char *out, size_t size, size_t *count)
+{
+	const char *json = capsule_tools_json(capsule), *near = NULL;
+	HOLD(json_doc_drop) yyjson_doc *doc = yyjson_read(json, strlen(json), YYJSON_READ_NOFLAG);
+	yyjson_arr_iter tools = yyjson_arr_iter_with(yyjson_doc_get_root(doc));
+	HOLD(free_drop) const char **names = calloc(tools.max + 1, sizeof *names);
+	yyjson_val *tool;
+
+	*count = 0;
+	while (names != NULL && (tool = yyjson_arr_iter_next(&tools)) != NULL)
+		names[(*count)++] = yyjson_get_str(yyjson_obj_get(tool, "name"));
+	if (names != NULL)
+		near = text_nearest(name, names, *count);
+	if (near != NULL)
+		(void)snprintf(out, size, "%s", near);
+	return near != NULL;
+}
+
 static enum capsule_status unknown_tool(const struct capsule *capsule, const char *name, struct capsule_error *err)
 {
-	const struct manifest *manifest = capsule->manifest;
-	HOLD(free_drop) const char **names = calloc(manifest->tools.count + 1, sizeof *names);
-	const char *near = NULL;
+	char near[LIMIT_NAME + 1];
+	size_t count;
 
-	for (size_t i = 0; names != NULL && i < manifest->tools.count; i++)
-		names[i] = manifest->tools.items[i].name;
-	if (names != NULL)
-		near = text_nearest(name, names, manifest->tools.count);
-	if (near != NULL)
+	if (nearest_tool(capsule, name, near, sizeof near, &count))
 		return error_set(err, CAPSULE_ENOTFOUND, "capsule '%s' has no tool `%.128s`; did you mean `%s`?",
 			capsule->id, name, near);
-	return error_set(err, CAPSULE_ENOTFOUND, "capsule '%s' has no tool `%.128s`; it declares %zu", capsule->id,
-		name, manifest->tools.count);
+	return error_set(
+		err, CAPSULE_ENOTFOUND, "capsule '%s' has no tool `%.128s`; it has %zu", capsule->id, name, count);
 }
 
 static enum capsule_status find_tool(const struct capsule *capsule, const char *name, struct capsule_error *err)
@@ -32,9 +48,12 @@ static enum capsule_status find_tool(const struct capsule *capsule, const char *
 	if (capsule->manifest == NULL)
 		return error_set(err, CAPSULE_EUNSUPPORTED, "'%s' is a bare module without tools: call its exports",
 			capsule->id);
-	if (manifest_tool_find(capsule->manifest, name) == NULL)
-		return unknown_tool(capsule, name, err);
-	return CAPSULE_OK;
+	if (manifest_tool_find(capsule->manifest, name) != NULL || composite_offers(capsule->composite, name))
+		return CAPSULE_OK;
+	/* Servers tell their tools when they run: the call is refused with the capsule's state. */
+	if (capsule->servers != NULL && composite_state(capsule->composite, NULL) != COMPOSITE_READY)
+		return CAPSULE_OK;
+	return unknown_tool(capsule, name, err);
 }
 
 /* Guests get compact JSON. */

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "life/event_reach.h"
 #include "manifest/order.h"
+#include "runtime/check_servers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -128,6 +129,7 @@ enum capsule_status capsule_check(struct capsule_report **out, const char *path,
 		if (dir == NULL)
 			return error_copy(err, &failure);
 		check_files(&report->diagnostics, report->manifest, dir);
+		check_servers(&report->diagnostics, report->manifest, dir);
 		status = event_reach_alone(report->manifest, &report->diagnostics, &failure);
 		if (status != CAPSULE_OK)
 			return error_copy(err, &failure);

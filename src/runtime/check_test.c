@@ -343,6 +343,49 @@ static void ids_are_checked_as_manifests_are(void **state)
 	assert_false(capsule_id_valid("a_b"));
 }
 
+/* That the text of `report` has `part` in it. */
+static void assert_says(struct capsule_report *report, const char *part)
+{
+	const char *text = capsule_report_text(report, false);
+
+	if (strstr(text, part) == NULL)
+		fail_msg("`%s` is not in: %s", part, text);
+}
+
+#define SERVER_HEAD                                                                                                          \
+	"[package]\nname = \"mine\"\nversion = \"1.0.0\"\n[capabilities]\nhost_process = [\"./server\", \"no-such-tool\"]\n" \
+	"[[mcp_server]]\nid = \"m\"\ntype = \"stdio\"\ncommand = \"./server\"\n"
+#define OTHER "0123456789012345678901234567890123456789012345678901234567890123"
+
+static void servers_are_checked_against_their_files(void **state)
+{
+	struct fixture *fixture = *state;
+	struct capsule_report *report;
+
+	(void)fixture_capsule(fixture, "mine", "");
+	fixture_write(fixture, "mine/server", "#!/bin/sh\n");
+	fixture_write(fixture, "mine/data.txt", "x");
+	fixture_write(fixture, "mine/Capsule.toml",
+		SERVER_HEAD "hash = \"blake3:" OTHER "\"\nintegrity = [\"data.txt=sha256:" OTHER "\"]\n"
+			    "args = [\"data.txt\", \"./gone\", \"plain\", \"./data.txt\", \"/etc/hostname\"]\n"
+			    "[[mcp_server]]\nid = \"n\"\ntype = \"stdio\"\ncommand = \"no-such-tool\"\n");
+	report = check(fixture, "mine");
+	assert_int_equal(capsule_report_errors(report), 1);
+	assert_int_equal(capsule_report_warnings(report), 4);
+	assert_says(report, "can't be started here: Cannot resolve binary './server': it can't be executed");
+	assert_says(report, "can't be started here: Cannot resolve binary 'no-such-tool'");
+	assert_says(report, "write `./data.txt` if the file is meant");
+	assert_says(report, "the argument `./gone` of the MCP server `m` names nothing");
+	assert_says(
+		report, "integrity: `data.txt` is not what the manifest says: expected sha256:" OTHER ", got sha256:");
+	capsule_report_free(report);
+	assert_int_equal(chmod(fixture_path(fixture, "mine/server"), 0700), 0);
+	report = check(fixture, "mine");
+	assert_int_equal(capsule_report_errors(report), 2);
+	assert_says(report, "Binary hash mismatch for ./server: expected blake3:" OTHER ", got blake3:");
+	capsule_report_free(report);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
@@ -359,6 +402,7 @@ int main(void)
 		TEST(what_can_not_be_described_is_told),
 		cmocka_unit_test(ids_are_checked_as_manifests_are),
 		cmocka_unit_test(the_version_and_what_it_is_built_from_are_told),
+		TEST(servers_are_checked_against_their_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,36 +5,28 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "runtime/approval.h"
+#include "runtime/options.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define OPTIONS_SIZE_MAX 4096 /* a larger one is no size but a variable that nobody set */
-
-/* What the first release has: no program tells a smaller size. */
-#define OPTIONS_SIZE_FIRST sizeof(struct capsule_discover_options)
 
 DEFINE_DROP(discovery_drop, struct capsule_discovery *, capsule_discovery_free)
 
 enum capsule_status discover_take_options(
 	struct capsule_discover_options *out, const struct capsule_discover_options *given, struct capsule_error *err)
 {
-	const uint8_t *bytes = (const uint8_t *)given;
+	static const struct options_kind kind = { .type = "struct capsule_discover_options",
+		.size = sizeof *out,
+		.first = sizeof *out,
+		.alignment = _Alignof(struct capsule_discover_options) };
+	enum capsule_status status = CAPSULE_OK;
 
 	*out = (struct capsule_discover_options){ .size = sizeof *out };
-	if (given == NULL)
-		return CAPSULE_OK;
-	if (given->size < OPTIONS_SIZE_FIRST || given->size > OPTIONS_SIZE_MAX || given->size % _Alignof(size_t) != 0)
-		return error_set(err, CAPSULE_EINVAL,
-			"options.size is %zu, expected %zu: set it to sizeof(struct capsule_discover_options)",
-			given->size, sizeof *given);
-	for (size_t i = sizeof *given; i < given->size; i++)
-		if (bytes[i] != 0)
-			return error_set(err, CAPSULE_EINVAL,
-				"options hold settings that this release does not know, at byte %zu of options.size %zu",
-				i, given->size);
-	memcpy(out, given, sizeof *out);
+	if (given != NULL)
+		status = options_take(out, &kind, given, err);
+	if (status != CAPSULE_OK)
+		return status;
 	if (out->root_count > 0 && out->roots == NULL)
 		return error_set(
 			err, CAPSULE_EINVAL, "options.root_count is %zu and options.roots NULL", out->root_count);

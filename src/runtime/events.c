@@ -7,12 +7,11 @@
 #include "base/text.h"
 #include "base/topic.h"
 #include "runtime/internal.h"
+#include "runtime/options.h"
 #include "runtime/takedown.h"
 #include <capsule/event.h>
 
 #include <inttypes.h>
-
-#define LIFECYCLE_PREFIX "astrid.v1.lifecycle."
 
 struct capsule_subscription {
 	struct capsule_runtime *runtime;
@@ -91,9 +90,9 @@ static void audit_decision(void *user, const struct event *event, const struct m
 	record.operand = buffer_text(&topic);
 	if (record.operand == NULL)
 		record.operand = "(no memory for the text)";
-	atomic_store_explicit(&runtime->logging, true, memory_order_relaxed);
+	runtime_enter_embedder(runtime);
 	runtime->audit(runtime->audit_user, &record);
-	atomic_store_explicit(&runtime->logging, false, memory_order_relaxed);
+	runtime_leave_embedder(runtime);
 }
 
 static enum capsule_status check_inbox(const struct capsule_runtime_options *options, struct capsule_error *err)
@@ -152,10 +151,9 @@ static enum capsule_status check_topic(struct span topic, struct capsule_error *
 		return error_set(err, CAPSULE_EINVAL, "the topic is not valid UTF-8");
 	if (!topic_valid(topic))
 		return error_set(err, CAPSULE_EINVAL, "the topic `%.*s` has empty segments", SPAN_ARG(topic));
-	if (topic.len >= sizeof LIFECYCLE_PREFIX - 1 &&
-		memcmp(topic.data, LIFECYCLE_PREFIX, sizeof LIFECYCLE_PREFIX - 1) == 0)
+	if (span_starts(topic, span_text(TOPIC_LIFECYCLE)))
 		return error_set(
-			err, CAPSULE_EINVAL, "topics that begin with " LIFECYCLE_PREFIX " are of the runtime alone");
+			err, CAPSULE_EINVAL, "topics that begin with " TOPIC_LIFECYCLE " are of the runtime alone");
 	return CAPSULE_OK;
 }
 
@@ -231,13 +229,16 @@ enum capsule_status capsule_publish(struct capsule_runtime *runtime, const char 
 		status = payload_open(&runtime->payload, span_of(payload, len), err);
 	if (status == CAPSULE_OK)
 		status = publish_op(runtime, done, user, out, &publication, err);
-	if (status != CAPSULE_OK)
-		return status;
-	runtime_origin(runtime, &publication.origin);
-	publication.payload = &runtime->payload;
-	status = dispatch_publish(runtime->dispatch, &publication, err);
-	if (status != CAPSULE_OK)
-		publish_failed(out, publication.ticket);
+	if (status == CAPSULE_OK) {
+		runtime_origin(runtime, &publication.origin);
+		publication.payload = &runtime->payload;
+		status = dispatch_publish(runtime->dispatch, &publication, err);
+		if (status != CAPSULE_OK)
+			publish_failed(out, publication.ticket);
+	}
+	if (len > LIMIT_INLINE_WORK)
+		payload_fini(
+			&runtime->payload); /* room for ordinary ones is kept, not for the largest that ever came */
 	return status;
 }
 
@@ -277,31 +278,16 @@ static void listener_arrived(void *user, struct event *event, uint64_t lost)
 	subscription->arrived(subscription->user, &shown.event, lost);
 }
 
-#define OPTIONS_SIZE_MAX 4096 /* a larger one is no size but a variable that nobody set */
-
-/* What the first release has: no program tells a smaller size. */
-#define OPTIONS_SIZE_FIRST sizeof(struct capsule_subscribe_options)
-
-/* As with the options of a runtime: what this release does not know must be zero. */
 static enum capsule_status take_subscribe_options(
 	struct capsule_subscribe_options *out, const struct capsule_subscribe_options *given, struct capsule_error *err)
 {
-	const uint8_t *bytes = (const uint8_t *)given;
+	static const struct options_kind kind = { .type = "struct capsule_subscribe_options",
+		.size = sizeof *out,
+		.first = sizeof *out,
+		.alignment = _Alignof(struct capsule_subscribe_options) };
 
 	*out = (struct capsule_subscribe_options){ 0 };
-	if (given == NULL)
-		return CAPSULE_OK;
-	if (given->size < OPTIONS_SIZE_FIRST || given->size > OPTIONS_SIZE_MAX || given->size % _Alignof(size_t) != 0)
-		return error_set(err, CAPSULE_EINVAL,
-			"options.size is %zu, expected %zu: set it to sizeof(struct capsule_subscribe_options)",
-			given->size, sizeof *given);
-	for (size_t i = sizeof *given; i < given->size; i++)
-		if (bytes[i] != 0)
-			return error_set(err, CAPSULE_EINVAL,
-				"options hold settings that this release does not know, at byte %zu of options.size %zu",
-				i, given->size);
-	*out = *given;
-	return CAPSULE_OK;
+	return given != NULL ? options_take(out, &kind, given, err) : CAPSULE_OK;
 }
 
 enum capsule_status capsule_subscribe(struct capsule_runtime *runtime, const char *pattern,
@@ -360,9 +346,9 @@ static void tell(struct capsule_runtime *runtime, struct capsule_event_notice *n
 
 	show(runtime, event, &shown);
 	notice->event = &shown.event;
-	atomic_store_explicit(&runtime->logging, true, memory_order_relaxed);
+	runtime_enter_embedder(runtime);
 	runtime->told(runtime->told_user, notice);
-	atomic_store_explicit(&runtime->logging, false, memory_order_relaxed);
+	runtime_leave_embedder(runtime);
 	notice->event = NULL;
 }
 

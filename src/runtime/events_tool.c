@@ -84,8 +84,12 @@ static bool is_wanted(struct capsule_op *op)
 
 static void tell_started(struct tool_watch *watch)
 {
-	const struct event_value values[] = { { .kind = EVENT_UUID, .uuid = watch->id },
+	const char *server = servers_of_tool(watch->op->capsule, name_of(watch->op));
+	struct event_value values[] = { { .kind = EVENT_UUID, .uuid = watch->id },
 		{ .kind = EVENT_TEXT, .text = span_text(name_of(watch->op)) }, { .kind = EVENT_NULL } };
+
+	if (server != NULL)
+		values[2] = (struct event_value){ .kind = EVENT_TEXT, .text = span_text(server) };
 
 	watch->told = true;
 	dispatch_lifecycle(watch->op->runtime->dispatch, EVENT_TOOL_CALL_STARTED, values, 3);

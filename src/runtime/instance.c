@@ -8,7 +8,6 @@
 #include "engine/static/static.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 enum capsule_status capsule_component(const struct manifest *manifest, const char **file, struct capsule_error *err)
@@ -62,6 +61,7 @@ static void capsule_free(struct capsule *capsule)
 {
 	events_leave(capsule);
 	unregister(capsule);
+	servers_free(capsule->servers);
 	services_close(&capsule->services);
 	settings_fini(&capsule->settings);
 	manifest_free(capsule->manifest);
@@ -184,6 +184,7 @@ enum capsule_status capsule_make_composite(struct capsule *capsule, struct capsu
 		.log = &runtime->log,
 		.grace_ms = runtime->unload_grace_ms,
 		.changed = capsule_state_changed,
+		.retooled = capsule_retooled,
 		.gone = composite_gone,
 		.user = capsule };
 
@@ -225,17 +226,6 @@ static enum capsule_status add_static(struct capsule *capsule, const struct engi
 	return status;
 }
 
-static void warn_of_servers(const struct capsule *capsule)
-{
-	char text[256];
-
-	if (capsule->manifest->mcp_servers.count == 0)
-		return;
-	(void)snprintf(text, sizeof text, "its MCP servers (%zu) are not started: this version starts none",
-		capsule->manifest->mcp_servers.count);
-	log_write(&capsule->runtime->log, CAPSULE_LOG_WARN, capsule->id, span_text(text));
-}
-
 enum capsule_status capsule_make_engines(struct capsule *capsule, const char *file, struct capsule_error *err)
 {
 	struct engine_env env;
@@ -259,9 +249,9 @@ enum capsule_status capsule_make_engines(struct capsule *capsule, const char *fi
 	if (capsule->manifest->components.count > 0)
 		status = add_wasm(capsule, &env, capsule->manifest->components.items[0].file, err);
 	if (status == CAPSULE_OK)
-		status = add_static(capsule, &env, err);
+		status = servers_add(capsule, &env, err);
 	if (status == CAPSULE_OK)
-		warn_of_servers(capsule);
+		status = add_static(capsule, &env, err);
 	return status;
 }
 
@@ -280,7 +270,7 @@ const char *capsule_tools_json(const struct capsule *capsule)
 enum capsule_health capsule_health(const struct capsule *capsule, struct capsule_error *err)
 {
 	error_clear(err);
-	switch (composite_state(capsule->composite, err)) {
+	switch (composite_health(capsule->composite, err)) {
 	case COMPOSITE_LOADING:
 		return CAPSULE_LOADING;
 	case COMPOSITE_READY:

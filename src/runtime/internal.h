@@ -10,9 +10,11 @@
 #include "life/registry.h"
 #include "runtime/events.h"
 #include "runtime/home.h"
+#include "runtime/servers.h"
 #include "runtime/services.h"
 #include <capsule/boot.h>
 #include <capsule/capsule.h>
+#include <capsule/mcp.h>
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -62,7 +64,17 @@ struct capsule_runtime {
 	struct list_node tool_watches;  /* of events_tool.c */
 	capsule_event_notice_fn told;   /* the embedder's, of every event */
 	void *told_user;
-	struct buffer event_stats;    /* of capsule_event_stats_json() */
+	struct buffer event_stats; /* of capsule_event_stats_json() */
+	struct mcp_engine_limits mcp_limits;
+	char **unsandboxed; /* ids of capsules, or "*", whose programs have no sandbox */
+	size_t unsandboxed_count;
+	capsule_prompt_fn prompt;
+	void *prompt_user;
+	struct list_node questions; /* of questions.c */
+	size_t question_count;
+	struct map remembered; /* likewise: what need not be asked again -> the runtime */
+	capsule_mcp_trace_fn mcp_trace;
+	void *mcp_trace_user;
 	struct capsule_op *awaited;   /* by capsule_op_wait(); NULL when it is complete or gone */
 	struct capsule_error outcome; /* of `awaited` */
 };
@@ -79,6 +91,7 @@ struct capsule {
 	struct composite *composite;     /* one reference; NULL until it is made */
 	struct engine *wasm;             /* among its engines; NULL without a component */
 	struct engine *content;          /* likewise the static one; NULL for a bare module */
+	struct servers *servers;         /* its MCP servers, among its engines; NULL: none */
 	struct buffer served;            /* last answer of capsule_content_served() */
 	struct services services;        /* what it is lent */
 	struct member *member;           /* in events; NULL for a bare module */
@@ -92,8 +105,9 @@ struct capsule {
 	uint32_t boot;   /* number of the boot that made it, 0 for none */
 	bool registered; /* in runtime->registry */
 	bool bare;
-	bool loading;   /* belongs to the operation that loads it */
-	bool unloading; /* belongs to the operation that unloads it */
+	bool unsandboxed; /* a command whose caller wants it so */
+	bool loading;     /* belongs to the operation that loads it */
+	bool unloading;   /* belongs to the operation that unloads it */
 };
 
 enum operation {
@@ -104,6 +118,7 @@ enum operation {
 	OPERATION_INSPECT,
 	OPERATION_BOOT,
 	OPERATION_SHUTDOWN,
+	OPERATION_REQUEST,
 };
 
 struct capsule_op {
@@ -139,6 +154,18 @@ static inline bool runtime_usable(const struct capsule_runtime *runtime)
 {
 	return atomic_load_explicit(&runtime->owner, memory_order_relaxed) == thread_self() &&
 		!atomic_load_explicit(&runtime->logging, memory_order_relaxed);
+}
+
+/** Around every function of the embedder's that is called from the middle of something, as the log function is: nothing
+ *  of the runtime may change under it. */
+static inline void runtime_enter_embedder(struct capsule_runtime *runtime)
+{
+	atomic_store_explicit(&runtime->logging, true, memory_order_relaxed);
+}
+
+static inline void runtime_leave_embedder(struct capsule_runtime *runtime)
+{
+	atomic_store_explicit(&runtime->logging, false, memory_order_relaxed);
 }
 
 /** The time on the clock, in milliseconds since 1970. */
@@ -198,14 +225,24 @@ MUST_CHECK enum capsule_status capsule_make_composite(struct capsule *capsule, s
 MUST_CHECK enum capsule_status capsule_make_engines(
 	struct capsule *capsule, const char *file, struct capsule_error *err);
 
+/** Begin to load: a handle with an empty capsule, its operation started. NULL with `err` when the runtime is being shut
+ *  down (takedown_of_all()) or memory ran out. */
+struct capsule_op *load_begin(
+	struct capsule_runtime *runtime, capsule_done_fn done, void *user, struct capsule_error *err);
+
+/** Make the engines of op->capsule, whose manifest is read, and start to load; `file` is the module of a bare one.
+ *  Every failure ends the operation. */
+void load_start(struct capsule_op *op, const char *file);
+
 /** Release a capsule: out of the list, unloaded, then freed. */
 void capsule_leave(struct capsule *capsule);
 
 /** The capsules that are known, as capsule_states_json() has them. Returns false as buffer_append() does. */
 bool capsule_append_states(const struct capsule_runtime *runtime, struct buffer *out);
 
-/** composite_options.changed of a capsule: `user` is it. */
+/** composite_options.changed and .retooled of a capsule: `user` is it. */
 void capsule_state_changed(void *user);
+void capsule_retooled(void *user);
 
 /** The module file and folder of a manifest's component. Errors: CAPSULE_EMODULE when there is none. */
 MUST_CHECK enum capsule_status capsule_component(

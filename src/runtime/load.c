@@ -5,8 +5,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
-/* Make the engines and start to load; every failure ends the operation. */
-static void start(struct capsule_op *op, const char *file)
+void load_start(struct capsule_op *op, const char *file)
 {
 	struct capsule *capsule = op->capsule;
 	struct capsule_error err;
@@ -19,7 +18,7 @@ static void start(struct capsule_op *op, const char *file)
 	composite_load(capsule->composite, &op->call.op);
 }
 
-static struct capsule_op *load_begin(
+struct capsule_op *load_begin(
 	struct capsule_runtime *runtime, capsule_done_fn done, void *user, struct capsule_error *err)
 {
 	struct capsule_op *op;
@@ -58,7 +57,7 @@ enum capsule_status capsule_load(struct capsule_runtime *runtime, const char *di
 	if (capsule_read_manifest(op->capsule, dir, NULL, &failure) != CAPSULE_OK)
 		op_fail(&op->call.op, &failure);
 	else
-		start(op, NULL);
+		load_start(op, NULL);
 	*out = op;
 	return CAPSULE_OK;
 }
@@ -112,7 +111,7 @@ enum capsule_status capsule_load_module(struct capsule_runtime *runtime, const c
 		capsule_op_free(op);
 		return status;
 	}
-	start(op, file);
+	load_start(op, file);
 	*out = op;
 	return CAPSULE_OK;
 }

@@ -8,6 +8,7 @@
 #include "gate/text.h"
 #include "manifest/provides.h"
 #include "runtime/discover.h"
+#include "runtime/internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,6 +25,10 @@ void capsule_policy_free(struct capsule_policy *policy)
 	policy_fini(&policy->policy);
 	entry_roots_fini(&policy->roots);
 	manifest_free(policy->manifest);
+	free(policy->dir);
+	free(policy->workspace);
+	free(policy->home);
+	free(policy->global);
 	buffer_fini(&policy->text);
 	buffer_fini(&policy->operand);
 	buffer_fini(&policy->reason);
@@ -34,13 +39,15 @@ void capsule_policy_free(struct capsule_policy *policy)
 static enum capsule_status policy_fill(
 	struct capsule_policy *policy, const struct capsule_policy_options *options, struct capsule_error *err)
 {
-	HOLD(free_drop) char *workspace = NULL, *home = NULL, *global = NULL;
 	struct gate_roots roots;
-	enum capsule_status status = places_resolve(options->workspace, options->home, &workspace, &home, &global, err);
+	enum capsule_status status = places_resolve(
+		options->workspace, options->home, &policy->workspace, &policy->home, &policy->global, err);
 
 	if (status != CAPSULE_OK)
 		return status;
-	roots = (struct gate_roots){ .workspace = workspace, .global = global, .forbidden = home };
+	roots = (struct gate_roots){
+		.workspace = policy->workspace, .global = policy->global, .forbidden = policy->home
+	};
 	status = entry_roots_make(&policy->roots, &roots, err);
 	if (status == CAPSULE_OK)
 		status = policy_make(&policy->policy, policy->manifest, &roots, err);
@@ -72,6 +79,8 @@ enum capsule_status capsule_policy_new(struct capsule_policy **out, const char *
 		return error_set(err, CAPSULE_ENOMEM, "no memory for a policy");
 	status = manifest_load(&policy->manifest, path, &source, &found, &failure);
 	blake3_bytes(buffer_span(&source), policy->hash);
+	if (status == CAPSULE_OK && (policy->dir = capsule_folder(path, &failure)) == NULL)
+		status = failure.status;
 	if (status == CAPSULE_OK)
 		status = policy_fill(policy, options != NULL ? options : &defaults, &failure);
 	if (status != CAPSULE_OK)
@@ -177,6 +186,7 @@ const char *capsule_policy_text(struct capsule_policy *policy, bool colour)
 	append_list(out, "requires", &manifest->requires, colour);
 	append_tools(out, manifest, colour);
 	append_events(out, &manifest->events, colour);
+	(void)policy_append_programs_text(policy, colour, out);
 	string_list_fini(&provides);
 	(void)buffer_printf(out, "\n%zu dangerous, %zu unused\n", policy->policy.dangerous, policy->policy.unused);
 	return buffer_text(out);
@@ -255,6 +265,7 @@ const char *capsule_policy_json(struct capsule_policy *policy)
 	append_json_list(out, "provides", &provides);
 	append_json_list(out, "requires", &manifest->requires);
 	append_json_tools(out, manifest);
+	(void)policy_append_programs_json(policy, out);
 	string_list_fini(&provides);
 	(void)buffer_printf(out, ",\"dangerous\":%zu,\"unused\":%zu}", policy->policy.dangerous, policy->policy.unused);
 	return buffer_text(out);

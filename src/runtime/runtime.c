@@ -5,36 +5,19 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "runtime/options.h"
 
 #include <inttypes.h>
 
-#define OPTIONS_SIZE_MAX 4096 /* a larger one is no size but a variable that nobody set */
-
-/* What the first release had, up to module_bytes: no program tells a smaller size. */
-#define OPTIONS_SIZE_FIRST (offsetof(struct capsule_runtime_options, module_bytes) + sizeof(uint64_t))
-
-/* Each release appends members, and so that the size grows: none may hide in the padding of the one before. A program built
- * against an earlier release tells a smaller size, the rest has its defaults; one built against a later release tells a
- * larger one, and gets what is known here when it asks for nothing else. */
 static enum capsule_status take_options(
 	struct capsule_runtime_options *out, const struct capsule_runtime_options *given, struct capsule_error *err)
 {
-	const uint8_t *bytes = (const uint8_t *)given;
-	size_t size = given->size;
+	static const struct options_kind kind = { .type = "struct capsule_runtime_options",
+		.size = sizeof *out,
+		.first = offsetof(struct capsule_runtime_options, module_bytes) + sizeof(uint64_t),
+		.alignment = _Alignof(struct capsule_runtime_options) };
 
-	if (size < OPTIONS_SIZE_FIRST || size > OPTIONS_SIZE_MAX ||
-		size % _Alignof(struct capsule_runtime_options) != 0)
-		return error_set(err, CAPSULE_EINVAL,
-			"options.size is %zu, expected %zu: set it to sizeof(struct capsule_runtime_options)", size,
-			sizeof *given);
-	for (size_t i = sizeof *given; i < size; i++)
-		if (bytes[i] != 0)
-			return error_set(err, CAPSULE_EINVAL,
-				"options hold settings that this release does not know, at byte %zu of options.size %zu",
-				i, size);
-	memset(out, 0, sizeof *out);
-	memcpy(out, given, size < sizeof *out ? size : sizeof *out);
-	return CAPSULE_OK;
+	return options_take(out, &kind, given, err);
 }
 
 static enum capsule_status check_time(const char *name, uint64_t ms, struct capsule_error *err)
@@ -46,24 +29,28 @@ static enum capsule_status check_time(const char *name, uint64_t ms, struct caps
 	return CAPSULE_OK;
 }
 
+static enum capsule_status check_times(const struct capsule_runtime_options *options, struct capsule_error *err)
+{
+	const struct {
+		const char *name;
+		uint64_t ms;
+	} times[] = { { "call_cpu_ms", options->call_cpu_ms }, { "call_wall_ms", options->call_wall_ms },
+		{ "compile_cpu_ms", options->compile_cpu_ms }, { "unload_grace_ms", options->unload_grace_ms },
+		{ "ready_ms", options->ready_ms }, { "chain_ms", options->chain_ms }, { "hook_ms", options->hook_ms },
+		{ "lag_notice_ms", options->lag_notice_ms }, { "mcp_handshake_ms", options->mcp_handshake_ms },
+		{ "mcp_call_ms", options->mcp_call_ms }, { "mcp_ping_ms", options->mcp_ping_ms },
+		{ "mcp_stop_ms", options->mcp_stop_ms }, { "restart_ms", options->restart_ms } };
+	enum capsule_status status = CAPSULE_OK;
+
+	for (size_t i = 0; status == CAPSULE_OK && i < sizeof times / sizeof times[0]; i++)
+		status = check_time(times[i].name, times[i].ms, err);
+	return status;
+}
+
 static enum capsule_status check_options(const struct capsule_runtime_options *options, struct capsule_error *err)
 {
-	enum capsule_status status = check_time("call_cpu_ms", options->call_cpu_ms, err);
+	enum capsule_status status = check_times(options, err);
 
-	if (status == CAPSULE_OK)
-		status = check_time("call_wall_ms", options->call_wall_ms, err);
-	if (status == CAPSULE_OK)
-		status = check_time("compile_cpu_ms", options->compile_cpu_ms, err);
-	if (status == CAPSULE_OK)
-		status = check_time("unload_grace_ms", options->unload_grace_ms, err);
-	if (status == CAPSULE_OK)
-		status = check_time("ready_ms", options->ready_ms, err);
-	if (status == CAPSULE_OK)
-		status = check_time("chain_ms", options->chain_ms, err);
-	if (status == CAPSULE_OK)
-		status = check_time("hook_ms", options->hook_ms, err);
-	if (status == CAPSULE_OK)
-		status = check_time("lag_notice_ms", options->lag_notice_ms, err);
 	if (status != CAPSULE_OK)
 		return status;
 	if ((unsigned)options->log_level > CAPSULE_LOG_OFF)
@@ -158,6 +145,8 @@ static enum capsule_status runtime_fill(
 	if (status == CAPSULE_OK)
 		status = services_configure(runtime, options, err);
 	if (status == CAPSULE_OK)
+		status = servers_configure(runtime, options, err);
+	if (status == CAPSULE_OK)
 		status = start_engine(runtime, options, err);
 	return status;
 }
@@ -188,6 +177,7 @@ enum capsule_status capsule_runtime_new(
 	list_init(&runtime->open_overlays);
 	list_init(&runtime->subscriptions);
 	list_init(&runtime->tool_watches);
+	list_init(&runtime->questions);
 	registry_init(&runtime->registry);
 	runtime->home.lock_fd = -1;
 	status = runtime_fill(runtime, &taken, err);
@@ -258,6 +248,8 @@ void capsule_runtime_free(struct capsule_runtime *runtime)
 	wasm_runtime_free(runtime->wasm);
 	loop_free(runtime->loop);
 	services_forget(runtime);
+	questions_free(runtime);
+	servers_forget(runtime);
 	free(runtime->principal);
 	free(runtime);
 }

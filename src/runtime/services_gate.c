@@ -11,17 +11,6 @@ struct embedder_gate {
 	const struct services *services;
 };
 
-/* As inside the log function: a guest is in the middle of something. */
-static void enter_embedder(struct capsule_runtime *runtime)
-{
-	atomic_store_explicit(&runtime->logging, true, memory_order_relaxed);
-}
-
-static void leave_embedder(struct capsule_runtime *runtime)
-{
-	atomic_store_explicit(&runtime->logging, false, memory_order_relaxed);
-}
-
 static void embedder_ask(const struct gate *gate, const struct gate_question *question, struct gate_decision *out)
 {
 	const struct services *services = ((const struct embedder_gate *)(const void *)gate)->services;
@@ -29,10 +18,10 @@ static void embedder_ask(const struct gate *gate, const struct gate_question *qu
 	struct span operand = question->operand;
 
 	gate_ask(gate_deny_all(), question, out);
-	enter_embedder(runtime);
+	runtime_enter_embedder(runtime);
 	out->allowed = runtime->gate(runtime->gate_user, services->id, gate_operation_name(question->operation),
 		operand.len > 0 ? (const char *)operand.data : "", operand.len);
-	leave_embedder(runtime);
+	runtime_leave_embedder(runtime);
 	out->reason = out->allowed ? GATE_BY_ALL : GATE_BY_EMBEDDER;
 }
 
@@ -120,7 +109,7 @@ void services_refused(void *user, const struct origin *origin, const struct gate
 		buffer_span(&line));
 	if (runtime->audit == NULL)
 		return;
-	enter_embedder(runtime);
+	runtime_enter_embedder(runtime);
 	runtime->audit(runtime->audit_user, &record);
-	leave_embedder(runtime);
+	runtime_leave_embedder(runtime);
 }

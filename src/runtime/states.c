@@ -22,7 +22,8 @@ static const char *version_of(const struct capsule *capsule)
 static void append_state(const struct capsule *capsule, struct buffer *out)
 {
 	struct capsule_error why;
-	enum composite_state state = composite_state(capsule->composite, &why);
+	enum composite_state state = composite_state(capsule->composite, NULL);
+	bool ill = composite_health(capsule->composite, &why) == COMPOSITE_FAILED;
 	const char *engine;
 
 	buffer_append_text(out, "{\"id\":");
@@ -30,7 +31,7 @@ static void append_state(const struct capsule *capsule, struct buffer *out)
 	append_text(out, "version", version_of(capsule));
 	append_text(out, "dir", capsule->dir);
 	append_text(out, "state", composite_state_name(state));
-	append_text(out, "reason", state == COMPOSITE_FAILED ? why.text : NULL);
+	append_text(out, "reason", ill ? why.text : NULL);
 	buffer_append_text(out, ",\"engines\":[");
 	for (size_t i = 0; (engine = composite_engine_name(capsule->composite, i)) != NULL; i++)
 		buffer_printf(out, "%s\"%s\"", i == 0 ? "" : ",", engine);
@@ -94,14 +95,25 @@ void capsule_watch_states(struct capsule_runtime *runtime, capsule_state_fn chan
 	runtime->watch_user = user;
 }
 
-/* The list of tools is made when they are there for the first time: who lent the engines their manifest keeps it. */
+/* The list of tools is made when they are there for the first time, and anew when a server has others. */
 static void note_tools(struct capsule *capsule)
 {
 	HOLD(buffer_fini) struct buffer out = { 0 };
+	size_t count;
+	char *json;
 
-	(void)composite_append_tools(capsule->composite, &out, &capsule->tool_count);
+	(void)composite_append_tools(capsule->composite, &out, &count);
+	json = buffer_steal(&out);
+	if (json == NULL)
+		return; /* the old list is better than none */
 	free(capsule->tools_json);
-	capsule->tools_json = buffer_steal(&out);
+	capsule->tools_json = json;
+	capsule->tool_count = count;
+}
+
+void capsule_retooled(void *user)
+{
+	note_tools(user);
 }
 
 void capsule_state_changed(void *user)
@@ -125,7 +137,7 @@ void capsule_state_changed(void *user)
 		.state = composite_state_name(state),
 		.reason = state == COMPOSITE_FAILED ? why.text : NULL,
 		.tools = capsule->tool_count };
-	atomic_store_explicit(&runtime->logging, true, memory_order_relaxed);
+	runtime_enter_embedder(runtime);
 	runtime->watch(runtime->watch_user, &change);
-	atomic_store_explicit(&runtime->logging, false, memory_order_relaxed);
+	runtime_leave_embedder(runtime);
 }

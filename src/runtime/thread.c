@@ -46,7 +46,7 @@ void runtime_log(void *user, enum capsule_log_level level, const char *capsule, 
 {
 	struct capsule_runtime *runtime = user;
 
-	atomic_store_explicit(&runtime->logging, true, memory_order_relaxed);
+	runtime_enter_embedder(runtime);
 	runtime->write_log(runtime->log_user, level, capsule, message, len);
-	atomic_store_explicit(&runtime->logging, false, memory_order_relaxed);
+	runtime_leave_embedder(runtime);
 }

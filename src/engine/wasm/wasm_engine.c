@@ -206,22 +206,36 @@ static void append_tool(const struct manifest_tool *tool, struct buffer *out)
 	json_append_string(out, span_text(tool->description));
 	buffer_append_text(out, ",\"input_schema\":");
 	buffer_append_text(out, tool->input_schema);
-	buffer_append_text(out, "}");
+	buffer_append_text(out, ",\"origin\":\"wasm\"}");
+}
+
+/* Those of the manifest come first: nobody has their names yet. */
+static void take_name(struct engine *engine, struct map *taken, const char *name, struct buffer *out)
+{
+	if (taken != NULL && map_put(taken, span_text(name), engine, NULL, NULL) != CAPSULE_OK)
+		out->failed = true;
 }
 
 static size_t engine_tools(const struct engine *engine, bool first, struct map *taken, struct buffer *out)
 {
 	const struct manifest *manifest = LIST_ENTRY(engine, const struct wasm_capsule, engine)->env.manifest;
 
-	(void)taken;
 	if (manifest == NULL || wasm_capsule_loops(engine))
 		return 0;
 	for (size_t i = 0; i < manifest->tools.count; i++) {
 		if (!first || i > 0)
 			buffer_append_text(out, ",");
 		append_tool(&manifest->tools.items[i], out);
+		take_name((struct engine *)(uintptr_t)engine, taken, manifest->tools.items[i].name, out);
 	}
 	return manifest->tools.count;
+}
+
+static bool engine_offers(const struct engine *engine, const char *tool)
+{
+	const struct manifest *manifest = LIST_ENTRY(engine, const struct wasm_capsule, engine)->env.manifest;
+
+	return manifest == NULL || manifest_tool_find(manifest, tool) != NULL;
 }
 
 static size_t engine_calls(const struct engine *engine)
@@ -260,6 +274,7 @@ static const struct engine_ops wasm_engine_ops = {
 	.load = engine_load,
 	.unload = engine_unload,
 	.call = engine_call,
+	.offers = engine_offers,
 	.health = engine_health,
 	.wait_ready = engine_wait_ready,
 	.tools = engine_tools,

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "engine/mcp/server_internal.h"
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include <stdio.h>
+
+#define PING_MS 30000 /* idle time before a ping */
+
+/* The words of a program, the ones that were made from "./..." owned. */
+struct words {
+	const char **items; /* NULL-ended */
+	char **made;
+	size_t made_count;
+};
+
+static void words_drop(struct words *words)
+{
+	for (size_t i = 0; i < words->made_count; i++)
+		free(words->made[i]);
+	free(words->made);
+	free(words->items);
+}
+
+/* The working folder is the one for state: what begins with "./" means the capsule's. */
+static const char *word_of(struct words *words, const char *dir, const char *arg)
+{
+	char *path = NULL;
+
+	if (dir == NULL || strncmp(arg, "./", 2) != 0)
+		return arg;
+	if (asprintf(&path, "%s/%s", dir, arg + 2) < 0)
+		return NULL;
+	words->made[words->made_count++] = path;
+	return path;
+}
+
+static enum capsule_status make_words(struct words *words, const struct mcp_server *server, struct capsule_error *err)
+{
+	const struct string_list *args = &server->options.declared->args;
+	bool ok;
+
+	words->items = calloc(args->count + 2, sizeof *words->items);
+	words->made = calloc(args->count + 1, sizeof *words->made);
+	ok = words->items != NULL && words->made != NULL;
+	if (ok)
+		words->items[0] = server->program.path;
+	for (size_t i = 0; ok && i < args->count; i++) {
+		words->items[i + 1] = word_of(words, server->env->dir, args->items[i]);
+		ok = words->items[i + 1] != NULL;
+	}
+	return ok ? CAPSULE_OK : error_set(err, CAPSULE_ENOMEM, "no memory for its arguments");
+}
+
+static void heard(void *user, struct span line)
+{
+	struct mcp_server *server = user;
+
+	server_log_line(&server->log, line, loop_now(server->loop));
+}
+
+static void trace(void *user, bool outgoing, struct span line)
+{
+	struct mcp_server *server = user;
+	const struct mcp_services *services = server->options.services;
+
+	services->trace(services->user, server->name, outgoing, line);
+}
+
+static struct mcp_client_options client_options(const struct mcp_server *server)
+{
+	const struct mcp_engine_limits *limits = server->options.limits;
+
+	return (struct mcp_client_options){
+		.name = "capsule",
+		.title = "Capsule",
+		.version = CAPSULE_VERSION,
+		.features = { .roots = server->options.services->roots != NULL },
+		.handshake_ms = limits->handshake_ms,
+		.request_ms = limits->call_ms,
+		.request_hard_ms = limits->call_hard_ms,
+		.ping_ms = limits->ping_ms != 0 ? limits->ping_ms : PING_MS,
+		.in_flight = limits->in_flight,
+	};
+}
+
+static void warn_unsandboxed(const struct mcp_server *server)
+{
+	const char *reason = server->options.services->unsandboxed;
+	HOLD(buffer_fini) struct buffer text = { 0 };
+
+	if (reason != NULL &&
+		buffer_printf(&text, "server %s runs without a sandbox: %s", server->options.declared->id, reason))
+		log_write(server->env->log, CAPSULE_LOG_WARN, server->env->capsule_id, buffer_span(&text));
+}
+
+enum capsule_status server_spawn(struct mcp_server *server, struct server_setup *setup,
+	const struct program_image *image, struct capsule_error *err)
+{
+	HOLD(words_drop) struct words words = { 0 };
+	struct process_spec spec = { .input = -1, .image = image };
+	struct mcp_stdio_options options = {
+		.loop = server->loop,
+		.spec = &spec,
+		.client = client_options(server),
+		.close_ms = server->options.limits->close_ms,
+		.term_ms = server->options.limits->term_ms,
+		.event = server_event,
+		.lost = server_lost,
+		.heard = heard,
+		.user = server,
+	};
+	enum capsule_status status = make_words(&words, server, err);
+
+	spec.argv = words.items;
+	if (status == CAPSULE_OK)
+		status = server_setup_apply(setup, server, server->program.path, &spec, err);
+	if (status == CAPSULE_OK)
+		status = mcp_stdio_start(&server->stdio, &options, err);
+	if (status != CAPSULE_OK)
+		return status;
+	if (server->options.services->trace != NULL)
+		mcp_client_trace(mcp_stdio_client(server->stdio), trace, server);
+	warn_unsandboxed(server);
+	return CAPSULE_OK;
+}
