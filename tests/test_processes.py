@@ -207,6 +207,14 @@ def test_output_beyond_10_mib_is_counted(one):
     assert "stderr_truncated" not in answer
 
 
+def test_helpers_of_the_sdk(session, load, workspace):
+    s = session("workspace=%s" % workspace)
+    load(s, "one", grants=GRANTS, tools=("do", "programs"))
+    ran, number, told, ended = json.loads(s.do("call", "one", "programs", "{}"))
+    assert (ran["stdout"], ran["exit_code"], number) == ('a"b-7\n', 3, 1)
+    assert (told["running"], told["exit_code"], ended["killed"]) == (True, None, True)
+
+
 # ---- How it ends early ----
 
 

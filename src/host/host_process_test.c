@@ -140,8 +140,9 @@ static void a_request_is_a_command_and_words(void **state) /* hs:102 */
 static void a_request_has_bounds(void **state)
 {
 	struct fixture *fixture = *state;
-	const size_t len = 10485760 + 1, words = 4097, word = 128 * 1024;
-	char *text = calloc(1, len + 1);
+	const size_t words = 4097, word = 128 * 1024, room = 10485760 + 2;
+	size_t len = room - 1;
+	char *text = calloc(1, room);
 
 	assert_non_null(text);
 	memset(text, ' ', len);
@@ -150,14 +151,14 @@ static void a_request_has_bounds(void **state)
 	assert_error_says(
 		fixture, "memory allocation of 10485761 bytes exceeds maximum allowed limit of 10485760 bytes");
 	assert_int_equal(CALL(fixture, SPAWN, span_of(text, len - 1)), CAPSULE_OK);
-	(void)strcpy(text, "{\"cmd\":\"sh\",\"args\":[\"\"");
+	len = (size_t)snprintf(text, room, "{\"cmd\":\"sh\",\"args\":[\"\"");
 	for (size_t i = 1; i < words; i++)
-		memcpy(text + 22 + 3 * (i - 1), ",\"\"", 4);
-	(void)strcat(text, "]}");
+		len += (size_t)snprintf(text + len, room - len, ",\"\"");
+	(void)snprintf(text + len, room - len, "]}");
 	refused(fixture, SPAWN, text, "4097 words, 4096 are the most");
-	(void)strcpy(text, "{\"cmd\":\"sh\",\"args\":[\"");
-	memset(text + 21, 'x', word);
-	memcpy(text + 21 + word, "\"]}", 4);
+	len = (size_t)snprintf(text, room, "{\"cmd\":\"sh\",\"args\":[\"");
+	memset(text + len, 'x', word);
+	(void)snprintf(text + len + word, room - len - word, "\"]}");
 	refused(fixture, SPAWN, text, "131072 bytes: a word may have 131071");
 	free(text);
 }

@@ -181,6 +181,20 @@ CAPSULE_TOOL(do)
 	guest_end(out);
 }
 
+/* The helpers of the SDK for programs, each once. */
+CAPSULE_TOOL(programs)
+{
+	int64_t number = guest_start("sh", "-c", "exec sleep 60");
+
+	guest_begin_array(out);
+	guest_add_value(out, guest_run("sh", "-c", "echo \"$1-$2\"; exit 3", "sh", "a\"b", 7));
+	guest_add_integer(out, number);
+	guest_add_value(out, guest_read_logs(number));
+	guest_add_value(out, guest_kill(number));
+	guest_end(out);
+	(void)args;
+}
+
 CAPSULE_TOOL(dotted, "do.it")
 {
 	guest_answer(guest_arguments());
