@@ -83,14 +83,25 @@ static void print_examples(const struct output *out, FILE *stream, const char *l
 	}
 }
 
+/* On one line if it fits. */
+static void print_usage(FILE *stream, const struct command *command)
+{
+	char text[256];
+	int column = fprintf(stream, "Usage: capsule %s", command->name);
+
+	(void)snprintf(text, sizeof text, "%s%s[OPTIONS]", command->operands, command->operands[0] != '\0' ? " " : "");
+	(void)fputc(' ', stream);
+	cli_print_wrapped(stream, text, strlen(text), 2, column > 0 ? (size_t)column + 1 : 0);
+}
+
 void cli_help_print(const struct output *out, FILE *stream, const struct command *command)
 {
 	if (command == NULL) {
 		print_overview(out, stream);
 		return;
 	}
-	(void)fprintf(stream, "Usage: capsule %s%s%s [OPTIONS]\n\n%s.\n\n", command->name,
-		command->operands[0] != '\0' ? " " : "", command->operands, command->summary);
+	print_usage(stream, command);
+	(void)fprintf(stream, "\n%s.\n\n", command->summary);
 	print_paragraphs(stream, command->help);
 	print_options(out, stream, command->options | COMMAND_OPTIONS);
 	(void)fputc('\n', stream);

@@ -348,12 +348,12 @@ static void servers_that_are_not_started_are_told(void **state)
 		(struct capsule_runtime_options){ .memory_store = true, .log = note_warning, .log_user = warning });
 	make_set(fixture);
 	make(fixture, "a",
-		"[[mcp_server]]\nid = \"x\"\ntype = \"stdio\"\ncommand = \"true\"\n"
 		"[[mcp_server]]\nid = \"y\"\ntype = \"sse\"\ncommand = \"true\"\n"
 		"[capabilities]\nhost_process = [\"true\"]\n",
 		NULL);
 	(void)boot(fixture);
-	assert_string_equal(warning, "a: its MCP servers (2) are not started: this version starts none");
+	assert_string_equal(warning,
+		"a: the MCP server `y` is not started: its type is `sse`; the types are: stdio. Write type = \"stdio\"");
 	shut_down(fixture);
 }
 

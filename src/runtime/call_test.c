@@ -126,7 +126,7 @@ static void an_unknown_tool_is_refused_with_the_nearest_name(void **state)
 	assert_int_equal(refused(fixture, capsule, "ecoh", "{}", 2), CAPSULE_ENOTFOUND);
 	assert_says(fixture, "capsule 'names' has no tool `ecoh`; did you mean `echo`?");
 	assert_int_equal(refused(fixture, capsule, "something-else", "{}", 2), CAPSULE_ENOTFOUND);
-	assert_says(fixture, "it declares 12");
+	assert_says(fixture, "it has 12");
 	assert_int_equal(refused(fixture, capsule, "", "{}", 2), CAPSULE_EINVAL);
 	assert_int_equal(refused(fixture, capsule, NULL, "{}", 2), CAPSULE_EINVAL);
 	assert_says(fixture, "no tool is named");

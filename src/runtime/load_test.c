@@ -212,7 +212,8 @@ static void tools_are_told_as_json(void **state)
 	tools = yyjson_doc_get_root(doc);
 	assert_int_equal(yyjson_arr_size(tools), 2);
 	tool = yyjson_arr_get(tools, 0);
-	assert_int_equal(yyjson_obj_size(tool), 3);
+	assert_int_equal(yyjson_obj_size(tool), 4);
+	assert_string_equal(yyjson_get_str(yyjson_obj_get(tool, "origin")), "wasm");
 	assert_string_equal(yyjson_get_str(yyjson_obj_get(tool, "name")), "first");
 	assert_string_equal(yyjson_get_str(yyjson_obj_get(tool, "description")), "Says \"hi\"\n");
 	assert_string_equal(yyjson_get_str(yyjson_ptr_get(tool, "/input_schema/type")), "object");

@@ -220,7 +220,7 @@ static void text_and_json_tell_the_whole_manifest(void **state)
 	assert_has(text,
 		"\"interceptors\":[{\"event\":\"a.b\",\"action\":\"act\",\"mode\":\"observe\",\"priority\":0,"
 		"\"timeout_ms\":0,\"on_error\":\"deny\",\"on_full\":\"drop-oldest\"}],"
-		"\"events\":{\"inbox_messages\":null,\"inbox_bytes\":null},\"dangerous\":1,\"unused\":1}");
+		"\"events\":{\"inbox_messages\":null,\"inbox_bytes\":null},\"servers\":[],\"commands\":[],\"dangerous\":1,\"unused\":1}");
 }
 
 static void interceptors_that_decide_are_told_as_rights(void **state)
