@@ -76,8 +76,8 @@ void sandbox_words_fini(struct sandbox_words *words)
 	*words = (struct sandbox_words){ .count = 0 };
 }
 
-/* What `path` means, at `path`: a link where that leads into /usr, which is there, so that programs see the same text; else what
- * it leads to. Nothing when it leads nowhere. */
+/* What `path` means, at `path`: a link where that leads into /usr, which is there, so that programs see the same
+ * text; else what it leads to. Nothing when it leads nowhere. */
 static void add_as_it_is(struct sandbox_words *words, const char *path)
 {
 	HOLD(free_drop) char *real = realpath(path, NULL);
