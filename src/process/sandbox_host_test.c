@@ -38,7 +38,7 @@ static void put(const struct machine *machine, const char *path, const char *con
 /* A machine for an ordinary user, with bwrap in its /bin and nothing else. */
 static void machine_init(struct machine *machine, char *path)
 {
-	(void)snprintf(machine->root, sizeof machine->root, "/tmp/capsule-host-XXXXXX");
+	*machine = (struct machine){ .root = "/tmp/capsule-host-XXXXXX" };
 	assert_non_null(mkdtemp(machine->root));
 	(void)snprintf(path, PATH_MAX, "relative::%s/none:%s/bin", machine->root, machine->root);
 	machine->host = (struct sandbox_host){ .root = machine->root, .path = path, .ordinary = true };
