@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <sys/wait.h>
 
@@ -211,4 +212,17 @@ void fixture_expect_failure(struct run *run, enum capsule_status status, const c
 	assert_string_equal(run->failure.text, text);
 	assert_int_equal(run->failure.status, status);
 	run_fini(run);
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
+{
+	(void)info;
+	(void)kind;
+	(void)walk;
+	return remove(path);
+}
+
+void fixture_remove_folder(const char *path)
+{
+	assert_int_equal(nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
 }

@@ -75,4 +75,7 @@ void fixture_expect(struct run *run, enum process_end end, int code, const char 
 void fixture_expect_failure(struct run *run, enum capsule_status status, const char *text);
 void run_fini(struct run *run);
 
+/* With all that is in it; `path` must be there. */
+void fixture_remove_folder(const char *path);
+
 #endif

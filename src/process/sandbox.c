@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The mounts of a plan are kept sorted by path, with `/` below every other byte, so that a folder comes right before what is in it
- * and the nearest one that holds a path is found by walking back. */
+/* The mounts of a plan are kept sorted by path, with `/` below every other byte, so that a folder comes right before
+ * what is in it and the nearest one that holds a path is found by walking back. */
 #include "process/sandbox.h"
 
 #include "base/cleanup.h"
@@ -166,7 +166,8 @@ enum capsule_status sandbox_plan_show(
 			clean);
 	if (is_within_any(clean, own_trees, sizeof own_trees / sizeof own_trees[0]))
 		return error_set(err, CAPSULE_EINVAL,
-			"show %s in a sandbox: it has its own /proc and /dev and no /sys, those of the machine are never shown",
+			"show %s in a sandbox: it has its own /proc and /dev and no /sys, those of the machine "
+			"are never shown",
 			clean);
 	return add_mount(plan, GIVE(clean), writable ? SANDBOX_WRITE : SANDBOX_READ, why, err);
 }
@@ -198,8 +199,8 @@ static char *parent_of(const char *path)
 	return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
-/* Whether showing `folder` for a program's sake would show what is not the program's: a home, a tree of the whole system, a
- * folder that holds `dir`. */
+/* Whether showing `folder` for a program's sake would show what is not the program's: a home, a tree of the whole
+ * system, a folder that holds `dir`. */
 static bool is_too_much(const char *folder, const char *dir)
 {
 	static const char *const shared[] = { "/", "/root", "/home", "/tmp", "/var", "/var/tmp", "/opt", "/srv", "/mnt",

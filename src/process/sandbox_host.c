@@ -49,7 +49,8 @@ enum capsule_status sandbox_host_find(char **bwrap, const struct sandbox_host *h
 		folder += *folder == ':';
 	}
 	return error_set(err, CAPSULE_EUNSUPPORTED,
-		"no sandbox can be made: the program bwrap is not in %s; install the package `bubblewrap` (0.5 or newer)" NOT_WITHOUT,
+		"no sandbox can be made: the program bwrap is not in %s; install the package `bubblewrap` (0.5 "
+		"or newer)" NOT_WITHOUT,
 		host->path);
 }
 
@@ -102,7 +103,8 @@ static const char *switched_off(const struct sandbox_host *host)
 		       "user.max_user_namespaces=15000`, kept in a file of /etc/sysctl.d";
 	if ((host->ordinary || geteuid() != 0) && switch_of(host, "kernel/unprivileged_userns_clone", 1) == 0)
 		return "user namespaces are for root only (kernel.unprivileged_userns_clone is 0); allow them with `sysctl "
-		       "kernel.unprivileged_userns_clone=1`, kept in a file of /etc/sysctl.d. A setuid bwrap does not help: children gain "
+		       "kernel.unprivileged_userns_clone=1`, kept in a file of /etc/sysctl.d. A setuid bwrap "
+		       "does not help: children gain "
 		       "no privileges";
 	return NULL;
 }
@@ -164,15 +166,18 @@ static enum cause cause_of(struct span said)
 static const char *who_refuses(const struct sandbox_host *host)
 {
 	if (switch_of(host, "kernel/apparmor_restrict_unprivileged_userns", 0) != 0)
-		return "AppArmor refuses it (kernel.apparmor_restrict_unprivileged_userns is 1, as Ubuntu has it). Give bwrap a profile: "
+		return "AppArmor refuses it (kernel.apparmor_restrict_unprivileged_userns is 1, as Ubuntu has "
+		       "it). Give bwrap a profile: "
 		       "`apt install apparmor-profiles && ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict "
 		       "/etc/apparmor.d/ && systemctl reload apparmor`; or switch that off for all programs: "
 		       "`sysctl kernel.apparmor_restrict_unprivileged_userns=0`";
 	if (in_container(host))
-		return "the container that this runs in refuses it. Start the container with `--security-opt seccomp=unconfined "
+		return "the container that this runs in refuses it. Start the container with `--security-opt "
+		       "seccomp=unconfined "
 		       "--security-opt apparmor=unconfined --security-opt systempaths=unconfined` (Podman: `--security-opt "
 		       "seccomp=unconfined --security-opt unmask=ALL --security-opt label=disable`)";
-	return "the kernel or a security module (SELinux, a filter of system calls of a service) refuses it; `unshare -Ur true`, run "
+	return "the kernel or a security module (SELinux, a filter of system calls of a service) refuses it; "
+	       "`unshare -Ur true`, run "
 	       "as the same user, must work";
 }
 
@@ -182,15 +187,18 @@ static const char *meaning_of(const struct sandbox_host *host, enum cause cause)
 
 	switch (cause) {
 	case CAUSE_NUMBER:
-		return "there are as many namespaces as may be: raise the numbers in /proc/sys/user/max_*_namespaces, of which none "
+		return "there are as many namespaces as may be: raise the numbers in "
+		       "/proc/sys/user/max_*_namespaces, of which none "
 		       "must be 0";
 	case CAUSE_PROC:
-		return "the kernel shows no new /proc where parts of the old one are hidden, as in a container. Start the container "
+		return "the kernel shows no new /proc where parts of the old one are hidden, as in a container. "
+		       "Start the container "
 		       "with `--security-opt systempaths=unconfined` (Podman: `--security-opt unmask=ALL`)";
 	case CAUSE_OLD:
 		return "bubblewrap is too old: install 0.5 or newer";
 	case CAUSE_CAPABILITIES:
-		return "it is started with capabilities of the runtime: run that as an ordinary user without any, or as root";
+		return "it is started with capabilities of the runtime: run that as an ordinary user without "
+		       "any, or as root";
 	case CAUSE_NAMESPACES:
 	case CAUSE_RIGHTS:
 		break;

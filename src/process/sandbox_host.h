@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What this machine has for sandboxes, and why it refuses to make one. The functions of sandbox.h with the same endings ask this
- * about the machine itself; tests ask about folders that look like another one. Threads: any. */
+/* What this machine has for sandboxes, and why it refuses to make one. The functions of sandbox.h with the same
+ * endings ask this about the machine itself; tests ask about folders that look like another one. Threads: any. */
 #ifndef PROCESS_SANDBOX_HOST_H
 #define PROCESS_SANDBOX_HOST_H
 
@@ -22,7 +22,8 @@ extern const struct sandbox_host sandbox_host_here;
 MUST_CHECK enum capsule_status sandbox_host_find(
 	char **bwrap, const struct sandbox_host *host, struct capsule_error *err);
 
-/** Whether the program at `bwrap` has the option `name`, told from its help text without running it. False when it can't be read. */
+/** Whether the program at `bwrap` has the option `name`, told from its help text without running it. False when it
+ *  can't be read. */
 bool sandbox_host_knows(const char *bwrap, const char *name);
 
 /** sandbox_available() and sandbox_explain() for `host`. */

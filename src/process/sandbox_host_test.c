@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Machines that can't make a sandbox: the texts, from folders that look like such a machine and from bwrap itself where it is
- * made to fail here. mv:69, hs:107 (as far as finding it goes) */
+/* Machines that can't make a sandbox: the texts, from folders that look like such a machine and from bwrap itself
+ * where it is made to fail here. mv:69, hs:107 (as far as finding it goes) */
 #include "process/sandbox_host.h"
 
 #include "process/process_fixture.h"
@@ -38,19 +38,16 @@ static void put(const struct machine *machine, const char *path, const char *con
 /* A machine for an ordinary user, with bwrap in its /bin and nothing else. */
 static void machine_init(struct machine *machine, char *path)
 {
-	(void)strcpy(machine->root, "/tmp/capsule-host-XXXXXX");
+	*machine = (struct machine){ .root = "/tmp/capsule-host-XXXXXX" };
 	assert_non_null(mkdtemp(machine->root));
 	(void)snprintf(path, PATH_MAX, "relative::%s/none:%s/bin", machine->root, machine->root);
 	machine->host = (struct sandbox_host){ .root = machine->root, .path = path, .ordinary = true };
 	put(machine, "/bin/bwrap", "#!/bin/sh\n", 0755);
 }
 
-static void machine_fini(struct machine *machine)
+static void machine_fini(const struct machine *machine)
 {
-	char command[128];
-
-	(void)snprintf(command, sizeof command, "rm -rf %s", machine->root);
-	assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a name of mkdtemp() */
+	fixture_remove_folder(machine->root);
 }
 
 static void assert_unsupported(enum capsule_status status, const struct capsule_error *err, const char *const *parts)
@@ -148,12 +145,15 @@ static void words_of_bwrap_are_explained(void **state)
 		const char *part;
 	} rows[] = {
 		{ debian, PREFIX "kernel/unprivileged_userns_clone", "0\n", "kernel.unprivileged_userns_clone=1" },
-		{ "bwrap: No permissions to creating new namespace, likely because the kernel does not allow non-privileged user "
+		{ "bwrap: No permissions to creating new namespace, likely because the kernel does not allow "
+		  "non-privileged user "
 		  "namespaces. On e.g. debian this can be enabled with 'sysctl kernel.unprivileged_userns_clone=1'.",
 			PREFIX "user/max_user_namespaces", "0\n", "user.max_user_namespaces=15000" },
-		{ "bwrap: Creating new namespace failed: nesting depth or /proc/sys/user/max_*_namespaces exceeded (ENOSPC)\n",
+		{ "bwrap: Creating new namespace failed: nesting depth or /proc/sys/user/max_*_namespaces "
+		  "exceeded (ENOSPC)\n",
 			NULL, NULL, "raise the numbers in /proc/sys/user/max_*_namespaces" },
-		{ "bwrap: Creating new namespace failed, likely because the kernel does not support user namespaces.  bwrap must be "
+		{ "bwrap: Creating new namespace failed, likely because the kernel does not support user "
+		  "namespaces.  bwrap must be "
 		  "installed setuid on such systems.\n",
 			NULL, NULL, "`unshare -Ur true`" },
 		{ debian, "/.dockerenv", "", "--security-opt seccomp=unconfined" },

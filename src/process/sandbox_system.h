@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a sandbox shows of the system: its programs and libraries, and the few files of /etc that they read. An allow-list: what
- * is not named here is not there. Threads: any. */
+/* What a sandbox shows of the system: its programs and libraries, and the few files of /etc that they read. An
+ * allow-list: what is not named here is not there. Threads: any. */
 #ifndef PROCESS_SANDBOX_SYSTEM_H
 #define PROCESS_SANDBOX_SYSTEM_H
 

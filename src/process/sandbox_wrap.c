@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* bubblewrap does what its words say in their order, on an empty file system in memory that becomes the root. So: first what is
- * private, then the system, then what the plan shows, parents before children; what holds mounts is made read-only last of all,
- * since that is when nothing has to be created in it any more. */
+/* bubblewrap does what its words say in their order, on an empty file system in memory that becomes the root. So:
+ * first what is private, then the system, then what the plan shows, parents before children; what holds mounts is
+ * made read-only last of all, since that is when nothing has to be created in it any more. */
 #include "process/sandbox_wrap.h"
 
 #include "base/buffer.h"
@@ -91,8 +91,8 @@ static enum capsule_status add_users(struct making *making, struct capsule_error
 	return status;
 }
 
-/* The namespaces and what else holds for all. The inner launcher is the first process, since bubblewrap's would be one without
- * the filter that the program can get at. */
+/* The namespaces and what else holds for all. The inner launcher is the first process, since bubblewrap's would be
+ * one without the filter that the program can get at. */
 static void add_frame(struct making *making)
 {
 	sandbox_words_add(&making->words, "--unshare-user", "--unshare-all", NULL);
@@ -123,8 +123,8 @@ static void add_own_trees(struct making *making, bool sized)
 	add_private(making, sized, home_of(making->plan));
 }
 
-/* Open what is at `path`; *fd is -1 for nothing. A link on the way was none when the path was made canonical, so somebody put
- * it there. */
+/* Open what is at `path`; *fd is -1 for nothing. A link on the way was none when the path was made canonical, so
+ * somebody put it there. */
 static enum capsule_status open_shown(int *fd, mode_t *mode, const char *path, struct capsule_error *err)
 {
 	const struct open_how how = { .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
@@ -139,14 +139,15 @@ static enum capsule_status open_shown(int *fd, mode_t *mode, const char *path, s
 	*mode = info.st_mode;
 	if (*fd < 0 || S_ISLNK(*mode))
 		return error_set(err, CAPSULE_EINVAL,
-			"show %s in a sandbox: it has become a link, or a folder above it has, which could lead anywhere; put back what "
+			"show %s in a sandbox: it has become a link, or a folder above it has, which could lead "
+			"anywhere; put back what "
 			"was there",
 			path);
 	return CAPSULE_OK;
 }
 
-/* `fd` is taken. By descriptor where bubblewrap can do that and as long as there is room, so that it is this file also when
- * another one is put into its place meanwhile. */
+/* `fd` is taken. By descriptor where bubblewrap can do that and as long as there is room, so that it is this file
+ * also when another one is put into its place meanwhile. */
 static void add_shown(struct making *making, const struct sandbox_mount *mount, int fd)
 {
 	const bool write = mount->access == SANDBOX_WRITE;

@@ -165,7 +165,8 @@ static void many_files_are_shown(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
-/* Between looking at a path and mounting it somebody puts a link to a secret there. By descriptor it is what was looked at. */
+/* Between looking at a path and mounting it somebody puts a link to a secret there. By descriptor it is what was
+ * looked at. */
 static void a_path_that_changes_meanwhile_leads_nowhere_else(void **state)
 {
 	struct sandbox_plan plan = { .count = 0 };

@@ -147,7 +147,10 @@ static void compile_filter(void)
 	else if (result != 0 || lseek(fd, 0, SEEK_SET) != 0 || fd_read_all(fd, FILTER_MAX, &bytes) != 0)
 		filter.status = error_os(
 			&filter.err, result != 0 ? -result : errno, "make the filter of system calls of sandboxes");
-	if (filter.status != CAPSULE_OK)
+	else if (bytes.len == 0)
+		filter.status = error_set(
+			&filter.err, CAPSULE_EIO, "make the filter of system calls of sandboxes: it is empty");
+	if (filter.status != CAPSULE_OK || bytes.len == 0)
 		return;
 	memcpy(filter.bytes, bytes.data, bytes.len);
 	filter.len = bytes.len;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The filter of system calls, put on a child of this test. That real programs run behind it is in sandbox_child_test.c. */
+/* The filter of system calls, put on a child of this test. That real programs run behind it is in
+ * sandbox_child_test.c. */
 #include "process/seccomp.h"
 
 #include <errno.h>
@@ -71,7 +72,8 @@ struct call {
 	int expected; /* errno, 0: it is let through and works */
 };
 
-/* As root they would fail otherwise, or do what no test should: so with arguments that the kernel refuses by other means. */
+/* As root they would fail otherwise, or do what no test should: so with arguments that the kernel refuses by other
+ * means. */
 static int make_call(const void *argument)
 {
 	const struct call *call = argument;
