@@ -131,8 +131,8 @@ static bool lower_limit(int resource, rlim_t value, rlim_t slack)
 	return setrlimit((__rlimit_resource_t)resource, &limit) == 0;
 }
 
-/* Whether the kernel counts processes for each user namespace, as it does from 5.14 on. Before, it counts all of the user's, on
- * the whole machine, and a limit would refuse a program its first process because of others. */
+/* Whether the kernel counts processes for each user namespace, as it does from 5.14 on. Before, it counts all of the
+ * user's, on the whole machine, and a limit would refuse a program its first process because of others. */
 static bool counts_by_namespace(void)
 {
 	struct utsname name;
@@ -196,7 +196,8 @@ int main(int argc, char **argv)
 		launch_inside(&launch);
 	if (launch.given[PARENT])
 		die_with_parent(&launch);
-	/* Before bubblewrap it would keep a profile of the machine (AppArmor) from letting it make namespaces; it sets this itself. */
+	/* Before bubblewrap it would keep a profile of the machine (AppArmor) from letting it make namespaces; it sets
+	 * this itself. */
 	if (launch.given[PARENT] && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		launch_fail(&launch, LAUNCH_PRIVILEGES, errno);
 	if (!move_fds(&launch))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The first process of a sandbox. It starts the program with what must not hold bubblewrap (limits, the filter of system calls)
- * and what bubblewrap must not keep open (its streams), tells so, reaps what loses its parent, and ends as the program does or
- * when nobody waits any more; with it the kernel ends everything in the sandbox. The program can't reach it: it is not
- * dumpable, so nothing of it is open in /proc and it can't be traced; and signals from inside don't reach a first process. */
+/* The first process of a sandbox. It starts the program with what must not hold bubblewrap (limits, the filter of system
+ * calls) and what bubblewrap must not keep open (its streams), tells so, reaps what loses its parent, and ends as the
+ * program does or when nobody waits any more; with it the kernel ends everything in the sandbox. The program can't reach
+ * it: it is not dumpable, so nothing of it is open in /proc and it can't be traced; and signals from inside don't reach a
+ * first process. */
 #include "launch-words.h"
 
 #include <errno.h>
@@ -86,7 +87,8 @@ static bool read_env(struct launch *launch)
 	return true;
 }
 
-/* Streams to 0, 1 and 2, the others from 3 on; behind them, closed on exec, the status socket and the image; nothing else. */
+/* Streams to 0, 1 and 2, the others from 3 on; behind them, closed on exec, the status socket and the image; nothing
+ * else. */
 static bool place_fds(struct launch *launch)
 {
 	int count = (int)launch->numbers[FDS], behind = INSIDE_FDS + count + 1, last = 3 + count;
@@ -131,8 +133,8 @@ _Noreturn static void be_program(struct launch *launch)
 	launch_run(launch);
 }
 
-/* The library gets a pidfd of this process and of the program, which mean these two for ever, whatever numbers they have there
- * and whoever gets those numbers later. */
+/* The library gets a pidfd of this process and of the program, which mean these two for ever, whatever numbers they have
+ * there and whoever gets those numbers later. */
 static bool tell_started(pid_t program)
 {
 	struct launch_message message = { .step = LAUNCH_STARTED };

@@ -21,7 +21,7 @@ SDK = ROOT / "sdk" / "c"
 # Every command, so that one that appears or goes is noticed wherever they are listed.
 COMMANDS = [
     "call", "exec", "tools", "list", "run", "context", "skills", "commands", "check", "explain", "diff", "order", "approve",
-    "inspect", "schemas", "new", "sdk", "fs", "cache", "completion", "help", "version",
+    "inspect", "hash", "schemas", "new", "sdk", "fs", "cache", "completion", "help", "version",
 ]
 # Whoever starts the tests in the background may have them ignore signals, and so would every program that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -3,6 +3,7 @@
 does what a script in the manifest says (guests/abi_events.c)."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -30,10 +31,12 @@ class Failed(Exception):
 class Session:
     """The program, spoken to line by line."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, inside=(), env=None):
+        """`inside`: the words of a program that runs another one, to start it with."""
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        command = [BUILD / "tests" / "event_session", *options]
-        self.process = subprocess.Popen(list(map(str, command)), text=True, **pipes)
+        command = [*inside, BUILD / "tests" / "event_session", *options]
+        env = {**os.environ, "CAPSULE_LIBEXEC_DIR": str(BUILD / "libexec"), **(env or {})}
+        self.process = subprocess.Popen(list(map(str, command)), text=True, env=env, **pipes)
 
     def ask(self, *words):
         self.process.stdin.write("\t".join(map(str, words)) + "\n")
@@ -98,8 +101,8 @@ def session(tmp_path_factory):
     running = []
     cache = tmp_path_factory.getbasetemp() / "compiled"
 
-    def start(*options):
-        running.append(Session("cache=%s" % cache, *options))
+    def start(*options, **how):
+        running.append(Session("cache=%s" % cache, *options, **how))
         return running[-1]
 
     yield start

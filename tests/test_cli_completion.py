@@ -160,7 +160,7 @@ def test_every_command_is_offered(offered, shell):
 @pytest.mark.parametrize("shell", SHELLS)
 def test_every_option_of_a_command_is_offered(offered, run, shell):
     for command in sorted(COMMANDS):
-        expected = set(re.findall(r"^  (--[a-z-]+)", run("help", command).stdout, re.MULTILINE))
+        expected = set(re.findall(r"^  (--[a-z0-9-]+)", run("help", command).stdout, re.MULTILINE))
         assert offered(shell, [command, "--"]) - {"-h"} == expected
 
 

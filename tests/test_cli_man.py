@@ -54,7 +54,7 @@ def test_a_page_says_what_help_says(run):
         assert "capsule-%s - %s" % (command, summary.rstrip(".")) in page
         for paragraph in paragraphs:
             assert words(paragraph) in page
-        for option in re.findall(r"^  (--[a-z-]+)", said, re.MULTILINE):
+        for option in re.findall(r"^  (--[a-z0-9-]+)", said, re.MULTILINE):
             assert option in page
         for example in said.split("Examples:\n")[1].splitlines():
             assert words(example) in page

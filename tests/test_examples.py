@@ -298,6 +298,35 @@ def test_one_capsule_answers_while_another_spins(environment):
     assert "timeout" in done.stdout
 
 
+MCP_SERVER = """
+import json, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    if "id" in asked:
+        result = {}
+        if asked["method"] == "initialize":
+            result = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": {"name": "s", "version": "1"}}
+        elif asked["method"] == "tools/list":
+            result = {"tools": [{"name": "echo", "inputSchema": {"type": "object"}}]}
+        elif asked["method"] == "tools/call":
+            result = {"content": [{"type": "text", "text": asked["params"]["arguments"]["text"]}]}
+        print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": result}), flush=True)
+"""
+
+
+def test_a_program_talks_to_an_mcp_server(environment, tmp_path):
+    (tmp_path / "server.py").write_text(MCP_SERVER)
+    words = (tmp_path, "echo", '{"text":"hello"}', "python3", "./server.py")
+    done = execute(program("mcp"), *words, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    tools, answer, ping, lines = done.stdout.splitlines()
+    assert json.loads(tools.removeprefix("tools: "))[0]["origin"] == {"server": "capsule:command:server", "tool": "echo"}
+    assert json.loads(answer.removeprefix("answer: "))["content"] == [{"type": "text", "text": "hello"}]
+    assert (ping, lines) == ("ping: {}", "9 lines went to and fro")
+    done = execute(program("mcp"), tmp_path, "echo", "{}", "no-such-program-at-all", env=environment)
+    assert done.returncode == 1 and "Cannot resolve binary" in done.stderr
+
+
 def test_a_program_publishes_subscribes_and_watches(environment):
     done = execute(program("events"), CAPSULES.parent, env=environment)
     assert (done.returncode, done.stderr) == (0, "")

@@ -12,6 +12,7 @@
 #include <capsule/discover.h>
 #include <capsule/boot.h>
 #include <capsule/event.h>
+#include <capsule/mcp.h>
 #include <capsule/check.h>
 #include <capsule/policy.h>
 #include <capsule/content.h>

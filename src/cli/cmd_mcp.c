@@ -3,9 +3,11 @@
 #include "cli/command.h"
 #include "cli/invoke.h"
 #include "cli/json.h"
+#include "cli/mcp_result.h"
 #include "cli/mcp_run.h"
 #include "cli/path.h"
 #include "cli/text.h"
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -136,19 +138,30 @@ static int run_tools(struct mcp_run *run)
 	return print_doc(run, status, doc, mcp_print_tools);
 }
 
-static int run_call(struct mcp_run *run)
+/* The name by which the tool is called, owned. NULL after having said why. */
+static char *tool_name(const struct mcp_run *run)
+{
+	return run->server != NULL ? cli_path_printf("%s:%s", run->server, run->args[0])
+				   : cli_path_printf("%s", run->args[0]);
+}
+
+static int call_tool(struct mcp_run *run, const char *name)
 {
 	static const struct invocation tool = { .kind = BATCH_TOOL, .name_key = "tool" };
-	char *name = run->server != NULL ? cli_path_printf("%s:%s", run->server, run->args[0])
-					 : cli_path_printf("%s", run->args[0]);
 	struct input input;
-	int status = name == NULL ? 1 : cli_input_read(&input, run->arg_count > 1 ? run->args[1] : "{}");
+	int status = cli_input_read(&input, run->arg_count > 1 ? run->args[1] : "{}");
 
-	if (name == NULL)
-		return status;
 	if (status == 0)
 		status = cli_invoke_loaded(run->cli, &run->session, run->capsule, &tool, name, &input);
 	cli_input_fini(&input);
+	return status;
+}
+
+static int run_call(struct mcp_run *run)
+{
+	char *name = tool_name(run);
+	int status = name != NULL ? call_tool(run, name) : 1;
+
 	free(name);
 	return status;
 }
@@ -237,20 +250,25 @@ static int run_prompts(struct mcp_run *run)
 /* The lines come by themselves: call something, or wait for Ctrl-C. */
 static int run_trace(struct mcp_run *run)
 {
-	const char *name = run->arg_count > 0 ? run->args[0] : NULL;
 	const char *arguments = run->arg_count > 1 ? run->args[1] : "{}";
 	struct capsule_op *op = NULL;
+	char *name;
 	int status;
 
-	while (name == NULL && run->session.interrupted_by == 0)
+	while (run->arg_count == 0 && run->session.interrupted_by == 0)
 		(void)cli_session_step(&run->session, NULL);
-	if (name == NULL)
+	if (run->arg_count == 0)
 		return 0;
-	if (capsule_call(run->capsule, name, arguments, strlen(arguments), NULL, NULL, &op, run->session.error) !=
+	name = tool_name(run);
+	if (name == NULL)
+		return 1;
+	if (capsule_call(run->capsule, name, arguments, strlen(arguments), NULL, NULL, &op, run->session.error) ==
 		CAPSULE_OK)
-		return cli_say_error(run->session.error);
-	status = cli_session_wait(&run->session, op, "calling", name);
+		status = cli_session_wait(&run->session, op, "calling", name);
+	else
+		status = cli_say_error(run->session.error);
 	capsule_op_free(op);
+	free(name);
 	return status;
 }
 
@@ -335,29 +353,16 @@ static int load_command(struct mcp_run *run)
 	return status;
 }
 
-static bool is_server(const struct mcp_run *run, const char *word)
-{
-	yyjson_doc *doc = read_servers(run);
-	yyjson_arr_iter each = yyjson_arr_iter_with(yyjson_doc_get_root(doc));
-	bool found = false;
-	yyjson_val *server;
-
-	while (!found && (server = yyjson_arr_iter_next(&each)) != NULL) {
-		const char *id = cli_json_string(server, "id"), *colon = id != NULL ? strrchr(id, ':') : NULL;
-
-		found = id != NULL && (strcmp(id, word) == 0 || (colon != NULL && strcmp(colon + 1, word) == 0));
-	}
-	yyjson_doc_free(doc);
-	return found;
-}
-
 /* The first word behind the folder is a server if there is one of that name and enough is left without it: "call DIR
  * fetch fetch {}" and "call DIR fetch {}" both mean what they should. */
 static void take_server(struct mcp_run *run, const struct action *action)
 {
 	bool json_next = run->arg_count > 1 && (run->args[1][0] == '{' || strcmp(run->args[1], "-") == 0);
 
-	if (run->arg_count <= action->least || (action->least > 0 && json_next) || !is_server(run, run->args[0]))
+	if (run->arg_count <= action->least || (action->least > 0 && json_next))
+		return;
+	/* One word too many can be nothing else: who looks for it says which there are. */
+	if (run->arg_count <= action->most && !cli_mcp_has_server(run->capsule, run->args[0]))
 		return;
 	run->server = run->args[0];
 	run->args++;
@@ -380,6 +385,9 @@ static int load_and_run(struct mcp_run *run, const struct action *action)
 	if (status == 0)
 		status = run->arg_count >= action->least && run->arg_count <= action->most ? action->run(run)
 											   : usage(action);
+	/* Ctrl-C is how a trace ends, also one of a server that never gets ready. */
+	if (action->run == run_trace && run->arg_count == 0 && run->session.interrupted_by == SIGINT)
+		status = 0;
 	cli_session_close(&run->session);
 	return status;
 }
@@ -397,7 +405,7 @@ int cmd_mcp(struct cli *cli)
 		return usage(action);
 	run.args = cli->operands + fixed;
 	run.arg_count = before - fixed;
-	if (run.arg_count > action->most + (command ? 0 : 1))
+	if (run.arg_count < action->least || run.arg_count > action->most + (command ? 0 : 1))
 		return usage(action);
 	if (command)
 		cli->options.memory_store = true; /* nothing is kept of it */

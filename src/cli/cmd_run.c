@@ -4,12 +4,14 @@
 #include "cli/command.h"
 #include "cli/found.h"
 #include "cli/json.h"
+#include "cli/mcp_result.h"
 #include "cli/run_events.h"
 #include "cli/run_feed.h"
 #include "cli/run_stats.h"
 #include "cli/session.h"
 #include "cli/text.h"
 #include <capsule/boot.h>
+#include <capsule/mcp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -231,6 +233,64 @@ static int feed(struct running *running)
 	return EXIT_SIGNAL + session->interrupted_by;
 }
 
+/* The loaded capsule that `name` means, SERVER or CAPSULE:SERVER, and in `*server` the server's id. NULL after having
+ * said why. */
+static struct capsule *find_server(
+	struct running *running, const struct capsule_discovery *discovery, const char *name, const char **server)
+{
+	const char *colon = strchr(name, ':');
+	struct capsule *found = NULL;
+
+	*server = colon != NULL ? colon + 1 : name;
+	for (size_t i = 0; i < capsule_discovery_count(discovery); i++) {
+		struct capsule_found item;
+		struct capsule *capsule;
+
+		capsule_discovery_item(discovery, i, &item);
+		capsule = item.id != NULL ? capsule_find(running->session.runtime, item.id) : NULL;
+		if (capsule == NULL ||
+			(colon != NULL &&
+				(strncmp(item.id, name, (size_t)(colon - name)) != 0 || item.id[colon - name] != '\0')))
+			continue;
+		if (!cli_mcp_has_server(capsule, *server))
+			continue;
+		if (found != NULL) {
+			(void)cli_say(
+				"--sandbox-shell %s: capsule '%s' has a server of that name, too: write CAPSULE:%s",
+				CLI_SHORT(name), item.id, CLI_SHORT(*server));
+			return NULL;
+		}
+		found = capsule;
+	}
+	if (found == NULL)
+		(void)cli_say("--sandbox-shell: no capsule that is loaded has an MCP server '%s'", CLI_SHORT(name));
+	return found;
+}
+
+/* A shell beside a server, until it ends. Returns its exit status. */
+static int shell(struct running *running, const struct capsule_discovery *discovery)
+{
+	static const char *const argv[] = { "/bin/sh", "-i", NULL };
+	struct session *session = &running->session;
+	const char *server;
+	struct capsule *capsule = find_server(running, discovery, running->options->sandbox_shell, &server);
+	struct capsule_op *op = NULL;
+	int status;
+
+	if (capsule == NULL)
+		return EXIT_USAGE;
+	hand_over(running);
+	if (capsule_mcp_run_inside(capsule, server, argv, NULL, NULL, &op, session->error) != CAPSULE_OK)
+		return cli_say_error(session->error);
+	while (!capsule_op_done(op))
+		(void)cli_session_step(session, op);
+	status = capsule_error_status(capsule_op_error(op)) == CAPSULE_OK
+		? (int)strtol(capsule_op_result(op, NULL), NULL, 10)
+		: cli_session_failed(session, capsule_op_error(op));
+	capsule_op_free(op);
+	return status;
+}
+
 static int run(struct running *running, struct capsule_discovery *discovery)
 {
 	struct session *session = &running->session;
@@ -244,9 +304,11 @@ static int run(struct running *running, struct capsule_discovery *discovery)
 	/* The signal may come right behind the last one's line, before the boot itself is complete. */
 	if (wait_for(running, op, "loading") != CAPSULE_OK && running->ready < running->good)
 		running->failed = true;
-	if (running->feeds)
+	if (running->options->sandbox_shell != NULL && !must_end(running))
+		status = shell(running, discovery);
+	else if (running->feeds)
 		status = feed(running);
-	while (!running->feeds && !must_end(running))
+	while (running->options->sandbox_shell == NULL && !running->feeds && !must_end(running))
 		step(running, NULL);
 	if (running->options->stats && !running->unheard)
 		tell_stats(running);
@@ -302,6 +364,9 @@ static int check_options(const struct options *options, bool feeds)
 {
 	if (options->stay && !feeds)
 		return usage("--stay goes with --publish or --stdin; without them 'run' stays anyway");
+	if (options->sandbox_shell != NULL && feeds)
+		return usage(
+			"--sandbox-shell and --publish or --stdin exclude each other: the shell has standard input");
 	if (options->timeout_seconds > 0 && !feeds)
 		return usage("--timeout goes with --publish or --stdin, without which 'run' does not end by itself");
 	if (options->timeout_seconds > 0 && options->stay)

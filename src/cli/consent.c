@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "cli/consent.h"
 #include "cli/output.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +19,20 @@ struct consent_question {
 	size_t arguments_len; /* as they are; `arguments` may be shorter */
 };
 
+/* Where a person can be asked: the terminal that the program belongs to, else standard input when that is one. -1:
+ * nowhere. */
+static int open_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	return fd >= 0 || !isatty(STDIN_FILENO) ? fd : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+}
+
 void cli_consent_open(struct consent *consent, bool yes, bool colour, struct progress *progress)
 {
 	*consent = (struct consent){ .yes = yes, .colour = colour, .fd = -1, .progress = progress };
 	if (!yes && isatty(STDERR_FILENO))
-		consent->fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		consent->fd = open_terminal();
 }
 
 bool cli_consent_answers(const struct consent *consent)
@@ -139,28 +149,22 @@ static void answer(struct consent *consent)
 	drop_first(consent);
 }
 
-/* The terminal is closed to us: the answer is no. */
-static void give_up(struct consent *consent)
-{
-	consent->len = 0;
-	answer(consent);
-}
-
+/* A terminal gives one line at a time; without one, at its end, the answer is no. */
 void cli_consent_read(struct consent *consent)
 {
-	char byte;
+	char typed[sizeof consent->line];
 	ssize_t got;
 
 	if (consent->first == NULL || !consent->shown)
 		return;
-	while ((got = read(consent->fd, &byte, 1)) == 1) {
-		if (byte == '\n') {
-			answer(consent);
-			return;
-		}
+	got = read(consent->fd, typed, sizeof typed);
+	if (got < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (got <= 0)
+		consent->len = 0;
+	for (ssize_t i = 0; i < got && typed[i] != '\n'; i++)
 		if (consent->len + 1 < sizeof consent->line)
-			consent->line[consent->len++] = byte;
-	}
-	if (got == 0)
-		give_up(consent);
+			consent->line[consent->len++] = typed[i];
+	if (got <= 0 || memchr(typed, '\n', (size_t)got) != NULL)
+		answer(consent);
 }

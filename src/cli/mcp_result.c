@@ -35,6 +35,23 @@ bool cli_mcp_has_tool(const char *tools, const char *name)
 	return found;
 }
 
+bool cli_mcp_has_server(struct capsule *capsule, const char *name)
+{
+	const char *json = capsule_mcp_servers_json(capsule);
+	yyjson_doc *doc = json != NULL ? cli_json_read(json, strlen(json)) : NULL;
+	yyjson_arr_iter each = yyjson_arr_iter_with(yyjson_doc_get_root(doc));
+	bool found = false;
+	yyjson_val *server;
+
+	while (!found && (server = yyjson_arr_iter_next(&each)) != NULL) {
+		const char *id = cli_json_string(server, "id"), *colon = id != NULL ? strrchr(id, ':') : NULL;
+
+		found = id != NULL && (strcmp(id, name) == 0 || (colon != NULL && strcmp(colon + 1, name) == 0));
+	}
+	yyjson_doc_free(doc);
+	return found;
+}
+
 bool cli_mcp_is_error(const char *json, size_t len)
 {
 	yyjson_doc *doc = cli_json_read(json, len);

@@ -22,7 +22,7 @@ struct choice {
 struct options {
 	uint64_t repeat; /* 1 unless asked otherwise, as --repeat or --calls */
 	bool time, json, dot, memory_store, no_cache, remove, write, trust, yes, revoke, help;
-	bool events, from_stdin, stay, stats, network;
+	bool events, from_stdin, stay, stats, network, sha256;
 	uint64_t cpu_ms, wall_ms;              /* 0: the library's default */
 	uint64_t inbox_messages, inbox_kib;    /* 0: the library's default */
 	uint64_t compile_seconds, compile_mib; /* 0: the library's default */

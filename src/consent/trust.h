@@ -10,10 +10,11 @@
 #include "gate/policy.h"
 
 #define TRUST_MANIFEST "Capsule.toml"
+#define TRUST_FOLDER "." /* the name of the whole folder among the files */
 
 struct trust_file {
-	char *name;      /* relative to the capsule's folder, TRUST_MANIFEST for the manifest */
-	char blake3[65]; /* lower-case hexadecimal; "" when the file is absent */
+	char *name; /* relative to the capsule's folder, TRUST_MANIFEST for the manifest, TRUST_FOLDER for all of it */
+	char blake3[65]; /* lower-case hexadecimal, of the folder its tree digest; "" when the file is absent */
 };
 
 /* What there is to be approved. */
@@ -26,9 +27,10 @@ struct trust_subject {
 	size_t right_count;
 };
 
-/** Hash the manifest at `dir`, the files it names (missing ones as absent; commands and arguments of servers only when
- *  they are files in the folder) and word its rights. Links that stay in the folder are followed. trust_subject_fini()
- *  frees it. Errors: CAPSULE_EIO (a file that can't be read, is no regular one or lies outside the folder),
+/** Hash the manifest at `dir`, the files it names (missing ones as absent; what servers run, are given and verify only when
+ *  these are files in the folder), with any [[mcp_server]] the whole folder, and word its rights. Links that stay in the
+ *  folder are followed. trust_subject_fini() frees it. Errors: CAPSULE_EIO (a file that can't be read, is no regular one
+ *  or lies outside the folder; of a whole folder also what is no file, folder or link),
  *  CAPSULE_ENOTFOUND (no such folder), CAPSULE_ELIMIT, CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status trust_subject_make(struct trust_subject *out, const char *dir,
 	const struct manifest *manifest, const struct policy *policy, struct capsule_error *err);

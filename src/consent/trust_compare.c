@@ -25,6 +25,20 @@ static void tell_file(struct telling *telling, const char *name, const char *wha
 		(void)(trust_append_escaped(telling->out, name) && buffer_append_text(telling->out, what));
 }
 
+static void tell_folder(struct telling *telling, const char *what)
+{
+	if (begin(telling))
+		(void)buffer_append_text(telling->out, what);
+}
+
+/* `order`: as in tell_files(). */
+static const char *folder_change(int order)
+{
+	return order < 0    ? "the whole folder no longer counts, only the files that the manifest names"
+		: order > 0 ? "the whole folder counts, since there is an MCP server"
+			    : "something in the folder changed";
+}
+
 static const char *file_change(const struct trust_file *before, const struct trust_file *now)
 {
 	if (strcmp(before->blake3, now->blake3) == 0)
@@ -44,7 +58,9 @@ static void tell_files(struct telling *telling, const struct trust_subject *befo
 			: order > 0            ? " is new"
 					       : file_change(&before->files[i], &now->files[k]);
 
-		if (change != NULL)
+		if (change != NULL && strcmp(order < 0 ? before->files[i].name : now->files[k].name, TRUST_FOLDER) == 0)
+			tell_folder(telling, folder_change(order));
+		else if (change != NULL)
 			tell_file(telling, order < 0 ? before->files[i].name : now->files[k].name, change);
 		i += order <= 0;
 		k += order >= 0;

@@ -4,6 +4,7 @@
 
 #include "base/blake3.h"
 #include "consent/trust_receipt.h"
+#include "process/program.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -173,20 +174,108 @@ static void a_subject_has_each_file_once_and_rights_in_order(void **state)
 		HEAD MODULE
 		"[[skill]]\nname = \"s\"\nfile = \"s.md\"\n[[context_file]]\nname = \"c\"\nfile = \"s.md\"\n"
 		"[[mcp_server]]\nid = \"m\"\ncommand = \"python3\"\nargs = [\"server.py\", \".\", \"/etc/passwd\"]\n" RIGHTS);
-	assert_int_equal(subject->file_count, 4);
-	assert_string_equal(subject->files[0].name, "Capsule.toml");
-	assert_string_equal(subject->files[1].name, "guest.wasm");
-	assert_string_equal(subject->files[2].name, "s.md");
-	assert_string_equal(subject->files[2].blake3, "");
-	assert_string_equal(subject->files[3].name, "server.py");
-	assert_int_equal(strlen(subject->files[3].blake3), 64);
-	assert_ptr_equal(trust_subject_file(subject, "s.md"), &subject->files[2]);
+	assert_int_equal(subject->file_count, 5);
+	assert_string_equal(subject->files[0].name, ".");
+	assert_int_equal(strlen(subject->files[0].blake3), 64);
+	assert_string_equal(subject->files[1].name, "Capsule.toml");
+	assert_string_equal(subject->files[2].name, "guest.wasm");
+	assert_string_equal(subject->files[3].name, "s.md");
+	assert_string_equal(subject->files[3].blake3, "");
+	assert_string_equal(subject->files[4].name, "server.py");
+	assert_int_equal(strlen(subject->files[4].blake3), 64);
+	assert_ptr_equal(trust_subject_file(subject, "s.md"), &subject->files[3]);
 	assert_null(trust_subject_file(subject, "no"));
 	assert_int_equal(subject->right_count, 3);
 	(void)snprintf(right, sizeof right, "fs_read workspace://a -> %s/a", fixture->workspace);
 	assert_string_equal(subject->rights[0], right);
 	assert_string_equal(subject->rights[1], "net Example.com -> example.com");
 	assert_string_equal(subject->rights[2], "uplink");
+}
+
+#define SERVER                                                                                                         \
+	"[[mcp_server]]\nid = \"m\"\ntype = \"stdio\"\ncommand = \"./bin/tool\"\n"                                     \
+	"args = [\"././/server.py\", \"./\", \"-v\"]\n"                                                                \
+	"integrity = [\"./lib/a.py=blake3:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"]\n"
+
+static void what_a_server_runs_is_named_without_its_dots(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct trust_subject *subject = &fixture->subject;
+	char slice[128];
+
+	(void)snprintf(slice, sizeof slice, "bin/tool/%s", program_triple());
+	assert_int_equal(mkdir(path_of(fixture, "dir/bin"), 0700), 0);
+	assert_int_equal(mkdir(path_of(fixture, "dir/bin/tool"), 0700), 0);
+	assert_int_equal(mkdir(path_of(fixture, "dir/lib"), 0700), 0);
+	write_text(fixture, "dir/server.py", "pass");
+	write_text(fixture, "dir/lib/a.py", "pass");
+	(void)snprintf(slice, sizeof slice, "dir/bin/tool/%s", program_triple());
+	write_text(fixture, slice, "#!/bin/sh\n");
+	take(fixture, HEAD SERVER);
+	assert_int_equal(subject->file_count, 5);
+	assert_string_equal(subject->files[0].name, ".");
+	assert_string_equal(subject->files[1].name, "Capsule.toml");
+	assert_string_equal(subject->files[2].name, slice + strlen("dir/"));
+	assert_string_equal(subject->files[3].name, "lib/a.py");
+	assert_string_equal(subject->files[4].name, "server.py");
+}
+
+static void nothing_in_the_folder_of_a_server_changes_unseen(void **state)
+{
+	struct fixture *fixture = *state;
+
+	write_text(fixture, "dir/helper.py", "pass");
+	take(fixture, HEAD SERVER);
+	approve(fixture);
+	assert_null(check(fixture));
+	write_text(fixture, "dir/helper.py", "evil");
+	take(fixture, HEAD SERVER);
+	assert_changes(fixture, "something in the folder changed");
+	write_text(fixture, "dir/helper.py", "pass");
+	take(fixture, HEAD SERVER);
+	assert_null(check(fixture));
+	assert_int_equal(mkdir(path_of(fixture, "dir/__pycache__"), 0700), 0);
+	take(fixture, HEAD SERVER);
+	assert_changes(fixture, "something in the folder changed");
+	assert_int_equal(rmdir(path_of(fixture, "dir/__pycache__")), 0);
+	write_text(fixture, "dir/server.py", "pass");
+	take(fixture, HEAD SERVER);
+	assert_changes(fixture, "something in the folder changed\nserver.py is new");
+	/* Without a server only the files that are named count. */
+	take(fixture, HEAD);
+	assert_void(fixture, "the whole folder no longer counts, only the files that the manifest names");
+	approve(fixture);
+	write_text(fixture, "dir/helper.py", "evil");
+	take(fixture, HEAD);
+	assert_null(check(fixture));
+	take(fixture, HEAD SERVER);
+	assert_void(fixture, "the whole folder counts, since there is an MCP server");
+}
+
+static void a_server_that_may_do_more_is_told(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *grants = HEAD "[capabilities]\nhost_process = [\"./bin/tool\"]\nnet = [\"*\"]\n" SERVER;
+	char wider[2048];
+
+	take(fixture, grants);
+	approve(fixture);
+	assert_null(check(fixture));
+	(void)snprintf(wider, sizeof wider, "%snetwork = true\n", grants);
+	take(fixture, wider);
+	assert_void(fixture, "may no longer run the MCP server m -> {\"command\":\"./bin/tool\"");
+	assert_void(fixture, "may now run the MCP server m -> {\"command\":\"./bin/tool\"");
+	assert_void(fixture, ",\"network\":true}");
+}
+
+static void a_folder_of_a_server_that_has_no_digest_is_refused(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_int_equal(mkfifo(path_of(fixture, "dir/fifo"), 0600), 0);
+	assert_int_equal(make_subject(fixture, HEAD SERVER), CAPSULE_EIO);
+	assert_non_null(strstr(fixture->err.text, "`fifo` is no file, folder or link"));
+	assert_int_equal(make_subject(fixture, HEAD), CAPSULE_OK);
 }
 
 static void files_outside_of_the_folder_are_refused(void **state)
@@ -465,6 +554,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_subject_has_each_file_once_and_rights_in_order),
+		TEST(what_a_server_runs_is_named_without_its_dots),
+		TEST(nothing_in_the_folder_of_a_server_changes_unseen),
+		TEST(a_server_that_may_do_more_is_told),
+		TEST(a_folder_of_a_server_that_has_no_digest_is_refused),
 		TEST(files_outside_of_the_folder_are_refused),
 		TEST(only_regular_files_are_hashed),
 		TEST(a_file_that_is_too_large_is_refused),

@@ -26,8 +26,8 @@ struct policy_row {
 	const char *key; /* of [capabilities]; "uplink" with a name for [[uplink]], POLICY_... Static */
 	char *entry;     /* as written */
 	char *meaning;   /* what it resolves to: a path, "example.com and its subdomains", ... */
-	/* What is compared: path, host, platform of an uplink, mode of an interceptor, a server as JSON, else the entry; NULL:
-	 * grants nothing. */
+	/* What is compared: path, host, platform of an uplink, mode of an interceptor, a server as JSON, else the entry;
+	 * NULL: grants nothing. */
 	char *target;
 	struct policy_server *server; /* of POLICY_SERVER, else NULL */
 	char *why;                    /* of the note; NULL when plain */
@@ -55,9 +55,9 @@ struct policy_difference {
 };
 
 /** What `after` allows that `before` did not and the reverse, by meaning and not by text: `*` covers a folder below the
- *  workspace, a host covers its subdomains, a pattern the topics it matches, admin covers link, rewriting covers guarding. A server
- *  that runs something else, of which less is verified, that gets a network or whose tools need less consent, is wider.
- *  `*out` (free with free()) has `*count` entries. Errors: CAPSULE_ENOMEM. */
+ *  workspace, a host covers its subdomains, a pattern the topics it matches, admin covers link, rewriting covers
+ *  guarding. A server that runs something else, of which less is verified, that gets a network or whose tools need less
+ *  consent, is wider. `*out` (free with free()) has `*count` entries. Errors: CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status policy_compare(const struct policy *before, const struct policy *after,
 	struct policy_difference **out, size_t *count, struct capsule_error *err);
 

@@ -219,8 +219,8 @@ static bool verifies_no_less(const struct policy_server *a, const struct policy_
 	return true;
 }
 
-/* Deny goes before ask before allow before consent. A tool that `b` lets be called must not be asked about in `a`, one that is
- * asked about in `b` must not be denied in `a`. */
+/* Deny goes before ask before allow before consent. A tool that `b` lets be called must not be asked about in `a`, one
+ * that is asked about in `b` must not be denied in `a`. */
 static bool consents_no_less(const struct policy_server *a, const struct policy_server *b)
 {
 	bool b_calls = b->consent == SERVER_ALLOWS || b->allow.count > 0;

@@ -26,8 +26,9 @@ bool policy_server_append_json(const struct policy_server *server, struct buffer
 
 bool policy_server_has_network(const struct policy_server *server);
 
-/** Whether `a` may do all that `b` may: it runs the same, no less of it is verified in `b`, `b` has no network that `a` has not,
- *  and no tool can be called in `b` with less consent than in `a`. Where that can't be told by single patterns, false. */
+/** Whether `a` may do all that `b` may: it runs the same, no less of it is verified in `b`, `b` has no network that `a`
+ *  has not, and no tool can be called in `b` with less consent than in `a`. Where that can't be told by single patterns,
+ *  false. */
 bool policy_server_covers(const struct policy_server *a, const struct policy_server *b);
 
 #endif

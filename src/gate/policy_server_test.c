@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* MCP servers in the policy: in words, and which of two may do more; by single changes, and against all levels of consent. */
+/* MCP servers in the policy: in words, and which of two may do more, also against the definition of consent. */
 #include "gate/policy.h"
 #include "gate/policy_server.h"
 
@@ -60,13 +60,13 @@ static void servers_are_told_with_what_they_run(void **state)
 {
 	(void)state;
 	assert_meaning(SERVER,
-		"runs python3 ./server.py \"a b\" in a sandbox without a network; its tools are called without asking; nothing "
-		"is verified",
+		"runs python3 ./server.py \"a b\" in a sandbox without a network; its tools are called without asking; "
+		"nothing is verified",
 		POLICY_PLAIN, "{\"command\":\"python3\",\"args\":[\"./server.py\",\"a b\"]}");
 	assert_meaning(SERVER "network = true\nhash = \"" DIGEST
 			      "\"\nconsent = \"ask\"\nallow = [\"read_*\"]\npin_tools = true\n",
-		"runs python3 ./server.py \"a b\" in a sandbox with a network; a person is asked about its tools, apart from "
-		"those that `allow`, `ask` and `deny` name; the program is verified",
+		"runs python3 ./server.py \"a b\" in a sandbox with a network; a person is asked about its tools, apart "
+		"from those that `allow`, `ask` and `deny` name; the program is verified",
 		POLICY_DANGEROUS,
 		"{\"command\":\"python3\",\"args\":[\"./server.py\",\"a b\"],\"hash\":\"" DIGEST
 		"\",\"network\":true,\"consent\":\"ask\",\"allow\":[\"read_*\"],\"pin_tools\":true}");

@@ -30,6 +30,7 @@ static void assert_line_good(const char *line)
 
 	(void)snprintf(text, sizeof(text), HEADER GRANT SERVER "%s\n", line);
 	parsed = parse_good(text);
+	assert_int_equal(parsed.found.count, 0);
 }
 
 static void a_server_that_is_granted_is_good(void **state)

@@ -51,6 +51,12 @@ static bool copy_text(char **out, const char *text)
 	return text == NULL || *out != NULL;
 }
 
+/* Whether there are requests of the server that anybody but us answers. */
+static bool declares(const struct mcp_client_features *features)
+{
+	return features->roots || features->sampling || features->elicitation_form || features->elicitation_url;
+}
+
 static bool allocate(struct mcp_client *client, const struct mcp_client_options *options)
 {
 	/* Beside the caller's requests there are initialize or a ping, and one page of each list. */
@@ -59,7 +65,8 @@ static bool allocate(struct mcp_client *client, const struct mcp_client_options 
 		client->options.server_requests + MCP_ANSWERS_RESERVED;
 	client->pending = calloc(client->pending_size, sizeof *client->pending);
 	client->outgoing = calloc(client->outgoing_size, sizeof *client->outgoing);
-	client->requests = calloc(client->options.server_requests, sizeof *client->requests);
+	client->requests = calloc(
+		declares(&options->features) ? client->options.server_requests : 1, sizeof *client->requests);
 	return client->pending != NULL && client->outgoing != NULL && client->requests != NULL &&
 		copy_text(&client->name, options->name != NULL ? options->name : "capsule") &&
 		copy_text(&client->title, options->title) &&
@@ -195,15 +202,14 @@ void client_fail(struct mcp_client *client, enum capsule_status status, const ch
 void mcp_client_end(struct mcp_client *client, const char *why)
 {
 	char reason[ERROR_TEXT_MAX];
-	const char *base = client->state == CLIENT_READY ? "Transport closed"
-							 : "connection closed: initialize response";
+	const char *what;
 
 	if (client->state == CLIENT_ENDED)
 		return;
 	if (why == NULL)
 		lines_end(&client->lines, client_take_line, client); /* a last answer may lie there */
-	base = client->state == CLIENT_READY ? "Transport closed" : "connection closed: initialize response";
-	(void)snprintf(reason, sizeof reason, "%s%s%s", base, why != NULL ? ": " : "", why != NULL ? why : "");
+	what = client->state == CLIENT_READY ? "Transport closed" : "connection closed: initialize response";
+	(void)snprintf(reason, sizeof reason, "%s%s%s", what, why != NULL ? ": " : "", why != NULL ? why : "");
 	client_fail(client, CAPSULE_EIO, reason, reason);
 }
 

@@ -40,14 +40,14 @@ struct mcp_client_options {
 	uint64_t list_ms;         /* one page of a list: 10,000 */
 	uint64_t request_ms;      /* a request without progress: 60,000 */
 	uint64_t request_hard_ms; /* with progress: 600,000 */
-	uint64_t ping_ms;         /* idle time before a ping; 0: none */
+	uint64_t ping_ms;         /* time without a message and without requests before a ping; 0: none */
 	uint64_t ping_answer_ms;  /* 10,000; three misses in a row end it */
 	size_t line_bytes;        /* 16 MiB */
 	size_t output_bytes;      /* that may wait to be written: 32 MiB */
 	uint32_t output_messages; /* likewise: 256 */
 	uint32_t in_flight;       /* requests of ours: 64 */
 	uint32_t server_requests; /* of the server that wait for an answer: 64; more are refused with an error */
-	uint32_t events;          /* that wait for client_next(): 1,024; notifications beyond are dropped and counted */
+	uint32_t events; /* that wait for mcp_client_next(): 1,024; notifications beyond are dropped and counted */
 	uint32_t list_pages, list_items;        /* 1,000 and 10,000 */
 	uint32_t bad_lines_in_a_row, bad_lines; /* 64 and 1,024 */
 };
@@ -83,10 +83,10 @@ struct mcp_request_options {
 	bool progress;                /* ask for progress, which makes events */
 };
 
-/** Ask `method` with `params` (a compact JSON object, or empty). *id names it in events and for mcp_client_cancel().
- *  What the server did not declare is not asked: CAPSULE_EUNSUPPORTED. Errors: CAPSULE_ESTATE (not ready: "registered
- *  but not connected"; ended, with the reason), CAPSULE_ELIMIT (too many in flight, too much to be written),
- *  CAPSULE_ENOMEM. */
+/** Ask `method` with `params` (a JSON object, or empty); `options` may be NULL. *id names it in events and for
+ *  mcp_client_cancel(). What the server did not declare is not asked: CAPSULE_EUNSUPPORTED. Errors: CAPSULE_EINVAL (no
+ *  JSON, no method for callers), CAPSULE_ESTATE (not ready: "registered but not connected"; ended, with the reason),
+ *  CAPSULE_ELIMIT (too many in flight, too much to be written, too many events wait), CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status mcp_client_request(struct mcp_client *client, struct span method, struct span params,
 	const struct mcp_request_options *options, int64_t now_ns, int64_t *id, struct capsule_error *err);
 
@@ -96,16 +96,19 @@ MUST_CHECK enum capsule_status mcp_client_call_tool(struct mcp_client *client, s
 
 enum mcp_list { MCP_TOOLS, MCP_RESOURCES, MCP_RESOURCE_TEMPLATES, MCP_PROMPTS, MCP_LISTS };
 
-/** Fetch all pages of a list; ends with one event MCP_EVENT_LISTED. A cursor that comes again, or too many pages or
- *  items, ends it as failed. A server that does not have the feature gives an empty list. Errors: as above. */
+/** Fetch all pages of a list; ends with one event MCP_EVENT_LISTED. A cursor that comes again, or too many pages, items
+ *  or bytes (as many as one line may have), ends it as failed. A server that does not have the feature gives an empty
+ *  list. While a list is fetched one more fetch of it waits; asked for again, it is the same one, with the same id.
+ *  Errors: as above. */
 MUST_CHECK enum capsule_status mcp_client_list(
 	struct mcp_client *client, enum mcp_list list, int64_t now_ns, int64_t *id, struct capsule_error *err);
 
-/** Give up request or list `id`: the server is told, no event comes for it any more, a late answer is ignored.
- *  Harmless for others. */
+/** Give up request or list `id`: the server is told, or the request is taken back if none of it is written; no event
+ *  comes for it any more, not even one that waits; a late answer is ignored. `reason` may be empty. Harmless for others. */
 void mcp_client_cancel(struct mcp_client *client, int64_t id, struct span reason);
 
-/** Send a notification; roots/list_changed and the like. Errors: CAPSULE_ESTATE, CAPSULE_ELIMIT, CAPSULE_ENOMEM. */
+/** Send a notification; roots/list_changed and the like. Errors: CAPSULE_EINVAL, CAPSULE_ESTATE, CAPSULE_ELIMIT,
+ *  CAPSULE_EUNSUPPORTED (of roots without the feature), CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status mcp_client_notify(
 	struct mcp_client *client, struct span method, struct span params, struct capsule_error *err);
 
@@ -124,14 +127,16 @@ enum mcp_event_kind {
 	MCP_EVENT_ERROR, /* request `id`: `error`; with `code` when the server answered so: `json` is its data or empty */
 	MCP_EVENT_LISTED,   /* list `id`: `json` is the array of its items, or `error` is set */
 	MCP_EVENT_PROGRESS, /* request `id`: `json` is the notification's params */
-	MCP_EVENT_CHANGED, /* the server says that `list` changed; comes once until mcp_client_list() of it was started */
-	MCP_EVENT_UPDATED, /* resource `text` (its uri) changed */
-	MCP_EVENT_LOG,     /* `json` is the params of notifications/message */
+	MCP_EVENT_CHANGED,  /* the server says that `list` changed; comes once until a fetch of it begins */
+	MCP_EVENT_UPDATED,  /* resource `text` (its uri) changed */
+	MCP_EVENT_LOG,      /* `json` is the params of notifications/message */
 	MCP_EVENT_REQUEST, /* the server asks `text` (sampling/createMessage, roots/list, elicitation/create) with `json`:
 			    * mcp_client_answer(token) */
 	MCP_EVENT_WITHDRAWN,    /* the server cancelled its request `token` */
 	MCP_EVENT_NOTIFICATION, /* another one: `text` is the method, `json` its params */
-	MCP_EVENT_BAD_LINE, /* `text` is the beginning, at most 200 bytes, `error` what is wrong. At most 16 wait; more are counted */
+	/* `text` is the beginning, at most 200 bytes, `error` what is wrong; an error for no request comes as one, too. At
+	 * most 16 wait, more are only counted. */
+	MCP_EVENT_BAD_LINE,
 };
 
 struct mcp_event {

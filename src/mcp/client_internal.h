@@ -198,6 +198,11 @@ MUST_CHECK enum capsule_status client_ask_end(struct mcp_client *client, const s
 /** Take `id` out of the table. */
 void client_pending_remove(struct mcp_client *client, struct pending *pending);
 
+/** Whether requests of the caller can be taken. Errors: as mcp_client_request(). */
+MUST_CHECK enum capsule_status client_can_ask(struct mcp_client *client, struct capsule_error *err);
+
+/* ---- client_give_up.c ---- */
+
 /** A request is over with an error of ours; a page ends its list, a missed ping counts, initialize ends the client. */
 void client_request_failed(
 	struct mcp_client *client, struct pending *pending, enum capsule_status status, const char *text);
@@ -205,8 +210,7 @@ void client_request_failed(
 /** Its time is over. */
 void client_request_expired(struct mcp_client *client, struct pending *pending);
 
-/** Whether requests of the caller can be taken. Errors: as mcp_client_request(). */
-MUST_CHECK enum capsule_status client_can_ask(struct mcp_client *client, struct capsule_error *err);
+/* ---- client_gate.c ---- */
 
 /** What the server declared that `method` needs. Errors: CAPSULE_EUNSUPPORTED. */
 MUST_CHECK enum capsule_status client_gate(

@@ -112,8 +112,9 @@ void client_list_failed(
 	go_on(client, list);
 }
 
-/* Add the items of a page. Returns NULL, or why not. */
-static const char *add_items(struct mcp_client *client, struct listing *listing, struct span items)
+/* Add the items of a page. Errors: CAPSULE_ELIMIT, CAPSULE_ENOMEM. */
+static enum capsule_status add_items(
+	struct mcp_client *client, struct listing *listing, struct span items, struct capsule_error *err)
 {
 	struct json_scan scan = json_scan_begin(items, 0);
 	struct span item;
@@ -121,47 +122,42 @@ static const char *add_items(struct mcp_client *client, struct listing *listing,
 	(void)json_scan_open(&scan, '[');
 	while (json_scan_item(&scan, &item)) {
 		if (listing->count == client->options.list_items)
-			return "the list has too many items";
+			return error_set(err, CAPSULE_ELIMIT, "the list has too many items");
 		if (listing->count++ > 0)
 			(void)buffer_append_byte(&listing->items, ',');
 		if (!json_append_compact(&listing->items, item))
-			return "the list is too large";
+			break;
 	}
-	return NULL;
+	if (listing->items.starved)
+		return error_set(err, CAPSULE_ENOMEM, "out of memory for a list");
+	return listing->items.failed ? error_set(err, CAPSULE_ELIMIT, "the list is too large") : CAPSULE_OK;
 }
 
-/* Note a cursor. Returns false when it came before, or when memory ran out, which ends the list as well. */
-static bool note_cursor(struct mcp_client *client, struct listing *listing, struct span cursor)
+/* Whether to go on at `cursor`, which is noted. Errors: CAPSULE_ELIMIT, CAPSULE_ENOMEM. */
+static enum capsule_status note_cursor(
+	struct mcp_client *client, struct listing *listing, struct span cursor, struct capsule_error *err)
 {
 	uint64_t hash = hash_keyed(client->seed, cursor);
 
+	if (cursor.len > MCP_CURSOR)
+		return error_set(err, CAPSULE_ELIMIT, "the server's cursor is too long");
+	if (listing->pages >= client->options.list_pages)
+		return error_set(err, CAPSULE_ELIMIT, "the list has too many pages");
 	for (uint32_t i = 0; i + 1 < listing->pages; i++) {
 		if (listing->cursors[i] == hash)
-			return false;
+			return error_set(err, CAPSULE_ELIMIT, "the server gave the same cursor again");
 	}
 	if (listing->pages > listing->cursors_size) {
 		uint32_t size = 2 * listing->pages + 16;
 		uint64_t *cursors = realloc(listing->cursors, size * sizeof *cursors);
 
 		if (cursors == NULL)
-			return false;
+			return error_set(err, CAPSULE_ENOMEM, "out of memory for a list");
 		listing->cursors = cursors;
 		listing->cursors_size = size;
 	}
 	listing->cursors[listing->pages - 1] = hash;
-	return true;
-}
-
-/* What is wrong with going on at `cursor`, or NULL. */
-static const char *check_cursor(struct mcp_client *client, struct listing *listing, struct span cursor)
-{
-	if (cursor.len > MCP_CURSOR)
-		return "the server's cursor is too long";
-	if (listing->pages >= client->options.list_pages)
-		return "the list has too many pages";
-	if (!note_cursor(client, listing, cursor))
-		return "the server gave the same cursor again";
-	return NULL;
+	return CAPSULE_OK;
 }
 
 static void listed(struct mcp_client *client, enum mcp_list list)
@@ -184,7 +180,9 @@ static void listed(struct mcp_client *client, enum mcp_list list)
 void client_list_answered(struct mcp_client *client, const struct pending *page, struct span result)
 {
 	struct listing *listing = &client->listings[page->list];
-	const char *names[] = { list_members[page->list], "nextCursor" }, *why;
+	const char *names[] = { list_members[page->list], "nextCursor" };
+	enum capsule_status status;
+	struct capsule_error err;
 	struct span members[2];
 
 	json_scan_find(result, names, members, 2);
@@ -193,11 +191,11 @@ void client_list_answered(struct mcp_client *client, const struct pending *page,
 		return;
 	}
 	listing->pages++;
-	why = add_items(client, listing, members[0]);
-	if (why == NULL && json_is_string(members[1]))
-		why = check_cursor(client, listing, members[1]);
-	if (why != NULL)
-		client_list_failed(client, page->list, CAPSULE_ELIMIT, why, 0);
+	status = add_items(client, listing, members[0], &err);
+	if (status == CAPSULE_OK && json_is_string(members[1]))
+		status = note_cursor(client, listing, members[1], &err);
+	if (status != CAPSULE_OK)
+		client_list_failed(client, page->list, status, err.text, 0);
 	else if (json_is_string(members[1]))
 		(void)!ask_page(client, page->list, members[1], false, NULL);
 	else

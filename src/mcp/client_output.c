@@ -60,9 +60,14 @@ static enum capsule_status check_room(
 enum capsule_status client_output_end(
 	struct mcp_client *client, size_t start, int64_t id, bool own, struct capsule_error *err)
 {
-	enum capsule_status status = check_room(client, start, own, err);
 	size_t len = client->output.len - start;
+	enum capsule_status status;
 
+	if (client->state == CLIENT_ENDED) { /* over what came before this, in the same breath */
+		client_output_clear(client);
+		return error_copy(err, &client->ended);
+	}
+	status = check_room(client, start, own, err);
 	if (status != CAPSULE_OK) {
 		client->output.len = start;
 		client->output.failed = false;
@@ -116,6 +121,8 @@ void client_output_clear(struct mcp_client *client)
 
 struct span mcp_client_output(const struct mcp_client *client)
 {
+	if (waiting(client) == 0)
+		return span_of(NULL, 0);
 	return span_of(client->output.data + client->output_head, waiting(client));
 }
 

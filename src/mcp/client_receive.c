@@ -148,11 +148,13 @@ static void resource_updated(struct mcp_client *client, struct span params)
 	HOLD(buffer_fini) struct buffer uri = { 0 };
 	struct span json = json_scan_get(params, "uri");
 
-	if (!client->server.resources || !json_is_string(json) || !client_event_fits(client, json.len) ||
-		!json_scan_unescape(json, &uri))
+	if (!client->server.resources || !json_is_string(json) || !client_event_fits(client, json.len))
 		return;
-	client_event(
-		client, &(struct event_record){ .kind = MCP_EVENT_UPDATED }, buffer_span(&uri), span_of(NULL, 0), NULL);
+	if (json_scan_unescape(json, &uri))
+		client_event(client, &(struct event_record){ .kind = MCP_EVENT_UPDATED }, buffer_span(&uri),
+			span_of(NULL, 0), NULL);
+	else
+		client->counts.dropped_events++;
 }
 
 static void other_notification(

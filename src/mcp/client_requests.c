@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Requests of ours: written, waited for, given up. Each one in the table ends once: by its answer, its time, the end of
- * the client, or by being cancelled; whoever takes it out of the table says so. */
+/* Requests of ours, written. Each one in the table ends once: by its answer, its time, the end of the client, or by
+ * being cancelled; whoever takes it out of the table says so. */
 #include "mcp/client_internal.h"
 
 #include "base/text.h"
-
-#include <stdio.h>
 
 struct pending *client_pending(struct mcp_client *client, int64_t id)
 {
@@ -38,14 +36,16 @@ void client_ask_begin(struct mcp_client *client, struct asking *asking, struct p
 enum capsule_status client_ask_end(struct mcp_client *client, const struct asking *asking,
 	const struct pending *pending, bool own, struct capsule_error *err)
 {
+	bool alive = client->state != CLIENT_ENDED;
 	enum capsule_status status;
 
 	(void)buffer_append(asking->out, "}\n", 2);
 	/* In the table before, so that it ends with all others when the client ends over this. */
-	client->pending[client->pending_count++] = *pending;
+	if (alive)
+		client->pending[client->pending_count++] = *pending;
 	status = client_output_end(
 		client, asking->start, pending->kind == PENDING_REQUEST ? pending->id : -1, own, err);
-	if (status != CAPSULE_OK && own)
+	if (status != CAPSULE_OK && own && alive)
 		client->pending_count--;
 	return status;
 }
@@ -61,7 +61,9 @@ enum capsule_status client_can_ask(struct mcp_client *client, struct capsule_err
 		return error_set(err, CAPSULE_ESTATE, "registered but not connected");
 	}
 	if (!client_events_reserve(client))
-		return error_set(err, CAPSULE_ELIMIT, "%u events wait to be taken", client->events_count);
+		return client->events_count < client->options.events
+			? error_set(err, CAPSULE_ENOMEM, "out of memory for events")
+			: error_set(err, CAPSULE_ELIMIT, "%u events wait to be taken", client->events_count);
 	return client_output_room(client, err);
 }
 
@@ -125,7 +127,7 @@ static enum capsule_status prepare(struct mcp_client *client, struct span method
 			client->options.in_flight);
 	if (options == NULL)
 		options = &none;
-	*pending = (struct pending){ .kind = PENDING_REQUEST, .progress = options->progress };
+	pending->progress = options->progress;
 	pending->idle_ms = options->timeout_ms > 0 ? options->timeout_ms : client->options.request_ms;
 	pending->hard_ms = options->hard_ms;
 	if (pending->hard_ms == 0 && options->progress)
@@ -136,7 +138,7 @@ static enum capsule_status prepare(struct mcp_client *client, struct span method
 enum capsule_status mcp_client_request(struct mcp_client *client, struct span method, struct span params,
 	const struct mcp_request_options *options, int64_t now_ns, int64_t *id, struct capsule_error *err)
 {
-	struct pending pending;
+	struct pending pending = { .kind = PENDING_REQUEST };
 	struct asking asking;
 	enum capsule_status status;
 
@@ -178,7 +180,7 @@ enum capsule_status mcp_client_call_tool(struct mcp_client *client, struct span 
 	const struct mcp_request_options *options, int64_t now_ns, int64_t *id, struct capsule_error *err)
 {
 	struct span method = span_text("tools/call");
-	struct pending pending;
+	struct pending pending = { .kind = PENDING_REQUEST };
 	struct asking asking;
 	enum capsule_status status;
 	const char *why;
@@ -222,77 +224,4 @@ enum capsule_status mcp_client_notify(
 		return error_set(err, CAPSULE_EINVAL, "the name of a method must be UTF-8");
 	(void)jsonrpc_append_notification(client_output_begin(client, &start), method, params);
 	return client_output_end(client, start, -1, true, err);
-}
-
-static void miss_ping(struct mcp_client *client)
-{
-	if (++client->ping_misses < MCP_PING_MISSES)
-		client->ping_at_ns = client->now_ns;
-	else
-		client_fail(client, CAPSULE_ETIMEOUT, "the server does not answer pings", NULL);
-}
-
-void client_request_failed(
-	struct mcp_client *client, struct pending *pending, enum capsule_status status, const char *text)
-{
-	struct pending ended = *pending;
-
-	if (ended.kind == PENDING_INITIALIZE) {
-		client_fail(client, status, text, NULL);
-		return;
-	}
-	client_pending_remove(client, pending);
-	if (ended.kind == PENDING_PAGE)
-		client_list_failed(client, ended.list, status, text, 0);
-	else if (ended.kind == PENDING_REQUEST)
-		client_event(client,
-			&(struct event_record){ .kind = MCP_EVENT_ERROR, .id = ended.id, .status = status },
-			span_of(NULL, 0), span_of(NULL, 0), text);
-}
-
-static void initialize_expired(struct mcp_client *client, const char *text)
-{
-	char reason[160];
-
-	if (client->wrong_initialize_id >= 0)
-		(void)snprintf(reason, sizeof reason, "%s: conflict initialized response id: expected %lld, got %lld",
-			text, (long long)client->pending[0].id, (long long)client->wrong_initialize_id);
-	else
-		(void)snprintf(reason, sizeof reason, "%s: no answer to initialize", text);
-	client_fail(client, CAPSULE_ETIMEOUT, reason, NULL);
-}
-
-void client_request_expired(struct mcp_client *client, struct pending *pending)
-{
-	bool hard = pending->hard_ns <= client->now_ns;
-	enum pending_kind kind = pending->kind;
-	int64_t id = pending->id;
-	char time[48], text[80];
-
-	client_print_ms(time, sizeof time, hard ? pending->hard_ms : pending->idle_ms);
-	(void)snprintf(text, sizeof text, "request timeout after %s", time);
-	if (kind == PENDING_INITIALIZE) { /* which must not be cancelled */
-		initialize_expired(client, text);
-		return;
-	}
-	client_request_failed(client, pending, CAPSULE_ETIMEOUT, text);
-	if (!client_output_withdraw(client, id))
-		client_send_cancel(client, id, span_text(text));
-	if (kind == PENDING_PING && client->state == CLIENT_READY)
-		miss_ping(client);
-}
-
-void mcp_client_cancel(struct mcp_client *client, int64_t id, struct span reason)
-{
-	struct pending *pending;
-
-	client_events_forget(client, id);
-	if (client->state != CLIENT_READY || client_list_cancel(client, id, reason))
-		return;
-	pending = client_pending(client, id);
-	if (pending == NULL || pending->kind != PENDING_REQUEST)
-		return;
-	client_pending_remove(client, pending);
-	if (!client_output_withdraw(client, id))
-		client_send_cancel(client, id, reason);
 }

@@ -224,9 +224,12 @@ static enum after go_on(struct json_scan *scan, struct nesting *nesting)
 
 struct json_scan json_scan_begin(struct span text, size_t depth_max)
 {
+	static const uint8_t nothing;
+	const uint8_t *data = text.data != NULL ? text.data : &nothing;
+
 	if (depth_max == 0 || depth_max > LIMIT_JSON_DEPTH)
 		depth_max = LIMIT_JSON_DEPTH;
-	return (struct json_scan){ .at = text.data, .end = text.data + text.len, .depth_max = depth_max };
+	return (struct json_scan){ .at = data, .end = data + text.len, .depth_max = depth_max };
 }
 
 bool json_scan_value(struct json_scan *scan, struct span *value)

@@ -47,6 +47,9 @@ struct span json_scan_get(struct span object, const char *key);
 /** Append what the valid JSON string `string` means. It may hold anything, NUL too. Returns false as buffer_append(). */
 bool json_scan_unescape(struct span string, struct buffer *out);
 
+/** Whether two valid JSON strings mean the same. */
+bool json_scan_same(struct span a, struct span b);
+
 /** Whether the valid JSON value `string` is a string that means `text`. */
 bool json_scan_is(struct span string, const char *text);
 

@@ -2,10 +2,7 @@
 /* Objects and arrays member by member, and what strings mean. */
 #include "mcp/json_scan.h"
 
-#include "base/cleanup.h"
 #include "base/text.h"
-
-#define KEY_COMPARED 64 /* bytes of a key with escapes, which makes it longer, that is compared with ours */
 
 static void skip_blanks(struct json_scan *scan)
 {
@@ -154,32 +151,34 @@ static size_t encode(uint32_t code, uint8_t text[4])
 	return 4;
 }
 
-/* Append what the escape at `text`, a backslash, means. Returns how many bytes it takes there. */
-static size_t append_meaning(struct buffer *out, const uint8_t *text)
+/* What the escape at `text`, a backslash, means: *len bytes. Returns how many it takes there. */
+static size_t meaning(const uint8_t *text, uint8_t bytes[4], size_t *len)
 {
 	static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
-	uint8_t bytes[4];
 	uint32_t code;
 
 	if (text[1] != 'u') {
 		const char *found = strchr(letters, text[1]);
 
-		(void)buffer_append_byte(out, (uint8_t)(found != NULL ? meanings[found - letters] : '?'));
+		bytes[0] = (uint8_t)(found != NULL ? meanings[found - letters] : '?');
+		*len = 1;
 		return 2;
 	}
 	code = hex_value(text + 2);
 	if (code < 0xD800 || code > 0xDFFF) {
-		(void)buffer_append(out, bytes, encode(code, bytes));
+		*len = encode(code, bytes);
 		return 6;
 	}
 	code = 0x10000 + ((code - 0xD800) << 10) + (hex_value(text + 8) - 0xDC00);
-	(void)buffer_append(out, bytes, encode(code, bytes));
+	*len = encode(code, bytes);
 	return 12;
 }
 
 bool json_scan_unescape(struct span string, struct buffer *out)
 {
 	const uint8_t *at = string.data + 1, *end = string.data + string.len - 1;
+	uint8_t bytes[4];
+	size_t len;
 
 	while (at < end && !out->failed) {
 		const uint8_t *escape = memchr(at, '\\', (size_t)(end - at));
@@ -187,23 +186,69 @@ bool json_scan_unescape(struct span string, struct buffer *out)
 
 		(void)buffer_append(out, at, (size_t)(until - at));
 		at = until;
-		if (escape != NULL)
-			at += append_meaning(out, escape);
+		if (escape != NULL) {
+			at += meaning(escape, bytes, &len);
+			(void)buffer_append(out, bytes, len);
+		}
 	}
 	return !out->failed;
 }
 
+/* A string byte by byte, as it is meant. */
+struct meant {
+	const uint8_t *at, *end;
+	uint8_t bytes[4]; /* of an escape */
+	size_t next, len;
+};
+
+static struct meant meant_of(struct span string)
+{
+	return (struct meant){ .at = string.data + 1, .end = string.data + string.len - 1 };
+}
+
+/* The next byte, -1 at the end. */
+static int meant_next(struct meant *meant)
+{
+	if (meant->next < meant->len)
+		return meant->bytes[meant->next++];
+	if (meant->at == meant->end)
+		return -1;
+	if (*meant->at != '\\')
+		return *meant->at++;
+	meant->at += meaning(meant->at, meant->bytes, &meant->len);
+	meant->next = 1;
+	return meant->bytes[0];
+}
+
+bool json_scan_same(struct span a, struct span b)
+{
+	struct meant first = meant_of(a), second = meant_of(b);
+	int byte;
+
+	if (span_equal(a, b))
+		return true;
+	do {
+		byte = meant_next(&first);
+		if (byte != meant_next(&second))
+			return false;
+	} while (byte >= 0);
+	return true;
+}
+
 bool json_scan_is(struct span string, const char *text)
 {
-	HOLD(buffer_fini) struct buffer meant = { 0 };
-	size_t len = strlen(text);
+	struct meant meant;
+	size_t len = strlen(text), at = 0;
+	int byte;
 
 	if (!json_is_string(string) || string.len < len + 2)
 		return false;
-	if (string.len == len + 2)
+	if (string.len == len + 2) /* an escape would make it longer than what it means */
 		return memcmp(string.data + 1, text, len) == 0 && memchr(text, '\\', len) == NULL;
-	/* Longer: the same only if there are escapes, none of which is over six times as long as what it means. */
-	if (string.len > 6 * len + 2 || len > KEY_COMPARED || memchr(string.data, '\\', string.len) == NULL)
-		return false;
-	return json_scan_unescape(string, &meant) && span_is(buffer_span(&meant), text);
+	meant = meant_of(string);
+	while ((byte = meant_next(&meant)) >= 0) {
+		if (at == len || byte != (uint8_t)text[at++])
+			return false;
+	}
+	return at == len;
 }

@@ -2,8 +2,6 @@
 /* Ids and codes are integers, also those that are written as 1.0 or 1e3: exactly, without a binary fraction between. */
 #include "mcp/jsonrpc.h"
 
-#include "base/cleanup.h"
-
 #define EXPONENT_MAX 100000 /* beyond it nothing but 0 is an integer of 64 bits */
 
 /* A number as digits times a power of ten. Digits beyond what 64 bits hold end it, unless they are zeros. */
@@ -106,23 +104,11 @@ bool jsonrpc_id_read(struct span json, struct jsonrpc_id *out)
 	return jsonrpc_integer(json, &out->number);
 }
 
-static bool same_text(struct span a, struct span b)
-{
-	HOLD(buffer_fini) struct buffer first = { 0 }, HOLD(buffer_fini) second = { 0 };
-
-	if (span_equal(a, b))
-		return true;
-	if (memchr(a.data, '\\', a.len) == NULL && memchr(b.data, '\\', b.len) == NULL)
-		return false;
-	return json_scan_unescape(a, &first) && json_scan_unescape(b, &second) &&
-		span_equal(buffer_span(&first), buffer_span(&second));
-}
-
 bool jsonrpc_id_equal(const struct jsonrpc_id *a, const struct jsonrpc_id *b)
 {
 	if (a->kind != b->kind)
 		return false;
 	if (a->kind == JSONRPC_INTEGER_ID)
 		return a->number == b->number;
-	return a->kind != JSONRPC_TEXT_ID || same_text(a->text, b->text);
+	return a->kind != JSONRPC_TEXT_ID || json_scan_same(a->text, b->text);
 }

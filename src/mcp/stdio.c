@@ -69,14 +69,13 @@ static void deadline_came(struct timer *timer)
 	stdio_leave(server);
 }
 
-static enum capsule_status stdio_new(
-	struct mcp_stdio **out, const struct mcp_stdio_options *options, struct capsule_error *err)
+/* NULL when out of memory. */
+static struct mcp_stdio *stdio_new(const struct mcp_stdio_options *options)
 {
 	HOLD(stdio_drop) struct mcp_stdio *server = calloc(1, sizeof *server);
-	enum capsule_status status;
 
 	if (server == NULL)
-		return error_set(err, CAPSULE_ENOMEM, "no memory for an MCP server");
+		return NULL;
 	server->loop = options->loop;
 	server->in = server->out = -1;
 	list_init(&server->pump.link);
@@ -89,11 +88,7 @@ static enum capsule_status stdio_new(
 	server->lost = options->lost;
 	server->heard = options->heard;
 	server->user = options->user;
-	status = mcp_client_new(&server->client, &options->client, err);
-	if (status != CAPSULE_OK)
-		return status;
-	*out = GIVE(server);
-	return CAPSULE_OK;
+	return mcp_client_new(&server->client, &options->client, NULL) == CAPSULE_OK ? GIVE(server) : NULL;
 }
 
 static void said(void *user, struct span bytes)
@@ -141,13 +136,15 @@ static enum capsule_status start_child(
 enum capsule_status mcp_stdio_start(
 	struct mcp_stdio **out, const struct mcp_stdio_options *options, struct capsule_error *err)
 {
-	HOLD(stdio_drop) struct mcp_stdio *server = NULL;
-	enum capsule_status status = stdio_new(&server, options, err);
+	HOLD(stdio_drop) struct mcp_stdio *server = stdio_new(options);
+	enum capsule_status status;
 
-	if (status == CAPSULE_OK)
-		status = start_child(server, options->spec, err);
+	if (server == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory for an MCP server");
+	status = start_child(server, options->spec, err);
 	if (status != CAPSULE_OK)
 		return status;
+	mcp_client_trace(server->client, options->trace, options->user);
 	mcp_client_start(server->client, loop_now(server->loop));
 	mcp_stdio_kick(server);
 	*out = GIVE(server);

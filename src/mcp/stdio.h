@@ -31,6 +31,8 @@ struct mcp_stdio_options {
 	void (*lost)(void *user, const struct capsule_error *why);
 	/* One line of its standard error, cleaned of control characters. Must not call back. May be NULL. */
 	void (*heard)(void *user, struct span line);
+	/* Every line, from the first one on, as mcp_client_trace(). May be NULL. */
+	void (*trace)(void *user, bool outgoing, struct span line);
 	void *user;
 };
 

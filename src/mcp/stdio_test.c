@@ -136,13 +136,14 @@ static void a_mebibyte_of_standard_error_without_an_end_is_one_short_line(void *
 
 static long resident_bytes(void)
 {
-	long pages = 0, resident = 0;
+	char text[128] = "", *resident = text;
 	FILE *file = fopen("/proc/self/statm", "r");
 
 	assert_non_null(file);
-	assert_int_equal(fscanf(file, "%ld %ld", &pages, &resident), 2);
+	assert_non_null(fgets(text, sizeof text, file));
 	(void)fclose(file);
-	return resident * sysconf(_SC_PAGESIZE);
+	(void)strtol(text, &resident, 10);
+	return strtol(resident, NULL, 10) * sysconf(_SC_PAGESIZE);
 }
 
 /* mv:90 */

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <sodium/crypto_hash_sha256.h>
 #include <stdio.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 static_assert(crypto_hash_sha256_BYTES == BLAKE3_SIZE, "one size of a digest");
@@ -146,4 +147,39 @@ enum capsule_status digest_check_list(
 	for (size_t i = 0; i < count && status == CAPSULE_OK; i++)
 		status = check_line(dir, lines[i], err != NULL ? err : &room);
 	return status;
+}
+
+/* The digits of the line that names the whole folder; NULL when there is none. */
+static const char *approved_folder(const char *approved)
+{
+	for (const char *line = approved; *line != '\0';) {
+		size_t len = strcspn(line, "\n");
+
+		if (len == DIGEST_DIGITS + 2 && line[DIGEST_DIGITS] == ' ' && line[DIGEST_DIGITS + 1] == '.')
+			return line;
+		line += len + (line[len] == '\n');
+	}
+	return NULL;
+}
+
+enum capsule_status digest_check_approved(const char *dir, const char *approved, struct capsule_error *err)
+{
+	HOLD(fd_drop) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const char *expected = approved_folder(approved);
+	size_t prefix = strlen(digest_prefix(DIGEST_TREE));
+	char actual[DIGEST_TEXT];
+	enum capsule_status status;
+
+	if (expected == NULL)
+		return error_set(err, CAPSULE_EDENIED,
+			"the capsule was approved without its whole folder, which its programs can read: approve it again");
+	if (fd < 0)
+		return error_os(err, errno, "the capsule's folder %.512s", dir);
+	status = digest_tree(actual, fd, NULL, err);
+	if (status != CAPSULE_OK)
+		return status;
+	if (strncasecmp(actual + prefix, expected, DIGEST_DIGITS) == 0)
+		return CAPSULE_OK;
+	return error_set(err, CAPSULE_EDENIED,
+		"something in the capsule's folder changed since it was approved: look at it and approve it again");
 }

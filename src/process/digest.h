@@ -24,8 +24,8 @@ struct digest_bounds {
 MUST_CHECK enum capsule_status digest_file(
 	char out[DIGEST_TEXT], enum digest_kind kind, int fd, struct capsule_error *err);
 
-/** The digest of the folder behind `fd`. `bounds` NULL: the largest. Entries that are no file, folder or link fail, and so do
- *  those that change their kind meanwhile. Errors: CAPSULE_EIO (names the entry), CAPSULE_ELIMIT, CAPSULE_EINVAL,
+/** The digest of the folder behind `fd`. `bounds` NULL: the largest. Entries that are no file, folder or link fail, and
+ *  so do those that change their kind meanwhile. Errors: CAPSULE_EIO (names the entry), CAPSULE_ELIMIT, CAPSULE_EINVAL,
  *  CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status digest_tree(
 	char out[DIGEST_TEXT], int fd, const struct digest_bounds *bounds, struct capsule_error *err);
@@ -40,5 +40,10 @@ MUST_CHECK enum capsule_status digest_path(
  *  CAPSULE_ENOTFOUND, as above. */
 MUST_CHECK enum capsule_status digest_check_list(
 	const char *dir, const char *const *lines, size_t count, struct capsule_error *err);
+
+/** Whether all of the folder `dir` is what `approved` says of the name ".": a line "<64 hex> <name>" for each file of a
+ *  capsule, as struct engine_env has it. To be asked before each start of a program that may read whatever is in it.
+ *  Errors: CAPSULE_EDENIED (it is something else, or has no such line: approve it again), as digest_tree(). */
+MUST_CHECK enum capsule_status digest_check_approved(const char *dir, const char *approved, struct capsule_error *err);
 
 #endif

@@ -303,6 +303,23 @@ static void lists_lead_nowhere_else(void **state)
 	refuse_line(fixture, "abc=sha256:" ABC_BLAKE3, CAPSULE_EDENIED, "got sha256:" ABC_SHA256);
 }
 
+static void an_approved_folder_is_as_it_was(void **state)
+{
+	struct place_fixture *fixture = *state;
+	char tree[DIGEST_TEXT], approved[512];
+
+	place_write(fixture, "capsule/a", "x", 0600);
+	tree_of(fixture, tree);
+	(void)snprintf(approved, sizeof approved, ABC_BLAKE3 " a\n%s .\n" EMPTY_BLAKE3 " b\n", tree + strlen("tree:"));
+	assert_int_equal(digest_check_approved(fixture->capsule, approved, &fixture->err), CAPSULE_OK);
+	place_write(fixture, "capsule/b", "", 0600);
+	assert_int_equal(digest_check_approved(fixture->capsule, approved, &fixture->err), CAPSULE_EDENIED);
+	place_assert_error(fixture, "changed since it was approved");
+	assert_int_equal(digest_check_approved(fixture->capsule, "", &fixture->err), CAPSULE_EDENIED);
+	assert_int_equal(digest_check_approved(fixture->capsule, ABC_BLAKE3 " .a\n", &fixture->err), CAPSULE_EDENIED);
+	place_assert_error(fixture, "approved without its whole folder");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,6 +337,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_tree_of_the_greatest_depth_is_read, place_set_up, place_tear_down),
 		cmocka_unit_test_setup_teardown(lists_hold_until_something_changes, place_set_up, place_tear_down),
 		cmocka_unit_test_setup_teardown(lists_lead_nowhere_else, place_set_up, place_tear_down),
+		cmocka_unit_test_setup_teardown(an_approved_folder_is_as_it_was, place_set_up, place_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("process_digest", tests, NULL, NULL);

@@ -37,8 +37,8 @@ enum launch_step {
 	LAUNCH_FDS,
 	LAUNCH_CWD,
 	LAUNCH_LIMITS,
-	LAUNCH_INSIDE, /* what the inner launcher needs: the environment, a process */
-	LAUNCH_FILTER, /* of system calls */
+	LAUNCH_INSIDE,  /* what the inner launcher needs: the environment, a process */
+	LAUNCH_FILTER,  /* of system calls */
 	LAUNCH_CHANGED, /* the file at the program's path is another than the one that was opened */
 	LAUNCH_RUN,
 	LAUNCH_STARTED, /* no failure: the sandbox is there and the program is about to run */

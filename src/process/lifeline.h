@@ -10,10 +10,10 @@
 #include <stdbool.h>
 
 struct lifeline {
-	int fd;          /* our end; -1: closed */
-	int init_fd;     /* pidfd of the first process; -1 before it told */
-	int program_fd;  /* pidfd of the program, whose group is its own */
-	bool failed;     /* `failure` was told */
+	int fd;         /* our end; -1: closed */
+	int init_fd;    /* pidfd of the first process; -1 before it told */
+	int program_fd; /* pidfd of the program, whose group is its own */
+	bool failed;    /* `failure` was told */
 	struct launch_message failure;
 };
 

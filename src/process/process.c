@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The life of a child. It is a zombie of ours until end_seen() reaps it, so its id, which is also its group's, can't mean
  * anything else before; that is why its group is killed first and then it is reaped. Of a sandboxed child that is
- * bubblewrap, which ends when the first process of the sandbox has, and that when everything in it has; it is told through the
- * lifeline to end. */
+ * bubblewrap, which ends when the first process of the sandbox has, and that when everything in it has; it is told
+ * through the lifeline to end. */
 #include "process/process.h"
 
 #include "base/cleanup.h"

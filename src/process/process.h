@@ -7,7 +7,8 @@
  * killed itself when the thread that started it ends, however that comes.
  *
  * With a `sandbox` the program runs behind bubblewrap, in namespaces of its own (sandbox.h): then everything that it
- * ever started ends with it, also when this program is killed. Without one, what leaves the group by a session of
+ * ever started ends with it and before `done`, also when this program is killed; the thread that started it does not
+ * matter. The program leads a session and a group of its own in there. Without one, what leaves the group by a session of
  * its own is out of reach, and so is a grandchild when this program is killed. SIGCHLD is not touched, and only
  * children of ours are waited for; but a program that ignores SIGCHLD, or waits for any child, takes the exit status
  * away from us, which is a failure of the child then. All functions: loop thread. */

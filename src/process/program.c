@@ -26,7 +26,7 @@
 #elif defined(__riscv) && __riscv_xlen == 64
 #define TRIPLE "riscv64gc-unknown-linux-" LIBC
 #else
-#error "the target triple of this machine is not known here"
+#define TRIPLE "unknown-unknown-linux-" LIBC
 #endif
 
 struct finder {
@@ -109,8 +109,8 @@ static enum capsule_status refuse_writable(const struct finder *finder, const ch
 	for (size_t i = 0; i < finder->places->writable_count; i++)
 		if (is_below(path, finder->places->writable[i]))
 			return error_set(finder->err, CAPSULE_EDENIED,
-				"command '%.256s' is `%.256s`, in a folder that the capsule may write: a program that it could "
-				"change is not started; move it elsewhere",
+				"command '%.256s' is `%.256s`, in a folder that the capsule may write: a program that it "
+				"could change is not started; move it elsewhere",
 				finder->command, path);
 	return CAPSULE_OK;
 }

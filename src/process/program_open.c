@@ -58,7 +58,8 @@ static enum capsule_status open_file(const struct opener *opener, bool read, boo
 
 	if (seen < 0 && errno == ELOOP)
 		return error_set(opener->err, CAPSULE_EDENIED,
-			"the program `%.256s` is behind a link now, which it was not when it was found: load the capsule again",
+			"the program `%.256s` is behind a link now, which it was not when it was found: load the capsule "
+			"again",
 			path);
 	if (seen < 0)
 		return error_os(opener->err, errno, "the program `%.256s`", path);
@@ -177,11 +178,12 @@ enum capsule_status program_open(
 	struct program_image *out, const struct program *program, const char *hash, struct capsule_error *err)
 {
 	struct capsule_error room;
-	const struct opener opener = { out, program, err != NULL ? err : &room };
+	struct opener opener = { .program = program, .err = err != NULL ? err : &room };
 	bool readable = false;
 	enum capsule_status status;
 
 	*out = (struct program_image){ .fd = -1, .script_fd = -1 };
+	opener.image = out;
 	out->path = text_copy(span_text(program->path));
 	if (out->path == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for a program");

@@ -24,6 +24,7 @@
 #include <sys/syscall.h>
 
 #define NUMBER_SIZE 24
+#define DATA_FDS (3 + SANDBOX_COPIES_MAX) /* users, groups, a script, what is copied of the system */
 
 #define IDENTITY "1000" /* user and group inside; outside, it is who runs the runtime */
 
@@ -32,6 +33,7 @@ struct making {
 	struct sandbox_wrap *wrap;
 	const struct sandbox_plan *plan;
 	int first_fd;
+	bool by_fd;                      /* whether this bubblewrap takes descriptors of what it shows */
 	bool hidden[SANDBOX_MOUNTS_MAX]; /* by mount: an empty folder was put there */
 };
 
@@ -51,10 +53,10 @@ static void add_fd(struct making *making, int fd)
 	sandbox_words_add(&making->words, number, NULL);
 }
 
-/* A read-only file at `path` with what `fd` (taken) gives. */
-static void add_data(struct making *making, const char *mode, int fd, const char *path)
+/* A file at `path` with what `fd` (taken) gives: a mount, or a copy in a folder of the root, which becomes read-only. */
+static void add_data(struct making *making, const char *mode, const char *how, int fd, const char *path)
 {
-	sandbox_words_add(&making->words, "--perms", mode, "--ro-bind-data", NULL);
+	sandbox_words_add(&making->words, "--perms", mode, how, NULL);
 	add_fd(making, fd);
 	sandbox_words_add(&making->words, path, NULL);
 }
@@ -66,7 +68,7 @@ static enum capsule_status add_text_file(
 
 	if (fd < 0 || fd_write_all(fd, span_text(text)) != 0 || lseek(fd, 0, SEEK_SET) != 0)
 		return error_os(err, errno, "make %s of a sandbox", path);
-	add_data(making, "0444", fd_give(&fd), path);
+	add_data(making, "0444", "--file", fd_give(&fd), path);
 	return CAPSULE_OK;
 }
 
@@ -121,39 +123,53 @@ static void add_own_trees(struct making *making, bool sized)
 	add_private(making, sized, home_of(making->plan));
 }
 
-/* What is at `path`: 0 for nothing. A link on the way was none when the path was made canonical, so somebody put it there. */
-static enum capsule_status look_at(const char *path, mode_t *mode, struct capsule_error *err)
+/* Open what is at `path`; *fd is -1 for nothing. A link on the way was none when the path was made canonical, so somebody put
+ * it there. */
+static enum capsule_status open_shown(int *fd, mode_t *mode, const char *path, struct capsule_error *err)
 {
 	const struct open_how how = { .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
 		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
-	HOLD(fd_drop) int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
-	struct stat info;
+	struct stat info = { .st_mode = 0 };
 
-	*mode = 0;
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+	*fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+	if (*fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return CAPSULE_OK;
-	if (fd < 0 && errno == ELOOP)
-		return error_set(err, CAPSULE_EINVAL,
-			"show %s in a sandbox: a part of this path has become a link, which could lead anywhere; put back what was there",
-			path);
-	if (fd < 0 || fstat(fd, &info) != 0)
+	if ((*fd < 0 && errno != ELOOP) || (*fd >= 0 && fstat(*fd, &info) != 0))
 		return error_os(err, errno, "show %s in a sandbox", path);
 	*mode = info.st_mode;
+	if (*fd < 0 || S_ISLNK(*mode))
+		return error_set(err, CAPSULE_EINVAL,
+			"show %s in a sandbox: it has become a link, or a folder above it has, which could lead anywhere; put back what "
+			"was there",
+			path);
 	return CAPSULE_OK;
+}
+
+/* `fd` is taken. By descriptor where bubblewrap can do that and as long as there is room, so that it is this file also when
+ * another one is put into its place meanwhile. */
+static void add_shown(struct making *making, const struct sandbox_mount *mount, int fd)
+{
+	const bool write = mount->access == SANDBOX_WRITE;
+
+	if (making->by_fd && making->wrap->fd_count + DATA_FDS < SANDBOX_WRAP_FDS) {
+		sandbox_words_add(&making->words, write ? "--bind-fd" : "--ro-bind-fd", NULL);
+		add_fd(making, fd);
+		sandbox_words_add(&making->words, mount->path, NULL);
+		return;
+	}
+	sandbox_words_add(&making->words, write ? "--bind-try" : "--ro-bind-try", mount->path, mount->path, NULL);
+	(void)close(fd);
 }
 
 static enum capsule_status add_mount(struct making *making, size_t index, struct capsule_error *err)
 {
 	const struct sandbox_mount *mount = &making->plan->mounts[index];
-	mode_t mode;
-	enum capsule_status status = look_at(mount->path, &mode, err);
+	HOLD(fd_drop) int fd = -1;
+	mode_t mode = 0;
+	enum capsule_status status = open_shown(&fd, &mode, mount->path, err);
 
-	if (status != CAPSULE_OK || mode == 0)
+	if (status != CAPSULE_OK || fd < 0)
 		return status;
-	if (S_ISLNK(mode))
-		return error_set(err, CAPSULE_EINVAL,
-			"show %s in a sandbox: it has become a link, which could lead anywhere; put back what was there",
-			mount->path);
 	if (mount->access == SANDBOX_HIDE) {
 		making->hidden[index] = S_ISDIR(mode);
 		if (S_ISDIR(mode))
@@ -166,8 +182,7 @@ static enum capsule_status add_mount(struct making *making, size_t index, struct
 		return error_set(err, CAPSULE_EINVAL,
 			"show %s in a sandbox: it is neither a file nor a folder; sockets, pipes and devices are not shown",
 			mount->path);
-	sandbox_words_add(&making->words, mount->access == SANDBOX_WRITE ? "--bind-try" : "--ro-bind-try", mount->path,
-		mount->path, NULL);
+	add_shown(making, mount, fd_give(&fd));
 	return CAPSULE_OK;
 }
 
@@ -195,7 +210,7 @@ static enum capsule_status add_script(
 	fd = open(path, O_RDONLY | O_CLOEXEC); /* with an offset of its own */
 	if (fd < 0)
 		return error_os(err, errno, "show the script %s in a sandbox", image->path);
-	add_data(making, "0555", fd_give(&fd), image->path);
+	add_data(making, "0555", "--ro-bind-data", fd_give(&fd), image->path);
 	return CAPSULE_OK;
 }
 
@@ -214,6 +229,16 @@ static void add_end(struct making *making)
 	sandbox_words_add(&making->words, "--", NULL);
 }
 
+static enum capsule_status add_system(struct making *making, struct capsule_error *err)
+{
+	HOLD(sandbox_copies_fini) struct sandbox_copies copies = { .count = 0 };
+	enum capsule_status status = sandbox_system_add(&making->words, &copies, making->plan->network, err);
+
+	for (size_t i = 0; i < copies.count; i++)
+		add_data(making, "0444", "--file", fd_give(&copies.fds[i]), copies.paths[i]);
+	return status;
+}
+
 static enum capsule_status make_words(
 	struct making *making, const struct program_image *image, struct capsule_error *err)
 {
@@ -226,10 +251,11 @@ static enum capsule_status make_words(
 	if (status != CAPSULE_OK)
 		return status;
 	sized = sandbox_host_knows(bwrap, "--size");
+	making->by_fd = sandbox_host_knows(bwrap, "--bind-fd");
 	sandbox_words_add(&making->words, bwrap, NULL);
 	add_frame(making);
 	add_own_trees(making, sized);
-	status = sandbox_system_add(&making->words, making->plan->network, err);
+	status = add_system(making, err);
 	if (status == CAPSULE_OK)
 		status = add_users(making, err);
 	if (status == CAPSULE_OK)

@@ -8,7 +8,7 @@
 #include "process/program.h"
 #include "process/sandbox.h"
 
-#define SANDBOX_WRAP_FDS 6
+#define SANDBOX_WRAP_FDS 64
 
 struct sandbox_wrap {
 	char **words; /* NULL-ended, owned: the absolute path of bwrap, its options, "--" */

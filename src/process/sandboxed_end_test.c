@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* How sandboxed children end: politely, at once, with what they started, and with this program at every stage of their start. The
- * pipe that each of them has as descriptor 3 tells when all that hold it are gone. */
+/* How sandboxed children end: politely, at once, with what they started, and with this program at every stage of their
+ * start. The pipe that each of them has as descriptor 3 tells when all that hold it are gone. */
 #include "process/process_fixture.h"
 
 #include <errno.h>
@@ -247,16 +247,20 @@ static void many_sandboxes_at_once(void **state)
 	assert_int_equal(fixture_hear(fixture), 0);
 }
 
-/* This program once more, with the writing end as RUNTIME_FD. */
+/* This program once more, with the writing end as RUNTIME_FD, in a group of its own. */
 static pid_t start_runtime(const struct fixture *fixture, const char *what)
 {
 	char *const argv[] = { "sandboxed_end_test", (char *)(uintptr_t)what, NULL };
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
 	pid_t pid;
 
 	assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
 	assert_int_equal(posix_spawn_file_actions_adddup2(&actions, fixture->ends[1], RUNTIME_FD), 0);
-	assert_int_equal(posix_spawn(&pid, "/proc/self/exe", &actions, NULL, argv, environ), 0);
+	assert_int_equal(posix_spawnattr_init(&attributes), 0);
+	assert_int_equal(posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP), 0);
+	assert_int_equal(posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, argv, environ), 0);
+	(void)posix_spawnattr_destroy(&attributes);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return pid;
 }
@@ -344,14 +348,19 @@ static void they_end_with_this_program_when_they_are_set_up(void **state)
 static void they_end_although_a_copy_of_this_program_lives_on(void **state)
 {
 	struct fixture *fixture = *state;
-	pid_t runtime = start_runtime(fixture, "forks");
+	pid_t runtime;
 
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	runtime = start_runtime(fixture, "forks");
 	fixture_close_writing_end(fixture);
 	assert_int_equal(fixture_hear(fixture), 's');
 	hear_ready(fixture, 4);
 	kill_runtime(runtime);
 	assert_int_equal(fixture_hear(fixture), 0);
+	assert_int_equal(kill(-runtime, SIGKILL), 0);
+	assert_true(waitpid(-runtime, NULL, 0) > 0);
+	while (waitpid(-1, NULL, 0) > 0) /* what the sandbox was made with is ours now */
+		continue;
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
 }
 
@@ -363,20 +372,24 @@ static int be_bomber(void)
 	struct process_spec spec = fixture_spec(&fixture, argv);
 	struct sandbox_plan plan;
 	struct run run;
+	int said;
 
 	fixture_paths(&fixture);
 	plan = fixture_plan(&fixture);
 	spec.sandbox = &plan;
 	spec.limits.processes = 20;
-	if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0))
+	if (geteuid() == 0 &&
+		(setgroups(0, NULL) != 0 || setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0))
 		return 1;
 	if (loop_new(&fixture.loop, &clock_system, NULL) != CAPSULE_OK)
 		return 1;
 	fixture_start(&fixture, &run, &spec);
 	fixture_wait(&fixture, &run);
-	if (run.output == NULL)
-		return dprintf(RUNTIME_FD, "%s\n", run.failure.text) < 0;
-	return dprintf(RUNTIME_FD, "%s", run.output) < 0;
+	said = dprintf(RUNTIME_FD, "%s", run.output == NULL ? run.failure.text : run.output);
+	run_fini(&run);
+	loop_free(fixture.loop);
+	sandbox_plan_fini(&plan);
+	return said < 0;
 }
 
 static void forks_without_end_are_bounded(void **state)

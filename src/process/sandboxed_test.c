@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a sandboxed child has when its program begins, how its end is told, and what is told when it can't begin. What it sees is
- * tested with the plans. */
+/* What a sandboxed child has when its program begins, how its end is told, and what is told when it can't begin. What it
+ * sees is tested with the plans. */
 #include "process/process_fixture.h"
 
 #include "process/program.h"
@@ -107,8 +107,8 @@ static void nothing_else_is_open_and_it_leads_its_session(void **state)
 static void passed_descriptors_come_in_their_order(void **state)
 {
 	struct fixture *fixture = *state;
-	const char *const argv[] = { "/bin/sh", "-c", "for fd in 3 4 5 6 7 8 9; do read x </proc/self/fd/$fd; echo $x; done",
-		NULL };
+	const char *const argv[] = { "/bin/sh", "-c",
+		"for fd in 3 4 5 6 7 8 9; do read x </proc/self/fd/$fd; echo $x; done", NULL };
 	struct process_spec spec = fixture_spec(fixture, argv);
 	struct run run;
 	int fds[PROCESS_FDS_MAX];
@@ -174,8 +174,9 @@ static void it_is_filtered_and_gains_no_privileges(void **state)
 {
 	struct run run;
 
-	run_shell(*state, &run, "grep -E '^(NoNewPrivs|Seccomp|SigBlk|SigIgn|CapEff|CapBnd|CapAmb):' /proc/self/status; umask; "
-				"ulimit -c");
+	run_shell(*state, &run,
+		"grep -E '^(NoNewPrivs|Seccomp|SigBlk|SigIgn|CapEff|CapBnd|CapAmb):' /proc/self/status; umask; "
+		"ulimit -c");
 	fixture_expect(&run, PROCESS_EXITED, 0,
 		"SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\nCapEff:\t0000000000000000\n"
 		"CapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n0077\n0\n");
@@ -197,7 +198,8 @@ static void limits_are_set_inside(void **state)
 	struct fixture *fixture = *state;
 	const char *const argv[] = { "/bin/sh", "-c",
 		"ulimit -St; ulimit -Ht; ulimit -Hv; ulimit -Hf; ulimit -Sn; ulimit -Hn; "
-		"grep processes /proc/self/limits", NULL };
+		"grep processes /proc/self/limits",
+		NULL };
 	struct process_spec spec = fixture_spec(fixture, argv);
 	struct sandbox_plan plan = fixture_plan(fixture);
 	struct run run;
@@ -205,7 +207,9 @@ static void limits_are_set_inside(void **state)
 	plan.limits = (struct process_limits){ .open_files = 400, .processes = 20 };
 	spec.env = path_env;
 	spec.sandbox = &plan;
-	spec.limits = (struct process_limits){ .cpu_ms = 2001, .memory_bytes = 100 << 20, .file_bytes = 5120, .open_files = 17 };
+	spec.limits = (struct process_limits){
+		.cpu_ms = 2001, .memory_bytes = 100 << 20, .file_bytes = 5120, .open_files = 17
+	};
 	fixture_start(fixture, &run, &spec);
 	fixture_wait(fixture, &run);
 	sandbox_plan_fini(&plan);
@@ -236,7 +240,7 @@ static void a_sandbox_that_can_not_be_made_is_told(void **state)
 	struct fixture *fixture = *state;
 	const char *const argv[] = { "/bin/true", NULL };
 	struct process_spec spec = fixture_spec(fixture, argv);
-	struct sandbox_plan plan = { .cwd = (char *)(uintptr_t)"/usr/nonexistent" };
+	struct sandbox_plan plan = { .cwd = (char *)(uintptr_t) "/usr/nonexistent" };
 	struct run run;
 
 	spec.sandbox = &plan;
@@ -342,8 +346,8 @@ static void of_a_script_the_copy_runs_or_nothing(void **state)
 	start_tool(*state, &run, &tool, true);
 	fixture_expect(&run, PROCESS_EXITED, 0, wanted);
 	start_tool(*state, &run, &tool, false);
-	(void)snprintf(wanted, sizeof wanted, "run %s: its file was replaced after it was verified; start it again: %s", tool.path,
-		strerror(ESTALE));
+	(void)snprintf(wanted, sizeof wanted, "run %s: its file was replaced after it was verified; start it again: %s",
+		tool.path, strerror(ESTALE));
 	fixture_expect_failure(&run, CAPSULE_EIO, wanted);
 	tool_remove(&tool);
 }

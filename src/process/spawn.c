@@ -25,7 +25,8 @@ static enum capsule_status fill_table(struct spawn_fds *table, const struct proc
 	return status;
 }
 
-static enum capsule_status fill_words(struct spawn_words *words, const struct process_spec *spec, struct capsule_error *err)
+static enum capsule_status fill_words(
+	struct spawn_words *words, const struct process_spec *spec, struct capsule_error *err)
 {
 	if (!spawn_words_init(words, spawn_words_count(spec->argv)))
 		return error_set(err, CAPSULE_ENOMEM, "run %s: out of memory", spec->argv[0]);
@@ -115,7 +116,7 @@ enum capsule_status spawn_launcher(
 	pid_t *pid, const struct process_spec *spec, const struct spawn_ends *ends, struct capsule_error *err)
 {
 	HOLD(sandbox_wrap_fini) struct sandbox_wrap wrap = { .filter_fd = -1 };
-	HOLD(spawn_fds_drop) struct spawn_fds table = { .count = 0 };
+	HOLD(spawn_fds_drop) struct spawn_fds table = { .above = LAUNCH_STATUS_FD + 1 + PROCESS_FDS_MAX + 1 };
 	HOLD(spawn_words_drop) struct spawn_words words = { .argv = NULL };
 	enum capsule_status status = check_spec(spec, err);
 	int result;

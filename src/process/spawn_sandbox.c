@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The words and descriptors of a sandboxed child: the outer launcher, bubblewrap, the inner launcher, the program (launch.h). */
+/* The words and descriptors of a sandboxed child: the outer launcher, bubblewrap, the inner launcher, the program
+ * (launch.h). */
 #include "process/spawn_words.h"
 
 #include "base/cleanup.h"
@@ -46,7 +47,8 @@ static enum capsule_status make_env(int *fd, const struct process_spec *spec, st
 	return CAPSULE_OK;
 }
 
-static enum capsule_status make_extras(struct extras *extras, const struct process_spec *spec, struct capsule_error *err)
+static enum capsule_status make_extras(
+	struct extras *extras, const struct process_spec *spec, struct capsule_error *err)
 {
 	extras->null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (extras->null < 0)
@@ -72,7 +74,8 @@ static enum capsule_status fill_table(struct spawn_fds *table, const struct sand
 {
 	const int input = spec->input < 0 ? extras->null : spec->input;
 	const int own[] = { extras->null, extras->null, ends->maker, ends->status, /* of the outer launcher */
-		input, ends->output, ends->error, ends->status, extras->life, extras->env, extras->launcher, wrap->filter_fd };
+		input, ends->output, ends->error, ends->status, extras->life, extras->env, extras->launcher,
+		wrap->filter_fd };
 	enum capsule_status status = spawn_fds_add(table, own, sizeof own / sizeof own[0], err);
 
 	if (status == CAPSULE_OK)
@@ -102,8 +105,8 @@ static struct process_limits limits_of(const struct process_spec *spec)
 	};
 }
 
-static void fill_words(struct spawn_words *words, const struct sandbox_wrap *wrap, const struct process_spec *spec,
-	size_t passed)
+static void fill_words(
+	struct spawn_words *words, const struct sandbox_wrap *wrap, const struct process_spec *spec, size_t passed)
 {
 	const struct process_limits limits = limits_of(spec);
 
@@ -139,6 +142,7 @@ enum capsule_status spawn_sandboxed(struct spawn_words *words, struct spawn_fds 
 
 	if (status == CAPSULE_OK)
 		status = make_extras(&extras, spec, err);
+	table->above = SPAWN_FDS_MAX;
 	if (status == CAPSULE_OK)
 		status = fill_table(table, wrap, spec, &extras, ends, err);
 	if (status != CAPSULE_OK)

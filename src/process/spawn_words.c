@@ -19,7 +19,7 @@ void spawn_fds_drop(struct spawn_fds *table)
 enum capsule_status spawn_fds_add(struct spawn_fds *table, const int *fds, size_t count, struct capsule_error *err)
 {
 	for (size_t i = 0; i < count; i++) {
-		int copy = fcntl(fds[i], F_DUPFD_CLOEXEC, SPAWN_FDS_MAX);
+		int copy = fcntl(fds[i], F_DUPFD_CLOEXEC, table->above);
 
 		if (copy < 0 && errno == EBADF)
 			return error_set(err, CAPSULE_EINVAL, "pass descriptor %d to a child: it is not open", fds[i]);

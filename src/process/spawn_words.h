@@ -17,6 +17,7 @@
 struct spawn_fds {
 	int fds[SPAWN_FDS_MAX];
 	int count;
+	int above; /* more than the numbers that they get; at most SPAWN_FDS_MAX */
 };
 
 void spawn_fds_drop(struct spawn_fds *table);

@@ -19,7 +19,11 @@ static void append_files(struct buffer *out, const struct trust_subject *subject
 		const struct trust_file *file = &subject->files[i];
 
 		(void)buffer_printf(out, "  %-64s  ", file->blake3[0] != '\0' ? file->blake3 : "absent");
-		(void)(gate_text_append(out, span_text(file->name), SHOWN_MAX) && buffer_append_byte(out, '\n'));
+		if (strcmp(file->name, TRUST_FOLDER) == 0)
+			(void)buffer_append_text(out, "the whole folder\n");
+		else
+			(void)(gate_text_append(out, span_text(file->name), SHOWN_MAX) &&
+				buffer_append_byte(out, '\n'));
 	}
 }
 

@@ -4,9 +4,9 @@
 
 #include "manifest/manifest.h"
 
-/** Tell about the MCP servers of `manifest`, which belongs to the folder `dir`: programs that are not found here and arguments
- *  that name a file without `./` are warnings; a program, file or folder with another digest than the manifest has is an error.
- *  Blocks as long as hashing takes. Threads: any. */
+/** Tell about the MCP servers of `manifest`, which belongs to the folder `dir`: programs that are not found here and
+ *  arguments that name a file without `./` are warnings; a program, file or folder with another digest than the manifest
+ *  has is an error. Blocks as long as hashing takes. Threads: any. */
 void check_servers(struct diagnostics *found, const struct manifest *manifest, const char *dir);
 
 #endif

@@ -344,7 +344,7 @@ static void ids_are_checked_as_manifests_are(void **state)
 }
 
 /* That the text of `report` has `part` in it. */
-static void assert_says(struct capsule_report *report, const char *part)
+static void assert_told(struct capsule_report *report, const char *part)
 {
 	const char *text = capsule_report_text(report, false);
 
@@ -352,8 +352,9 @@ static void assert_says(struct capsule_report *report, const char *part)
 		fail_msg("`%s` is not in: %s", part, text);
 }
 
-#define SERVER_HEAD                                                                                                          \
-	"[package]\nname = \"mine\"\nversion = \"1.0.0\"\n[capabilities]\nhost_process = [\"./server\", \"no-such-tool\"]\n" \
+#define SERVER_HEAD                                                                                                    \
+	"[package]\nname = \"mine\"\nversion = \"1.0.0\"\n"                                                            \
+	"[capabilities]\nhost_process = [\"./server\", \"no-such-tool\"]\n"                                            \
 	"[[mcp_server]]\nid = \"m\"\ntype = \"stdio\"\ncommand = \"./server\"\n"
 #define OTHER "0123456789012345678901234567890123456789012345678901234567890123"
 
@@ -372,17 +373,17 @@ static void servers_are_checked_against_their_files(void **state)
 	report = check(fixture, "mine");
 	assert_int_equal(capsule_report_errors(report), 1);
 	assert_int_equal(capsule_report_warnings(report), 4);
-	assert_says(report, "can't be started here: Cannot resolve binary './server': it can't be executed");
-	assert_says(report, "can't be started here: Cannot resolve binary 'no-such-tool'");
-	assert_says(report, "write `./data.txt` if the file is meant");
-	assert_says(report, "the argument `./gone` of the MCP server `m` names nothing");
-	assert_says(
+	assert_told(report, "can't be started here: Cannot resolve binary './server': it can't be executed");
+	assert_told(report, "can't be started here: Cannot resolve binary 'no-such-tool'");
+	assert_told(report, "write `./data.txt` if the file is meant");
+	assert_told(report, "the argument `./gone` of the MCP server `m` names nothing");
+	assert_told(
 		report, "integrity: `data.txt` is not what the manifest says: expected sha256:" OTHER ", got sha256:");
 	capsule_report_free(report);
 	assert_int_equal(chmod(fixture_path(fixture, "mine/server"), 0700), 0);
 	report = check(fixture, "mine");
 	assert_int_equal(capsule_report_errors(report), 2);
-	assert_says(report, "Binary hash mismatch for ./server: expected blake3:" OTHER ", got blake3:");
+	assert_told(report, "Binary hash mismatch for ./server: expected blake3:" OTHER ", got blake3:");
 	capsule_report_free(report);
 }
 

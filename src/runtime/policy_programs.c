@@ -60,7 +60,7 @@ static void look(struct shown_program *shown, const struct capsule_policy *polic
 
 static bool is_stdio(const struct manifest_mcp_server *server)
 {
-	return server->type == NULL || strcmp(server->type, "stdio") == 0;
+	return server->type != NULL && strcmp(server->type, "stdio") == 0;
 }
 
 static bool holds(const struct string_list *list, size_t count, const char *text)

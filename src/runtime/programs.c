@@ -31,6 +31,7 @@ struct programs {
 	bool temporary_state;
 	struct entry *entries;
 	size_t count;
+	bool unsandboxed;
 };
 
 static void entry_fini(struct entry *entry)
@@ -153,6 +154,7 @@ enum capsule_status programs_new(
 	programs->places = options->places;
 	programs->log = options->log;
 	programs->temporary_state = options->temporary_state;
+	programs->unsandboxed = options->unsandboxed;
 	if (options->temporary_state)
 		status = folder_make_temporary(&programs->state, "capsule-state", err);
 	programs->places.state = programs->state;
@@ -225,7 +227,7 @@ enum capsule_status programs_command(void *user, struct span command, const stru
 	/* What follows is this machine's fault and not the program's. */
 	if (programs_launcher(programs, &launcher, err) != CAPSULE_OK)
 		return err->status = CAPSULE_EUNSUPPORTED;
-	status = sandbox_available(err);
+	status = programs->unsandboxed ? CAPSULE_OK : sandbox_available(err);
 	if (status == CAPSULE_OK)
 		status = make_state(programs, err);
 	if (status != CAPSULE_OK)
@@ -236,6 +238,10 @@ enum capsule_status programs_command(void *user, struct span command, const stru
 		.env = (const char *const *)entry->env,
 		.input = -1,
 		.limits = entry->plan.limits };
+	if (programs->unsandboxed) {
+		spec->sandbox = NULL;
+		spec->cwd = entry->plan.cwd;
+	}
 	return CAPSULE_OK;
 }
 

@@ -59,6 +59,7 @@ struct programs_options {
 	const char *launcher; /* absolute path of capsule-launch; NULL: it was not found */
 	const char *launcher_missing; /* why, then */
 	bool temporary_state; /* the state folder is a new one elsewhere, removed by programs_free(): nothing is kept */
+	bool unsandboxed; /* commands run without a sandbox: whoever owns the runtime wants it so. Logged */
 	const struct log_sink *log;
 };
 

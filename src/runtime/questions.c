@@ -36,12 +36,16 @@ static void withdraw(struct op *op)
 		question->op = NULL;
 }
 
-/* A capsule from another folder is another one, whatever its id is. */
+static bool add_part(struct buffer *out, const char *text)
+{
+	return buffer_append_text(out, text != NULL ? text : "") && buffer_append_byte(out, 0);
+}
+
+/* A capsule from another folder is another one, whatever its id is; so is a tool that is described otherwise. */
 static bool make_key(struct buffer *out, const struct capsule *capsule, const struct mcp_call_note *note)
 {
-	return buffer_append_text(out, capsule->dir != NULL ? capsule->dir : "") && buffer_append_byte(out, 0) &&
-		buffer_append_text(out, note->server) && buffer_append_byte(out, 0) &&
-		buffer_append_span(out, note->tool);
+	return add_part(out, note->origin != NULL ? note->origin->principal : NULL) && add_part(out, capsule->dir) &&
+		add_part(out, note->server) && add_part(out, note->description) && buffer_append_span(out, note->tool);
 }
 
 static void finish(struct op *op, enum mcp_answer answer)

@@ -134,7 +134,7 @@ static enum capsule_status lend(struct servers *servers, struct capsule_error *e
 
 static bool is_stdio(const struct manifest_mcp_server *server)
 {
-	return server->type == NULL || strcmp(server->type, "stdio") == 0;
+	return server->type != NULL && strcmp(server->type, "stdio") == 0;
 }
 
 static void warn_of_type(const struct capsule *capsule, const struct manifest_mcp_server *server)
@@ -142,18 +142,9 @@ static void warn_of_type(const struct capsule *capsule, const struct manifest_mc
 	char text[512];
 
 	(void)snprintf(text, sizeof text,
-		"the MCP server `%.128s` is not started: its type is `%.128s`, and only `stdio` is known: write type = "
-		"\"stdio\"",
-		server->id, server->type);
-	log_write(&capsule->runtime->log, CAPSULE_LOG_WARN, capsule->id, span_text(text));
-}
-
-static void warn_of_no_sandbox(const struct capsule *capsule, const char *why)
-{
-	char text[256];
-
-	(void)snprintf(text, sizeof text,
-		"its MCP servers run WITHOUT A SANDBOX (%s): they can do anything that you can", why);
+		"the MCP server `%.128s` is not started: %s%.128s%s; the types are: stdio. Write type = \"stdio\"",
+		server->id, server->type == NULL ? "it has no type" : "its type is `",
+		server->type == NULL ? "" : server->type, server->type == NULL ? "" : "`");
 	log_write(&capsule->runtime->log, CAPSULE_LOG_WARN, capsule->id, span_text(text));
 }
 
@@ -199,8 +190,6 @@ enum capsule_status servers_add(struct capsule *capsule, const struct engine_env
 		if (status == CAPSULE_OK)
 			status = add_one(servers, env, server, err);
 	}
-	if (servers->count > 0 && servers->lent.unsandboxed != NULL)
-		warn_of_no_sandbox(capsule, servers->lent.unsandboxed);
 	return status;
 }
 

@@ -62,8 +62,7 @@ static void append_call(struct buffer *out, const struct mcp_call_note *note)
 	append_text(out, "stage", note->stage);
 	append_text(out, "consent", note->consent);
 	append_text(out, "arguments_hash", note->hash);
-	if (note->origin != NULL)
-		(void)buffer_printf(out, ",\"call\":%" PRIu64, (uint64_t)note->origin->call_id);
+	(void)buffer_printf(out, ",\"call\":%" PRIu64, note->origin != NULL ? (uint64_t)note->origin->call_id : 0);
 	if (strcmp(note->stage, "ended") == 0) {
 		(void)buffer_printf(out, ",\"success\":%s", note->error == NULL ? "true" : "false");
 		append_text(out, "result_hash", note->result_hash);

@@ -7,6 +7,8 @@
 #include "process/libexec.h"
 #include "runtime/programs.h"
 
+#include <stdio.h>
+
 #define LAUNCHER "capsule-launch"
 
 /* host_services.command */
@@ -31,6 +33,7 @@ static enum capsule_status find_programs(struct services *services, struct capsu
 						    .global = services->global_path,
 						    .home = home->path },
 		.temporary_state = home->memory,
+		.unsandboxed = servers_unsandboxed(runtime, services->id) != NULL,
 		.log = &runtime->log };
 
 	if (home->path != NULL && !home->memory) {
@@ -46,8 +49,17 @@ static enum capsule_status find_programs(struct services *services, struct capsu
 	return programs_new(&services->programs, &options, err);
 }
 
+static void warn_of_no_sandbox(const struct services *services, const char *why)
+{
+	char text[256];
+
+	(void)snprintf(text, sizeof text, "commands that it runs have no sandbox: %s", why);
+	log_write(&services->runtime->log, CAPSULE_LOG_WARN, services->id, span_text(text));
+}
+
 enum capsule_status services_open_programs(struct services *services, struct capsule_error *err)
 {
+	const char *why;
 	enum capsule_status status;
 
 	if (!programs_start(services->manifest))
@@ -55,6 +67,9 @@ enum capsule_status services_open_programs(struct services *services, struct cap
 	status = find_programs(services, err);
 	if (status != CAPSULE_OK || !programs_granted(services->manifest))
 		return status;
+	why = servers_unsandboxed(services->runtime, services->id);
+	if (why != NULL)
+		warn_of_no_sandbox(services, why);
 	status = children_new(&services->children, services->runtime->loop, err);
 	return status == CAPSULE_OK ? events_hear_cancels(services->runtime, err) : status;
 }

@@ -114,6 +114,16 @@ static struct guest_bytes ask(struct guest_bytes word, struct guest_each *operan
 		return guest_kv_get(text(operands));
 	if (guest_equal(word, "hook"))
 		return guest_trigger_hook(text(operands));
+	if (guest_equal(word, "read"))
+		return guest_read_file(text(operands));
+	if (guest_equal(word, "spawn"))
+		return guest_spawn_host(text(operands));
+	if (guest_equal(word, "start"))
+		return guest_spawn_background_host(text(operands));
+	if (guest_equal(word, "logs"))
+		return guest_read_process_logs_host(text(operands));
+	if (guest_equal(word, "kill"))
+		return guest_kill_process_host(text(operands));
 	if (guest_equal(word, "given"))
 		return given;
 	a = text(operands);

@@ -5,7 +5,8 @@
  *   REGISTERED --start--> SPAWNING (verify on the pool, spawn) --> INITIALIZING (handshake) --> READY
  *   any of these --it ended--> WAITING (for the next attempt) --> SPAWNING        given up --> FAILED
  *   any but STOPPED --stop--> DRAINING --it is gone--> STOPPED --start--> SPAWNING
- * / */
+ *
+ * A READY one that can't be spoken to any more is WAITING at once; its process is gone half a second later at most. */
 #ifndef ENGINE_MCP_SERVER_H
 #define ENGINE_MCP_SERVER_H
 
@@ -48,11 +49,13 @@ void mcp_server_free(struct mcp_server *server);
 /** "capsule:<id>:<server>". */
 const char *mcp_server_name(const struct mcp_server *server);
 
-/** Start it for the first time, or again after it was stopped. `op` (started by the caller) ends when it is READY, or
- *  fails with the reason, which begins with "Failed to connect MCP host engine: "; a first start that fails is not
- *  repeated. Checked before anything runs: `command` is there, the grant ("Security Check Failed: host_process
- *  capability for '<command>' was not declared in the manifest."), the program, its hash and `integrity`, the
- *  environment ("Missing required environment variables: a, b"), the sandbox. op_cancel(op) stops it. */
+/** Start it for the first time, or again after it was stopped or has failed. `op` (started by the caller) ends when it
+ *  is READY, or fails with the reason; a first start that fails is not repeated, and leaves nothing. Checked before
+ *  anything runs: `command` is there, the grant ("Unsupported entry point: Security Check Failed: host_process
+ *  capability for '<command>' was not declared in the manifest. ..."), the environment ("Missing required environment
+ *  variables: a, b. ..."), the sandbox, then on the pool the program, its hash and `integrity` ("Unsupported entry point:
+ *  ..."). What fails behind that begins with "Failed to connect MCP host engine: ". CAPSULE_ESTATE: "MCP server already
+ *  running: <name>". op_cancel(op) stops it. */
 void mcp_server_start(struct mcp_server *server, struct op *op);
 
 /** Stop it in order: input closed, time, SIGTERM, time, SIGKILL of all. Each `op` (started by the caller) ends when

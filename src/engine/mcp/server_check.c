@@ -11,7 +11,7 @@
 struct server_check {
 	struct pool_job job;
 	struct mcp_server *server; /* NULL: abandoned */
-	char *command, *dir, *hash;
+	char *command, *dir, *hash, *approved;
 	char **integrity;
 	size_t integrity_count;
 	struct program program; /* found before, or now */
@@ -30,6 +30,7 @@ static void check_free(struct server_check *check)
 	free(check->command);
 	free(check->dir);
 	free(check->hash);
+	free(check->approved);
 	program_fini(&check->program);
 	if (check->opened)
 		program_image_fini(&check->image);
@@ -96,6 +97,8 @@ static void find_and_verify(struct pool_job *job)
 	check->opened = status == CAPSULE_OK;
 	if (check->opened && check->integrity_count > 0)
 		status = digest_check_list(check->dir, lines, check->integrity_count, &check->failure);
+	if (status == CAPSULE_OK && check->approved != NULL)
+		status = digest_check_approved(check->dir, check->approved, &check->failure);
 	check->status = status;
 }
 
@@ -142,6 +145,7 @@ static bool fill(struct server_check *check, const struct mcp_server *server)
 	check->command = copy(declared->command, &ok);
 	check->dir = copy(server->env->dir, &ok);
 	check->hash = copy(declared->hash, &ok);
+	check->approved = copy(server->env->approved, &ok);
 	check->integrity = calloc(declared->integrity.count + 1, sizeof *check->integrity);
 	ok = ok && check->integrity != NULL;
 	for (size_t i = 0; ok && i < declared->integrity.count; i++)

@@ -108,6 +108,7 @@ enum capsule_status server_spawn(struct mcp_server *server, struct server_setup 
 		.event = server_event,
 		.lost = server_lost,
 		.heard = heard,
+		.trace = server->options.services->trace != NULL ? trace : NULL,
 		.user = server,
 	};
 	enum capsule_status status = make_words(&words, server, err);
@@ -119,8 +120,6 @@ enum capsule_status server_spawn(struct mcp_server *server, struct server_setup 
 		status = mcp_stdio_start(&server->stdio, &options, err);
 	if (status != CAPSULE_OK)
 		return status;
-	if (server->options.services->trace != NULL)
-		mcp_client_trace(mcp_stdio_client(server->stdio), trace, server);
 	warn_unsandboxed(server);
 	return CAPSULE_OK;
 }

@@ -156,8 +156,9 @@ GUEST_HOST(astrid_cron_cancel) void astrid_cron_cancel(uint64_t name);
 GUEST_WRAP_1(void, cron_cancel, NOTHING, name)
 #define guest_cron_cancel(name) guest_cron_cancel(GUEST_BYTES(name))
 
-/** Run a command described in JSON to its end; gives its output and exit code in JSON. request: bytes, at most
- *  10485760 bytes. May wait. Needs `host_process`. */
+/** Run the program `cmd` with the words `args`, the two members of the request, to its end; gives a JSON object with
+ *  `stdout`, `stderr` and `exit_code`, and where bytes were lost `stdout_truncated`, `stderr_truncated`. request:
+ *  bytes, at most 10485760 bytes. May wait. Needs `host_process`. */
 GUEST_HOST(astrid_spawn_host) uint64_t astrid_spawn_host(uint64_t request);
 GUEST_WRAP_1(struct guest_bytes, spawn_host, BYTES, request)
 #define guest_spawn_host(request) guest_spawn_host(GUEST_BYTES(request))
@@ -240,18 +241,20 @@ GUEST_HOST(astrid_check_capsule_capability) uint64_t astrid_check_capsule_capabi
 GUEST_WRAP_1(struct guest_bytes, check_capsule_capability, BYTES, request)
 #define guest_check_capsule_capability(request) guest_check_capsule_capability(GUEST_BYTES(request))
 
-/** Start a command described in JSON; gives its id in JSON. request: bytes, at most 10485760 bytes. Needs
- *  `host_process`. */
+/** Start a program as `astrid_spawn_host` does and go on; gives a JSON object with its `id`. At most 8 run at once.
+ *  request: bytes, at most 10485760 bytes. Needs `host_process`. */
 GUEST_HOST(astrid_spawn_background_host) uint64_t astrid_spawn_background_host(uint64_t request);
 GUEST_WRAP_1(struct guest_bytes, spawn_background_host, BYTES, request)
 #define guest_spawn_background_host(request) guest_spawn_background_host(GUEST_BYTES(request))
 
-/** What a started command has written since the last time. request: bytes, at most 256 bytes. Needs `host_process`. */
+/** What the started program `id` wrote since the last time, the last 1 MiB: a JSON object with `stdout`, `stderr`,
+ *  `running` and `exit_code`, which is null while it runs. request: bytes, at most 256 bytes. Needs `host_process`. */
 GUEST_HOST(astrid_read_process_logs_host) uint64_t astrid_read_process_logs_host(uint64_t request);
 GUEST_WRAP_1(struct guest_bytes, read_process_logs_host, BYTES, request)
 #define guest_read_process_logs_host(request) guest_read_process_logs_host(GUEST_BYTES(request))
 
-/** End a started command. request: bytes, at most 256 bytes. May wait. Needs `host_process`. */
+/** End the started program `id` and forget it: a JSON object with `killed`, whether it was running, `exit_code`,
+ *  `stdout` and `stderr`. request: bytes, at most 256 bytes. May wait. Needs `host_process`. */
 GUEST_HOST(astrid_kill_process_host) uint64_t astrid_kill_process_host(uint64_t request);
 GUEST_WRAP_1(struct guest_bytes, kill_process_host, BYTES, request)
 #define guest_kill_process_host(request) guest_kill_process_host(GUEST_BYTES(request))

@@ -6,6 +6,7 @@
 
 #include "host.h"
 #include "json_read.h"
+#include "json_write.h"
 
 /* ---- Log ----
  *
@@ -79,6 +80,48 @@ GUEST_INLINE int64_t guest_now_ms(void)
 GUEST_INLINE struct guest_value guest_caller(void)
 {
 	return guest_json(guest_get_caller(), "the caller");
+}
+
+/* ---- Programs, granted by `host_process` ---- */
+
+/* A request to start what the first part names, with the other parts as its words. */
+GUEST_OUTLINE struct guest_bytes guest_command_parts(const struct guest_part *parts, size_t count)
+{
+	struct guest_json_writer request = { .comma = false };
+	char room[GUEST_NUMBER_MAX];
+
+	guest_begin_object(&request);
+	guest_put_text(&request, "cmd", guest_part_written(&parts[0], room));
+	guest_put_array(&request, "args");
+	for (size_t i = 1; i < count; i++)
+		guest_add_text(&request, guest_part_written(&parts[i], room));
+	return guest_written(&request);
+}
+
+/** guest_command("git", "log", "-n", count): the request for the four functions below with at most twelve parts; write one with
+ *  a guest_json_writer where there are more. */
+#define guest_command(...) guest_command_parts(GUEST_PART_ARRAY(__VA_ARGS__), GUEST_PART_COUNT(__VA_ARGS__))
+
+/** guest_run("git", "status", "--short"): run a program to its end. An object with `stdout`, `stderr` and `exit_code`; a program
+ *  that could not be run has code 1 and says why on `stderr`. */
+#define guest_run(...) guest_json(guest_spawn_host(guest_command(__VA_ARGS__)), "what the program gave")
+
+/** guest_start("make", "-j2"): start a program and go on; gives its number. */
+#define guest_start(...)                                                                                               \
+	guest_get_integer(                                                                                             \
+		guest_json(guest_spawn_background_host(guest_command(__VA_ARGS__)), "the started program"), "id")
+
+/** What the started program wrote since the last time: an object with `stdout`, `stderr`, `running` and `exit_code`, which is
+ *  null while it runs. */
+GUEST_INLINE struct guest_value guest_read_logs(int64_t number)
+{
+	return guest_json(guest_read_process_logs_host(guest_join("{\"id\":", number, "}")), "what the program wrote");
+}
+
+/** End the started program and forget it: an object with `killed`, `exit_code`, `stdout` and `stderr`. */
+GUEST_INLINE struct guest_value guest_kill(int64_t number)
+{
+	return guest_json(guest_kill_process_host(guest_join("{\"id\":", number, "}")), "the ended program");
 }
 
 /* ---- Variables of Extism: bytes that are kept as long as the capsule is loaded, 1 MiB in all ---- */
