@@ -382,6 +382,46 @@ static void a_long_result_is_put_down_by_its_beginning(void **state)
 	shot_fini(&shot);
 }
 
+static void it_has_tools_and_no_exports(void **state)
+{
+	static const enum engine_call_kind kinds[] = { ENGINE_EXPORT, ENGINE_INSTALL, ENGINE_UPGRADE };
+	struct stage *stage = *state;
+
+	stage_open(stage, "", (const char *const[]){ "echo", NULL });
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		struct engine_call call = { .kind = kinds[i], .name = "echo" };
+
+		assert_int_equal(
+			stage->engine->ops->call(stage->engine, &call, NULL, NULL, NULL), CAPSULE_EUNSUPPORTED);
+	}
+}
+
+static void a_tool_that_is_gone_when_its_turn_comes_fails_its_call(void **state)
+{
+	struct stage *stage = *state;
+	struct shot change = { 0 }, held = { 0 }, shot = { 0 };
+
+	stage->limits.in_flight = 2;
+	stage_make(stage, "",
+		(const char *const[]){ TOOL("hold") "," TOOL("slow") "," TOOL("echo"), "then", TOOL("hold"), NULL });
+	stage_load(stage);
+	assert_int_equal(stage_call(stage, &held, "hold", "{}"), CAPSULE_OK);
+	assert_int_equal(stage_call(stage, &change, "slow", "{}"), CAPSULE_OK);
+	assert_int_equal(stage_call(stage, &shot, "echo", "{}"), CAPSULE_OK);
+	STAGE_UNTIL(stage, stage->retools == 1);
+	assert_int_equal(shot.done, 0);
+	op_cancel(&held.call.op);
+	STAGE_UNTIL(stage, shot.done == 1 && held.done == 1);
+	assert_int_equal(shot.status, CAPSULE_ENOTFOUND);
+	assert_string_equal(shot.text, CALL_FAILED "echo - the server does not have it any more");
+	assert_int_equal(stage_count(&stage->sent, "\"name\":\"echo\""), 0);
+	op_cancel(&change.call.op);
+	STAGE_UNTIL(stage, change.done == 1);
+	shot_fini(&held);
+	shot_fini(&change);
+	shot_fini(&shot);
+}
+
 #define CALLS_TEST(fact) cmocka_unit_test_setup_teardown(fact, stage_set_up, stage_tear_down)
 
 int main(void)
@@ -406,6 +446,8 @@ int main(void)
 		CALLS_TEST(unloading_ends_what_is_under_way),
 		CALLS_TEST(each_call_is_put_down_twice),
 		CALLS_TEST(a_long_result_is_put_down_by_its_beginning),
+		CALLS_TEST(it_has_tools_and_no_exports),
+		CALLS_TEST(a_tool_that_is_gone_when_its_turn_comes_fails_its_call),
 	};
 
 	return cmocka_run_group_tests_name("mcp_calls", tests, NULL, NULL);

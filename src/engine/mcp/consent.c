@@ -83,8 +83,10 @@ void mcp_consents_remember(struct mcp_consents *consents, const struct mcp_conse
 	if (consents->remembered.count >= MCP_REMEMBERED_MAX &&
 		map_get(&consents->remembered, buffer_span(&key)) == NULL)
 		return;
-	if (map_put(&consents->remembered, buffer_span(&key), hash, &old, NULL) == CAPSULE_OK)
-		hash = old;
+	if (map_put(&consents->remembered, buffer_span(&key), hash, &old, NULL) != CAPSULE_OK)
+		return;
+	hash = NULL;
+	free(old);
 }
 
 bool mcp_consents_remembered(const struct mcp_consents *consents, const struct mcp_consent_use *use)

@@ -60,9 +60,9 @@ enum capsule_status mcp_engine_request(
 	struct mcp_client *client;
 	enum capsule_status status = begin(&asked, self, &client, err);
 
-	if (status == CAPSULE_OK)
-		status = mcp_client_request(
-			client, method, params, &options, loop_now(self->env.loop), &asked->id, err);
+	if (asked == NULL)
+		return status;
+	status = mcp_client_request(client, method, params, &options, loop_now(self->env.loop), &asked->id, err);
 	if (status == CAPSULE_OK)
 		follow(GIVE(asked), op);
 	return status;
@@ -75,8 +75,9 @@ enum capsule_status mcp_engine_list(struct engine *engine, enum mcp_list list, s
 	struct mcp_client *client;
 	enum capsule_status status = begin(&asked, self, &client, err);
 
-	if (status == CAPSULE_OK)
-		status = mcp_client_list(client, list, loop_now(self->env.loop), &asked->id, err);
+	if (asked == NULL)
+		return status;
+	status = mcp_client_list(client, list, loop_now(self->env.loop), &asked->id, err);
 	if (status == CAPSULE_OK)
 		follow(GIVE(asked), op);
 	return status;

@@ -88,6 +88,18 @@ static void a_cursor_that_comes_again_fails_the_load(void **state)
 	assert_int_equal(health_of(stage, NULL), ENGINE_UNLOADED);
 }
 
+static void a_server_that_ends_over_its_list_fails_the_load(void **state)
+{
+	struct stage *stage = *state;
+
+	stage_make(stage, "", (const char *const[]){ "dies", NULL });
+	stage_load(stage);
+	assert_non_null(strstr(
+		stage->load_error.text, "Failed to connect MCP host engine: MCP protocol error: Transport closed"));
+	stage_unload(stage);
+	assert_string_equal(buffer_text(&stage->life), "connected 2025-11-25\ndisconnected\n");
+}
+
 /* mv:86 */
 static void an_empty_cursor_is_a_cursor(void **state)
 {
@@ -410,6 +422,7 @@ int main(void)
 		ENGINE_TEST(without_the_tools_capability_nothing_is_listed),
 		ENGINE_TEST(three_pages_make_one_list),
 		ENGINE_TEST(a_cursor_that_comes_again_fails_the_load),
+		ENGINE_TEST(a_server_that_ends_over_its_list_fails_the_load),
 		ENGINE_TEST(an_empty_cursor_is_a_cursor),
 		ENGINE_TEST(a_tool_without_a_schema_is_skipped_with_a_warning),
 		ENGINE_TEST(lines_that_are_no_messages_are_logged_and_ignored),

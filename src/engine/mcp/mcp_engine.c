@@ -25,11 +25,13 @@ static void add_next_attempt(const struct mcp_engine *self, struct capsule_error
 /* Once it was up, its server says how it is. */
 static enum engine_health health_up(const struct mcp_engine *self, struct capsule_error *why)
 {
-	struct capsule_error reason = { .status = CAPSULE_OK };
-	enum mcp_server_state state = mcp_server_state(self->server, &reason);
+	enum mcp_server_state state = mcp_server_state(self->server, NULL);
+	struct capsule_error reason;
 
 	if (state == MCP_SERVER_READY && self->listed)
 		return ENGINE_READY;
+	error_clear(&reason);
+	(void)mcp_server_state(self->server, &reason);
 	add_next_attempt(self, &reason);
 	if (reason.status != CAPSULE_OK)
 		(void)error_copy(why, &reason);

@@ -39,9 +39,11 @@ static enum capsule_status put(struct map *map, struct span name, struct span ha
 	if (copy == NULL)
 		return error_set(err, CAPSULE_ENOMEM, "no memory for the hashes of tools");
 	status = map_put(map, name, copy, &old, err);
-	if (status == CAPSULE_OK)
-		copy = old;
-	return status;
+	if (status != CAPSULE_OK)
+		return status;
+	copy = NULL;
+	free(old);
+	return CAPSULE_OK;
 }
 
 /* ---- The store ---- */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* A server with tools for the tests of their engine. What it is told is compact JSON from our client, of which it looks
  * at the method, the id, the tool's name and its arguments. Words: "notools" declares none; "noise" writes lines that
- * are no messages; "loop" never ends its list; "empty" has a cursor that is empty; others are the items of one page of
- * its list, those behind "then" of its list once it has changed, where "broken" answers with an error. */
+ * are no messages; "loop" never ends its list; "dies" ends over it; "empty" has a cursor that is empty; others are the
+ * items of one page of its list, those behind "then" of its list once it has changed, where "broken" answers with an
+ * error. */
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -16,7 +17,7 @@
 
 static char **pages, **later;
 static int page_count, later_count;
-static bool no_tools, noise, endless, empty_cursor, changed;
+static bool no_tools, noise, endless, empty_cursor, dies_listing, changed;
 static long long held[HELD], roots_for;
 static char held_token[HELD][32];
 static int held_count;
@@ -97,7 +98,7 @@ static void list_tools(long long id, const char *line)
 	int count = changed ? later_count : page_count, page = 0;
 	const char *cursor = strstr(line, "\"cursor\":\"");
 
-	if (no_tools)
+	if (no_tools || dies_listing)
 		_exit(9);
 	if (endless) {
 		answer(id, "{\"tools\":[],\"nextCursor\":\"again\"}");
@@ -151,11 +152,16 @@ static void tick(void)
 			held_token[i], progress);
 }
 
-static void change(long long id, int times)
+static void announce(int times)
 {
 	changed = true;
 	for (int i = 0; i < times; i++)
 		say("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}");
+}
+
+static void change(long long id, int times)
+{
+	announce(times);
 	answer_text(id, "changed");
 }
 
@@ -179,7 +185,10 @@ static void act(long long id, const char *line, const char *key, const char *dat
 		say("{\"jsonrpc\":\"2.0\",\"id\":%lld,\"error\":{\"code\":-32602,\"message\":\"bad\"}}", id);
 	else if (is(line, key, "\"hold\""))
 		hold(id, line);
-	else if (is(line, key, "\"die\""))
+	else if (is(line, key, "\"slow\"")) {
+		hold(id, line);
+		announce(1);
+	} else if (is(line, key, "\"die\""))
 		die();
 	else if (is(line, key, "\"burst\""))
 		change(id, 100);
@@ -244,6 +253,8 @@ static void read_words(char **words)
 			noise = true;
 		else if (strcmp(*words, "loop") == 0)
 			endless = true;
+		else if (strcmp(*words, "dies") == 0)
+			dies_listing = true;
 		else if (strcmp(*words, "empty") == 0)
 			empty_cursor = true;
 		else if (strcmp(*words, "then") == 0)
