@@ -13,15 +13,11 @@ static void miss_ping(struct mcp_client *client)
 		client_fail(client, CAPSULE_ETIMEOUT, "the server does not answer pings", NULL);
 }
 
-void client_request_failed(
+static void request_failed(
 	struct mcp_client *client, struct pending *pending, enum capsule_status status, const char *text)
 {
 	struct pending ended = *pending;
 
-	if (ended.kind == PENDING_INITIALIZE) {
-		client_fail(client, status, text, NULL);
-		return;
-	}
 	client_pending_remove(client, pending);
 	if (ended.kind == PENDING_PAGE)
 		client_list_failed(client, ended.list, status, text, 0);
@@ -56,7 +52,7 @@ void client_request_expired(struct mcp_client *client, struct pending *pending)
 		initialize_expired(client, text);
 		return;
 	}
-	client_request_failed(client, pending, CAPSULE_ETIMEOUT, text);
+	request_failed(client, pending, CAPSULE_ETIMEOUT, text);
 	if (!client_output_withdraw(client, id))
 		client_send_cancel(client, id, span_text(text));
 	if (kind == PENDING_PING && client->state == CLIENT_READY)

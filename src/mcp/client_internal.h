@@ -203,11 +203,7 @@ MUST_CHECK enum capsule_status client_can_ask(struct mcp_client *client, struct 
 
 /* ---- client_give_up.c ---- */
 
-/** A request is over with an error of ours; a page ends its list, a missed ping counts, initialize ends the client. */
-void client_request_failed(
-	struct mcp_client *client, struct pending *pending, enum capsule_status status, const char *text);
-
-/** Its time is over. */
+/** The time of `pending` is over: a page ends its list, a missed ping counts, initialize ends the client. */
 void client_request_expired(struct mcp_client *client, struct pending *pending);
 
 /* ---- client_gate.c ---- */

@@ -41,9 +41,10 @@ static struct refusal check(const struct mcp_client *client, const struct jsonrp
 		return (struct refusal){ JSONRPC_INVALID_REQUEST, "the method is no text" };
 	if (client->state != CLIENT_READY)
 		return (struct refusal){ JSONRPC_INVALID_REQUEST, "not initialized yet" };
+	if (span_is(message->method, "roots/list") && !features->roots)
+		return (struct refusal){ JSONRPC_METHOD_NOT_FOUND, "Roots not supported" };
 	if (span_is(message->method, "roots/list"))
-		return features->roots ? (struct refusal){ 0 }
-				       : (struct refusal){ JSONRPC_METHOD_NOT_FOUND, "Roots not supported" };
+		return (struct refusal){ 0 };
 	if (span_is(message->method, "elicitation/create"))
 		return check_elicitation(features, message->params);
 	if (!span_is(message->method, "sampling/createMessage"))
