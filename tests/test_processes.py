@@ -219,7 +219,7 @@ def test_helpers_of_the_sdk(session, load, workspace):
 
 
 def test_an_unload_ends_what_is_waited_for(one, workspace):  # hs:109
-    s = one()
+    s = one(options=["unload_grace_ms=60000"])
     begin(s, "a", "echo x; touch began; exec sleep 321.09")
     wait_until(s, (workspace / "began").exists)
     s.do("unload-as", "u", "one")

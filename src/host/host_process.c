@@ -195,15 +195,15 @@ static void start_fini(struct start *start)
 
 static enum capsule_status read_request(struct host_call *call, struct start *start, struct capsule_error *err)
 {
-	enum capsule_status status = CAPSULE_OK;
-
-	if (call->args[0].len > LIMIT_PAYLOAD)
-		status = error_set(err, CAPSULE_ELIMIT,
+	if (call->args[0].len > LIMIT_PAYLOAD) {
+		(void)error_set(err, CAPSULE_ELIMIT,
 			"memory allocation of %zu bytes exceeds maximum allowed limit of %u bytes", call->args[0].len,
 			LIMIT_PAYLOAD);
-	if (status == CAPSULE_OK)
-		status = spawn_request_read(&start->request, call->args[0], err);
-	return status == CAPSULE_OK ? status : error_in(err, "failed to parse process request");
+		return CAPSULE_ELIMIT;
+	}
+	if (spawn_request_read(&start->request, call->args[0], err) == CAPSULE_OK)
+		return CAPSULE_OK;
+	return error_in(err, "failed to parse process request");
 }
 
 /* The program as it is now, and what it gets. */
@@ -232,8 +232,9 @@ static enum capsule_status prepare(struct host_call *call, struct start *start, 
 {
 	enum capsule_status status = read_request(call, start, err);
 
-	if (status == CAPSULE_OK)
-		status = permit(call, span_text(start->request.cmd), err);
+	if (status != CAPSULE_OK || start->request.cmd == NULL)
+		return status;
+	status = permit(call, span_text(start->request.cmd), err);
 	if (status == CAPSULE_OK && (children_of(call) == NULL || call->host->services.command == NULL))
 		status = none_here(call, err);
 	return status;

@@ -173,11 +173,10 @@ enum capsule_status programs_find(
 	struct program_places where = { .capsule_dir = places->dir };
 	enum capsule_status status = programs_plan(&plan, places, GATE_FOR_COMPONENT, err);
 
-	if (status == CAPSULE_OK)
-		writable = calloc(plan.count + 1, sizeof *writable);
+	writable = calloc(plan.count + 1, sizeof *writable);
 	if (status == CAPSULE_OK && writable == NULL)
 		status = error_set(err, CAPSULE_ENOMEM, "no memory for a program");
-	for (size_t i = 0; status == CAPSULE_OK && i < plan.count; i++)
+	for (size_t i = 0; writable != NULL && i < plan.count; i++)
 		if (plan.mounts[i].access == SANDBOX_WRITE)
 			writable[where.writable_count++] = plan.mounts[i].path;
 	where.writable = writable;
