@@ -64,7 +64,8 @@ def test_everything_gives_results_of_each_kind(peer):  # structured, several con
     weather = called(everything.tool("get-structured-content", location="Chicago"))
     assert weather["structured"]["temperature"] == 36 and json.loads(texts(weather)) == weather["structured"]
     image = called(everything.tool("get-tiny-image"))["content"]
-    assert [item["type"] for item in image] == ["text", "image", "text"] and image[1]["mimeType"] == "image/png"
+    assert [item["type"] for item in image] == ["text", "image", "text"]
+    assert len(image[1]["data"]) > 100
     links = called(everything.tool("get-resource-links", count=3))["content"]
     assert [item["type"] for item in links].count("resource_link") == 3
     held = called(everything.tool("get-resource-reference", resourceType="Text", resourceId=1))["content"]
@@ -99,7 +100,7 @@ def test_everything_has_resources_and_prompts(peer):
 def test_everything_is_told_the_roots_that_it_may_see(peer, workspace):
     everything = peer("everything", grants=GRANTS)
     told = texts(called(everything.tool("get-roots-list")))
-    assert (workspace / "notes").as_uri() in told and "Total roots: 1" in told
+    assert (workspace / "notes").as_uri() in told and "(1 total)" in told
     assert peer("memory", grants="").mcp("ping").status == 0
 
 
@@ -164,12 +165,21 @@ def test_files_are_read_and_written_where_they_are_granted(files, workspace):
     assert "[FILE] today.txt" in texts(called(files.tool("list_directory", path=str(notes))))
 
 
-def test_files_that_are_not_granted_are_not_there(peer, workspace, home):
-    # Without roots the server takes its words for granted, so that the sandbox alone stands between.
-    files = peer("filesystem", "workspace://", "/etc", "/root", grants="")
-    for path in (workspace / "secret.txt", workspace / "notes" / "today.txt", "/root/.bashrc", "/etc/shadow"):
+def test_files_that_are_not_granted_are_not_there(peer, tmp_path, home):
+    # Without roots the server takes its words for what it may, so that the sandbox alone stands between.
+    folder = tmp_path / "other"
+    (folder / "open").mkdir(parents=True)
+    (folder / "open" / "a.txt").write_text("a")
+    (folder / "secret.txt").write_text("x")
+    files = peer("filesystem", str(folder), "/etc", grants='fs_read = ["%s"]' % (folder / "open"))
+    assert texts(called(files.tool("list_directory", path=str(folder)))) == "[DIR] open"
+    assert texts(called(files.tool("read_text_file", path=str(folder / "open" / "a.txt")))) == "a"
+    for path in (folder / "secret.txt", "/etc/shadow"):
         answer = json.loads(files.tool("read_text_file", path=str(path)).stdout)["result"]
         assert answer["success"] is False and "ENOENT" in answer["error"], path
+    called(files.tool("list_directory", path=str(folder / "open")))
+    written = json.loads(files.tool("write_file", path=str(folder / "open" / "b"), content="b").stdout)["result"]
+    assert written["success"] is False and not (folder / "open" / "b").exists()
 
 
 def test_workspace_that_is_the_folder_of_the_capsule_is_a_root(run, tmp_path):
@@ -178,13 +188,12 @@ def test_workspace_that_is_the_folder_of_the_capsule_is_a_root(run, tmp_path):
     assert folder.as_uri() in texts(called(result))
 
 
-@pytest.mark.parametrize("word, reason", [("workspace://a/../..", "`..`")])
-def test_word_that_leads_out_of_the_workspace_ends_the_load(peer, word, reason):
-    files = peer("filesystem", word, grants=GRANTS)
-    result = files("tools")
-    assert result.status == 1 and "its argument `%s`" % word in result.stderr and reason in result.stderr
-    result = files("check")
-    assert result.status == 1 and "the argument `%s`" % word in result.stdout + result.stderr
+def test_word_that_leads_out_of_the_workspace_ends_the_load(peer, run):
+    files = peer("filesystem", "workspace://a/../..", grants=GRANTS)
+    result = files.mcp("tools")
+    assert result.status == 1 and "its argument `workspace://a/../..` leads out of a folder by `..`" in result.stderr
+    result = run("check", files.folder)
+    assert result.status == 1 and "the argument `workspace://a/../..`" in result.stdout + result.stderr
 
 
 # ---- What is kept ----
