@@ -272,6 +272,27 @@ def test_setting_that_decides_what_runs_reaches_no_server(session, tmp_path, nam
     assert programs_in(tmp_path / "bad") == {}
 
 
+def test_server_of_another_type_is_left_out_with_a_warning(session, tmp_path):  # noqa: F811  mv:16
+    made = session("home=%s" % (tmp_path / "home"))
+    folder = make_bad(tmp_path / "bad", "good")
+    text = (folder / "Capsule.toml").read_text().replace('"stdio"', '"wasm-ipc"')
+    (folder / "Capsule.toml").write_text(text)
+    made.do("load", folder)
+    assert json.loads(made.do("servers", "bad")) == [] and json.loads(made.do("tools", "bad")) == []
+    assert programs_in(folder) == {}
+    said = [line for line in made.logged() if "the MCP server `s` is not started: its type is `wasm-ipc`" in line]
+    assert len(said) == 1
+
+
+def test_server_without_a_command_says_so(session, tmp_path):  # noqa: F811  mv:1
+    made = session("home=%s" % (tmp_path / "home"))
+    folder = make_bad(tmp_path / "bad", "good")
+    text = (folder / "Capsule.toml").read_text().replace('command = "python3"\n', "")
+    (folder / "Capsule.toml").write_text(text)
+    with pytest.raises(Failed, match="Unsupported entry point: MCP server requires a 'command' field"):
+        made.do("load", folder)
+
+
 # ---- Beside a module ----
 
 MODULE = """#include <capsule_guest.h>
@@ -298,7 +319,7 @@ mode = "rewrite"
 """
 
 
-@pytest.mark.parametrize("source, asked", [(MODULE, "server"), (HOOK, "module")])
+@pytest.mark.parametrize("source, asked", [(MODULE, "server"), (HOOK, "module")], ids=["server", "module"])
 def test_server_is_asked_where_the_module_has_no_hook(world, tmp_path, guest, source, asked):  # mv:237
     world.start()
     folder = make_bad(tmp_path / "bad", "hooks", more=BESIDE)

@@ -90,8 +90,8 @@ def act(number):
 def answer(number, method, params):
     if method == "initialize":
         capabilities = {"tools": {"listChanged": True}, "logging": {}}
-        server = {"name": "bad", "version": "1"}
-        say(id=number, result={"protocolVersion": params["protocolVersion"], "capabilities": capabilities, "serverInfo": server})
+        told = {"capabilities": capabilities, "serverInfo": {"name": "bad", "version": "1"}}
+        say(id=number, result={"protocolVersion": params["protocolVersion"], **told})
     elif method == "tools/list":
         say(id=number, result=list_tools(params.get("cursor")))
     elif method == "tools/call" and params["name"] == "lists":
