@@ -326,10 +326,9 @@ bool sandbox_plan_append_json(const struct sandbox_plan *plan, struct buffer *ou
 
 size_t sandbox_environment(const struct sandbox_plan *plan, char *entries[SANDBOX_ENV_MAX], struct buffer *room)
 {
-	static char path[] = "PATH=" PROGRAM_PATH, home[] = "HOME=" SANDBOX_HOME, tmpdir[] = "TMPDIR=/tmp",
-		    lang[] = "LANG=C.UTF-8", user[] = "USER=capsule", logname[] = "LOGNAME=capsule",
-		    shell[] = "SHELL=/bin/sh", term[] = "TERM=dumb";
-	char *const fixed[] = { path, home, tmpdir, lang, user, logname, shell, term };
+	/* Nobody writes to them, whatever execve() is declared to take. */
+	static const char *const fixed[] = { "PATH=" PROGRAM_PATH, "HOME=" SANDBOX_HOME, "TMPDIR=/tmp", "LANG=C.UTF-8",
+		"USER=capsule", "LOGNAME=capsule", "SHELL=/bin/sh", "TERM=dumb" };
 	const size_t count = sizeof fixed / sizeof fixed[0];
 
 	memcpy(entries, fixed, sizeof fixed);
