@@ -115,13 +115,13 @@ static enum capsule_status show_grants(struct sandbox_plan *plan, const struct e
 	return status;
 }
 
-static enum capsule_status show_own(
-	struct sandbox_plan *plan, const struct programs_places *places, struct capsule_error *err)
+static enum capsule_status show_own(struct sandbox_plan *plan, const struct programs_places *places,
+	const struct entry_roots *roots, struct capsule_error *err)
 {
 	enum capsule_status status = CAPSULE_OK;
 
-	if (places->home != NULL)
-		status = sandbox_plan_hide(plan, places->home, "the runtime's own", err);
+	if (roots->forbidden != NULL)
+		status = sandbox_plan_hide(plan, roots->forbidden, "the runtime's own", err);
 	if (status == CAPSULE_OK && places->dir != NULL)
 		status = show(plan, places->dir, false, "capsule", err);
 	if (status == CAPSULE_OK && places->state != NULL)
@@ -134,7 +134,7 @@ static enum capsule_status fill(struct sandbox_plan *plan, const struct programs
 {
 	const struct manifest_capabilities *component = of_component(places->manifest);
 	const char *cwd = whom == GATE_FOR_COMPONENT ? roots->workspace : places->state;
-	enum capsule_status status = show_own(plan, places, err);
+	enum capsule_status status = show_own(plan, places, roots, err);
 
 	if (status == CAPSULE_OK)
 		status = show_grants(plan, roots, &places->manifest->capabilities, err);
