@@ -114,8 +114,7 @@ static size_t place_of(const struct sandbox_plan *plan, const char *path)
 	return low;
 }
 
-/* The nearest mount above number `index`, NULL when there is none. */
-static const struct sandbox_mount *holder_of(const struct sandbox_plan *plan, size_t index)
+const struct sandbox_mount *sandbox_plan_holder(const struct sandbox_plan *plan, size_t index)
 {
 	for (size_t i = index; i > 0; i--)
 		if (is_within(plan->mounts[index].path, plan->mounts[i - 1].path))
@@ -184,7 +183,7 @@ enum capsule_status sandbox_plan_hide(
 
 bool sandbox_plan_counts(const struct sandbox_plan *plan, size_t index)
 {
-	const struct sandbox_mount *mount = &plan->mounts[index], *holder = holder_of(plan, index);
+	const struct sandbox_mount *mount = &plan->mounts[index], *holder = sandbox_plan_holder(plan, index);
 
 	if (mount->access == SANDBOX_HIDE)
 		return holder != NULL && holder->access != SANDBOX_HIDE;

@@ -57,14 +57,17 @@ MUST_CHECK enum capsule_status sandbox_plan_show(
 	struct sandbox_plan *plan, const char *path, bool writable, const char *why, struct capsule_error *err);
 
 /** Leave the folder `path` (copied) empty and read-only where one that holds it is shown, as the runtime's home is when
- *  the workspace is the user's home. What is shown below it is there all the same. One that does not exist is nothing
- *  to hide. Errors: as sandbox_plan_show(). */
+ *  the workspace is the user's home. What is shown below it is there all the same. One that does not exist is made when
+ *  what holds it is writable, and is nothing to hide otherwise. Errors: as sandbox_plan_show(). */
 MUST_CHECK enum capsule_status sandbox_plan_hide(
 	struct sandbox_plan *plan, const char *path, const char *why, struct capsule_error *err);
 
 /** Whether mount number `index` changes what is seen: not below one that shows it the same way or better, and, for what
  *  is hidden, below one that shows it. */
 bool sandbox_plan_counts(const struct sandbox_plan *plan, size_t index);
+
+/** The nearest mount that holds number `index`; NULL when there is none. */
+const struct sandbox_mount *sandbox_plan_holder(const struct sandbox_plan *plan, size_t index);
 
 /** Show what the program at `path` (canonical) needs beside itself: nothing for one of the system, else its folder,
  *  and the one above if that is called bin; never a home, the root, or a folder above `dir` (may be NULL). Errors:
