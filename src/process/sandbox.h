@@ -77,10 +77,13 @@ MUST_CHECK enum capsule_status sandbox_plan_show_program(
 
 void sandbox_plan_fini(struct sandbox_plan *plan);
 
+/* Append a path, at most `max` bytes of it, so that it can't pass for anything else on a terminal: names come from manifests. */
+typedef bool sandbox_shown_fn(struct buffer *out, struct span path, size_t max);
+
 /** Append the plan for a person, a line each ("read   /usr ... (system)", "write  /w (workspace)", "network: none" ...),
  *  and as a JSON object {"mounts": [{"path", "access": "read" | "write" | "none", "why"}], "cwd", "network", "limits"},
  *  with what every sandbox has left out. Return false as buffer_append() does. */
-bool sandbox_plan_append_text(const struct sandbox_plan *plan, struct buffer *out);
+bool sandbox_plan_append_text(const struct sandbox_plan *plan, struct buffer *out, sandbox_shown_fn *shown);
 bool sandbox_plan_append_json(const struct sandbox_plan *plan, struct buffer *out);
 
 /** Fill `entries` with what a child's environment always has, "NAME=value" each: PATH, HOME, TMPDIR, LANG, USER, LOGNAME,
