@@ -498,6 +498,20 @@ static void no_other_process_is_in_reach(void **state)
 	place_fini(&place);
 }
 
+/* Opened and not written: a machine on which this fails keeps its settings. */
+static void settings_of_the_kernel_are_read_only(void **state)
+{
+	struct place place;
+
+	place_init(&place);
+	expect(*state, &place,
+		"for f in /proc/sys/kernel/core_pattern /proc/sys/vm/swappiness /proc/sysrq-trigger /proc/self/oom_score_adj; do "
+		"(: >>$f) 2>/dev/null && echo $f; done; find /proc/sys /proc/irq /proc/bus -type f -writable 2>/dev/null; "
+		"cat /proc/sys/vm/swappiness >/dev/null && echo read",
+		"", "read\n");
+	place_fini(&place);
+}
+
 static void it_has_no_rights(void **state)
 {
 	struct place place;
@@ -616,6 +630,7 @@ int main(void)
 		IN_FIXTURE(sockets_of_the_machine_are_out_of_reach),
 		IN_FIXTURE(names_are_resolved_with_a_network_only),
 		IN_FIXTURE(no_other_process_is_in_reach),
+		IN_FIXTURE(settings_of_the_kernel_are_read_only),
 		IN_FIXTURE(it_has_no_rights),
 		IN_FIXTURE(a_script_is_the_one_that_was_opened),
 		IN_FIXTURE(programs_of_everyday_run),
