@@ -113,7 +113,7 @@ static void log_bad_line(const struct mcp_engine *self, const struct mcp_event *
 static void answered(struct mcp_engine *self, const struct mcp_event *event)
 {
 	if (!mcp_calls_event(self, event))
-		(void)mcp_engine_answer_asked(self, event);
+		mcp_engine_answer_asked(self, event);
 }
 
 void mcp_engine_event(void *user, const struct mcp_event *event)
@@ -128,10 +128,9 @@ void mcp_engine_event(void *user, const struct mcp_event *event)
 		disconnected(self, &event->error);
 		return;
 	case MCP_EVENT_LISTED:
+		mcp_engine_answer_asked(self, event); /* who asked for the same list has the same id */
 		if (self->listing && event->id == self->list_id)
 			mcp_engine_listed(self, event->json, &event->error);
-		else
-			answered(self, event);
 		return;
 	case MCP_EVENT_CHANGED:
 		if (event->list == MCP_TOOLS)

@@ -349,6 +349,35 @@ static void people_can_ask_it_themselves(void **state)
 	op_fini(&op);
 }
 
+static void a_list_that_several_wait_for_comes_to_each(void **state)
+{
+	struct stage *stage = *state;
+	struct answer answers[4] = { 0 };
+	struct shot shot = { 0 };
+	struct op ops[4];
+
+	stage_make(stage, "", (const char *const[]){ TOOL("change"), "then", TOOL("other"), NULL });
+	stage_load(stage);
+	assert_int_equal(stage_call(stage, &shot, "change", "{}"), CAPSULE_OK);
+	/* The first one runs; the others are one that waits, and so is that of the change that is announced. */
+	for (int i = 0; i < 4; i++) {
+		op_init(&ops[i], stage->loop);
+		op_start(&ops[i], take_answer, &answers[i], NULL, 0, "list");
+		assert_int_equal(mcp_engine_list(stage->engine, MCP_TOOLS, &ops[i], NULL), CAPSULE_OK);
+	}
+	op_cancel(&ops[1]); /* which is not the end of what others wait for */
+	STAGE_UNTIL(stage, answers[0].done + answers[1].done + answers[2].done + answers[3].done == 4);
+	STAGE_UNTIL(stage, stage->retools == 1);
+	assert_string_equal(answers[2].text, "[" TOOL("other") "]");
+	assert_string_equal(answers[3].text, "[" TOOL("other") "]");
+	assert_int_equal(answers[1].status, CAPSULE_ECANCELLED);
+	assert_true(stage->engine->ops->offers(stage->engine, "other"));
+	assert_int_equal(stage_count(&stage->sent, "tools/list"), 3);
+	for (int i = 0; i < 4; i++)
+		op_fini(&ops[i]);
+	shot_fini(&shot);
+}
+
 static void roots_are_what_the_capsule_may_read(void **state)
 {
 	struct stage *stage = *state;
@@ -435,6 +464,7 @@ int main(void)
 		ENGINE_TEST(a_server_that_died_is_seen_and_comes_back),
 		ENGINE_TEST(what_it_is_can_be_seen),
 		ENGINE_TEST(people_can_ask_it_themselves),
+		ENGINE_TEST(a_list_that_several_wait_for_comes_to_each),
 		ENGINE_TEST(roots_are_what_the_capsule_may_read),
 		ENGINE_TEST(without_roots_the_question_is_refused),
 		ENGINE_TEST(a_changed_description_is_told_and_blocked_until_approved),

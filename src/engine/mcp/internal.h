@@ -86,8 +86,8 @@ void mcp_engine_server_changed(void *user);
 
 /* ---- engine_requests.c ---- */
 
-/** An event is that of a request of mcp_engine_request(): take it. */
-bool mcp_engine_answer_asked(struct mcp_engine *self, const struct mcp_event *event);
+/** End those that `event` answers: one request, or all that wait for the same list. */
+void mcp_engine_answer_asked(struct mcp_engine *self, const struct mcp_event *event);
 
 /** End all of them with `err`. */
 void mcp_engine_end_asked(struct mcp_engine *self, const struct capsule_error *err);
