@@ -3,6 +3,9 @@
 #include "engine/mcp/engine_fixture.h"
 
 #include "base/cleanup.h"
+#include "engine/mcp/internal.h"
+
+#include <signal.h>
 
 static void what_the_manifest_denies_is_refused_and_put_down(void **state)
 {
@@ -150,6 +153,36 @@ static void a_use_that_was_never_written_is_not_used_up(void **state)
 	shot_fini(&shot);
 }
 
+static void half_a_request_that_is_given_up_is_used_up(void **state)
+{
+	enum { LEN = 256 * 1024 }; /* more than a pipe takes */
+	struct stage *stage = *state;
+	HOLD(free_drop) char *arguments = malloc(LEN + 1);
+	struct shot shot = { 0 };
+	pid_t pid;
+
+	assert_non_null(arguments);
+	memset(arguments, 'x', LEN);
+	arguments[0] = arguments[LEN - 1] = '"';
+	arguments[LEN] = '\0';
+	stage_open(stage, "consent = \"ask\"", (const char *const[]){ "hold", NULL });
+	pid = mcp_server_pid(mcp_engine_of(stage->engine)->server);
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(stage_call(stage, &shot, "hold", arguments), CAPSULE_OK);
+	stage_answer(stage, MCP_ANSWER_ONCE);
+	STAGE_UNTIL(stage, stage_count(&stage->records, "started hold asked") == 1);
+	(void)loop_turn(stage->loop, 0); /* it is written as far as it goes */
+	op_cancel(&shot.call.op);
+	STAGE_UNTIL(stage, shot.done == 1);
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	/* The server will get all of it: once more is another use. */
+	assert_int_equal(stage_call(stage, &shot, "hold", arguments), CAPSULE_OK);
+	assert_int_equal(stage->questions, 2);
+	op_cancel(&shot.call.op);
+	STAGE_UNTIL(stage, shot.done == 1);
+	shot_fini(&shot);
+}
+
 static void a_tool_that_changes_while_somebody_is_asked_is_not_called(void **state)
 {
 	static const char second[] = "{\"name\":\"echo\",\"description\":\"Other.\",\"inputSchema\":{}}," TOOL(
@@ -184,6 +217,7 @@ int main(void)
 		CONSENT_TEST(a_question_is_taken_back_with_its_call_and_has_a_deadline),
 		CONSENT_TEST(a_question_that_can_not_be_asked_refuses_the_call),
 		CONSENT_TEST(a_use_that_was_never_written_is_not_used_up),
+		CONSENT_TEST(half_a_request_that_is_given_up_is_used_up),
 		CONSENT_TEST(a_tool_that_changes_while_somebody_is_asked_is_not_called),
 	};
 
