@@ -34,8 +34,8 @@ struct mcp_server_options {
 	const struct manifest_mcp_server *declared;
 	const struct mcp_services *services;
 	const struct mcp_engine_limits *limits;
-	/* An event of the protocol of the process that runs now, ENDED and READY included. From a turn; may stop the
-	 * server, not free it. */
+	/* An event of the protocol of the process that runs now, ENDED and READY included; of one that is being stopped
+	 * only ENDED. From a turn; may stop the server, not free it. */
 	void (*event)(void *user, const struct mcp_event *event);
 	void (*changed)(void *user); /* its state; likewise */
 	void *user;

@@ -298,6 +298,21 @@ static void a_stop_ends_every_state_and_a_start_follows(void **state)
 	world_start_ready(world);
 }
 
+static void what_it_says_while_it_is_stopped_is_not_heard(void **state)
+{
+	struct world *world = *state;
+	struct world_op start, stop;
+
+	world_child(world, "serve", ""); /* which answers what it has read before it ends */
+	world_start(world, &start);
+	world_until(world, MCP_SERVER_INITIALIZING);
+	world_stop(world, &stop);
+	world_wait(world, &start);
+	world_wait(world, &stop);
+	assert_int_equal(world->ready, 0);
+	assert_int_equal(world->ended, 1);
+}
+
 static void a_start_that_is_cancelled_stops_it(void **state)
 {
 	struct world *world = *state;
@@ -418,6 +433,7 @@ int main(void)
 		WORLD_TEST(a_file_of_its_integrity_list_that_differs_keeps_it_from_starting),
 		WORLD_TEST(it_is_started_once),
 		WORLD_TEST(a_stop_ends_every_state_and_a_start_follows),
+		WORLD_TEST(what_it_says_while_it_is_stopped_is_not_heard),
 		WORLD_TEST(a_start_that_is_cancelled_stops_it),
 		WORLD_TEST(two_of_a_capsule_live_side_by_side_and_a_stop_of_one_holds_up_no_other),
 		WORLD_TEST(a_flood_of_standard_error_leaves_the_log_usable),
