@@ -200,6 +200,8 @@ static void a_tool_that_changes_while_somebody_is_asked_is_not_called(void **sta
 	STAGE_UNTIL(stage, shot.done == 1);
 	assert_int_equal(shot.status, CAPSULE_EDENIED);
 	assert_non_null(strstr(shot.text, "its description changed after the call was allowed"));
+	assert_int_equal(stage_count(&stage->records, "refused echo asked 0 0 its description changed after"), 1);
+	assert_int_equal(stage_count(&stage->records, "started echo"), 0);
 	shot_fini(&shot);
 	shot_fini(&change);
 }

@@ -359,7 +359,7 @@ static void a_list_that_several_wait_for_comes_to_each(void **state)
 	stage_make(stage, "", (const char *const[]){ TOOL("change"), "then", TOOL("other"), NULL });
 	stage_load(stage);
 	assert_int_equal(stage_call(stage, &shot, "change", "{}"), CAPSULE_OK);
-	/* The first one runs; the others are one that waits, and so is that of the change that is announced. */
+	/* The first one runs; the others are one that waits, and so may be that of the change that is announced. */
 	for (int i = 0; i < 4; i++) {
 		op_init(&ops[i], stage->loop);
 		op_start(&ops[i], take_answer, &answers[i], NULL, 0, "list");
@@ -367,12 +367,12 @@ static void a_list_that_several_wait_for_comes_to_each(void **state)
 	}
 	op_cancel(&ops[1]); /* which is not the end of what others wait for */
 	STAGE_UNTIL(stage, answers[0].done + answers[1].done + answers[2].done + answers[3].done == 4);
-	STAGE_UNTIL(stage, stage->retools == 1);
+	STAGE_UNTIL(stage, stage->retools >= 1);
 	assert_string_equal(answers[2].text, "[" TOOL("other") "]");
 	assert_string_equal(answers[3].text, "[" TOOL("other") "]");
 	assert_int_equal(answers[1].status, CAPSULE_ECANCELLED);
 	assert_true(stage->engine->ops->offers(stage->engine, "other"));
-	assert_int_equal(stage_count(&stage->sent, "tools/list"), 3);
+	assert_in_range(stage_count(&stage->sent, "tools/list"), 3, 4);
 	for (int i = 0; i < 4; i++)
 		op_fini(&ops[i]);
 	shot_fini(&shot);
@@ -420,6 +420,7 @@ static void a_changed_description_is_told_and_blocked_until_approved(void **stat
 	assert_non_null(strstr(tools_of(stage, &out), "\"callable\":false,\"why\":\"its description"));
 	assert_int_equal(stage_call(stage, &shot, "echo", "{}"), CAPSULE_EDENIED);
 	assert_non_null(strstr(shot.text, "Tool call failed: " SERVER_NAME ":echo - its description is not the one"));
+	assert_int_equal(stage_count(&stage->records, "refused echo denied 0 0 Tool call failed: "), 1);
 	buffer_clear(&out);
 	assert_true(mcp_engine_append_json(stage->engine, &out));
 	assert_non_null(strstr(buffer_text(&out), "\"tools_changed\":[\"echo\"]"));

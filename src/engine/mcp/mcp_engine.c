@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-#define LISTS_BESIDE 8 /* requests that a server may have beside the calls: lists, what people ask */
+#define OTHERS_BESIDE 8 /* requests that a server may have beside the calls: lists, what people ask */
 
 /* ---- Health, and what is told ---- */
 
@@ -242,7 +242,7 @@ static void default_limits(struct mcp_engine *self, const struct mcp_engine_limi
 	if (mine->interceptor_ms == 0)
 		mine->interceptor_ms = LIMIT_MCP_INTERCEPTOR_MS;
 	self->server_limits = *mine;
-	self->server_limits.in_flight = mine->in_flight + LISTS_BESIDE;
+	self->server_limits.in_flight = mine->in_flight + MCP_INTERCEPTORS_AT_ONCE + OTHERS_BESIDE;
 }
 
 enum capsule_status mcp_engine_new(struct engine **out, const struct engine_env *env,
