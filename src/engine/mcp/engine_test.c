@@ -121,7 +121,7 @@ static void a_tool_without_a_schema_is_skipped_with_a_warning(void **state)
 	assert_string_equal(stage->load_error.text, "");
 	assert_false(stage->engine->ops->offers(stage->engine, "odd"));
 	assert_true(stage->engine->ops->offers(stage->engine, "even"));
-	assert_int_equal(stage_count(&stage->logged, "MCP server '" SERVER_NAME "': tool `odd` is skipped: "), 1);
+	assert_int_equal(stage_count(&stage->logged, "server s: tool `odd` is skipped: "), 1);
 }
 
 /* mv:88 */
@@ -244,6 +244,37 @@ static void a_burst_of_changes_costs_two_lists_at_most(void **state)
 	stage_run(stage, &shot, "echo", "{}");
 	assert_in_range(stage_count(&stage->sent, "tools/list"), 2, 3);
 	assert_in_range(stage->retools, 1, 2);
+	shot_fini(&shot);
+}
+
+static void a_list_that_changes_without_end_is_fetched_now_and_then(void **state)
+{
+	struct stage *stage = *state;
+	struct shot shot = { 0 };
+
+	stage_make(stage, "", (const char *const[]){ "restless", TOOL("echo"), NULL });
+	stage_load(stage);
+	STAGE_UNTIL(stage, stage_count(&stage->sent, "tools/list") == 16);
+	for (int i = 0; i < 8; i++)
+		stage_run(stage, &shot, "echo", "{}");
+	assert_int_equal(stage_count(&stage->sent, "tools/list"), 16);
+	stage_advance(stage, 1000);
+	STAGE_UNTIL(stage, stage_count(&stage->sent, "tools/list") == 17);
+	shot_fini(&shot);
+}
+
+static void what_it_says_without_end_is_bounded_and_clean(void **state)
+{
+	struct stage *stage = *state;
+	struct shot shot = { 0 };
+
+	stage_open(stage, "", (const char *const[]){ "talk", NULL });
+	stage_run(stage, &shot, "talk", "{}");
+	assert_int_equal(stage_count(&stage->logged, "server s: it says: ?[31mred\n"), 100);
+	assert_int_equal(stage_count(&stage->logged, "\x1b"), 0);
+	stage_advance(stage, 50);
+	stage_run(stage, &shot, "talk", "{}");
+	assert_int_equal(stage_count(&stage->logged, "server s: (100 lines were left out) it says: "), 1);
 	shot_fini(&shot);
 }
 
@@ -462,6 +493,8 @@ int main(void)
 		ENGINE_TEST(a_changed_list_is_fetched_again),
 		ENGINE_TEST(a_list_that_can_not_be_renewed_stays),
 		ENGINE_TEST(a_burst_of_changes_costs_two_lists_at_most),
+		ENGINE_TEST(a_list_that_changes_without_end_is_fetched_now_and_then),
+		ENGINE_TEST(what_it_says_without_end_is_bounded_and_clean),
 		ENGINE_TEST(a_server_that_died_is_seen_and_comes_back),
 		ENGINE_TEST(what_it_is_can_be_seen),
 		ENGINE_TEST(people_can_ask_it_themselves),

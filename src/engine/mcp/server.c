@@ -27,11 +27,7 @@ enum capsule_status mcp_server_new(
 	server->env = options->env;
 	server->restart.policy = options->limits->restart;
 	server->retry.fire = retry_due;
-	server->log = (struct server_log){
-		.sink = options->env->log,
-		.capsule = options->env->capsule_id,
-		.server = options->declared->id,
-	};
+	server_log_init(&server->log, options->env->log, options->env->capsule_id, options->declared->id);
 	list_init(&server->stops);
 	*out = server;
 	return CAPSULE_OK;
@@ -369,6 +365,11 @@ void mcp_server_kick(struct mcp_server *server)
 {
 	if (server->stdio != NULL)
 		mcp_stdio_kick(server->stdio);
+}
+
+void mcp_server_log(struct mcp_server *server, enum capsule_log_level level, struct span line)
+{
+	server_log_line(&server->log, level, line, loop_now(server->loop));
 }
 
 int mcp_server_pid(const struct mcp_server *server)

@@ -73,6 +73,10 @@ int64_t mcp_server_retry_ns(const struct mcp_server *server);
 struct mcp_client *mcp_server_client(struct mcp_server *server);
 void mcp_server_kick(struct mcp_server *server);
 
+/** Put a line down that the server has caused, without control characters: these have one bound with the lines of its
+ *  standard error. */
+void mcp_server_log(struct mcp_server *server, enum capsule_log_level level, struct span line);
+
 int mcp_server_pid(const struct mcp_server *server);
 uint32_t mcp_server_restarts(const struct mcp_server *server);
 const char *mcp_server_program(const struct mcp_server *server); /* canonical path, NULL before it was found */
