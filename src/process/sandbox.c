@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNITS 4
+
 /* Never the host's, whatever a plan says. */
 static const char *const own_trees[] = { "/proc", "/sys", "/dev" };
 
@@ -249,9 +251,37 @@ void sandbox_plan_fini(struct sandbox_plan *plan)
 	*plan = (struct sandbox_plan){ .count = 0 };
 }
 
-static bool append_limit_text(struct buffer *out, const char *name, uint64_t limit, const char *unit)
+/* A limit in the largest unit in which it is a whole number; `units` are `step` of one another. */
+static void append_limit_text(
+	struct buffer *out, const char *name, uint64_t limit, unsigned step, const char *const units[UNITS])
 {
-	return limit == 0 || buffer_printf(out, "limit  %s: %" PRIu64 "%s\n", name, limit, unit);
+	size_t unit = 0;
+
+	for (; unit + 1 < UNITS && units[unit + 1] != NULL && limit % step == 0; unit++)
+		limit /= step;
+	if (limit > 0)
+		buffer_printf(out, "limit  %s: %" PRIu64 "%s\n", name, limit, units[unit]);
+}
+
+/* A path may hold what moves the cursor, or looks like a line of ours. */
+static void append_path(struct buffer *out, const char *path)
+{
+	for (const char *at = path; *at != '\0'; at++)
+		(void)((uint8_t)*at < 0x20 || *at == 0x7f ? buffer_printf(out, "\\x%02x", (unsigned)(uint8_t)*at)
+							: buffer_append_byte(out, (uint8_t)*at));
+}
+
+static void append_limits_text(struct buffer *out, const struct process_limits *limits)
+{
+	static const char *const times[UNITS] = { " ms", " s" };
+	static const char *const sizes[UNITS] = { " bytes", " KiB", " MiB", " GiB" };
+	static const char *const counts[UNITS] = { "" };
+
+	append_limit_text(out, "processor time", limits->cpu_ms, 1000, times);
+	append_limit_text(out, "memory of each process", limits->memory_bytes, 1024, sizes);
+	append_limit_text(out, "size of a file", limits->file_bytes, 1024, sizes);
+	append_limit_text(out, "open files of each process", limits->open_files, 1, counts);
+	append_limit_text(out, "processes and threads", limits->processes, 1, counts);
 }
 
 bool sandbox_plan_append_text(const struct sandbox_plan *plan, struct buffer *out)
@@ -259,21 +289,23 @@ bool sandbox_plan_append_text(const struct sandbox_plan *plan, struct buffer *ou
 	static const char *const words[] = {
 		[SANDBOX_HIDE] = "hide", [SANDBOX_READ] = "read", [SANDBOX_WRITE] = "write"
 	};
-	const struct process_limits *limits = &plan->limits;
 
 	buffer_append_text(out, "read   /usr /bin /lib* /sbin, some files of /etc (system)\n");
-	buffer_printf(out, "write  /tmp (private)\nwrite  %s (private)\n", home_of(plan));
-	for (size_t i = 0; i < plan->count; i++)
-		if (sandbox_plan_counts(plan, i))
-			buffer_printf(out, "%-5s  %s (%s)\n", words[plan->mounts[i].access], plan->mounts[i].path,
-				plan->mounts[i].why);
-	buffer_printf(
-		out, "folder: %s\nnetwork: %s\n", plan->cwd == NULL ? "/" : plan->cwd, plan->network ? "all" : "none");
-	append_limit_text(out, "processor time", limits->cpu_ms, " ms");
-	append_limit_text(out, "memory of each process", limits->memory_bytes, " bytes");
-	append_limit_text(out, "size of a file", limits->file_bytes, " bytes");
-	append_limit_text(out, "open files of each process", limits->open_files, "");
-	return append_limit_text(out, "processes and threads", limits->processes, "") && !out->failed;
+	buffer_append_text(out, "write  /tmp (private)\nwrite  ");
+	append_path(out, home_of(plan));
+	buffer_append_text(out, " (private)\n");
+	for (size_t i = 0; i < plan->count; i++) {
+		if (!sandbox_plan_counts(plan, i))
+			continue;
+		buffer_printf(out, "%-5s  ", words[plan->mounts[i].access]);
+		append_path(out, plan->mounts[i].path);
+		buffer_printf(out, " (%s)\n", plan->mounts[i].why);
+	}
+	buffer_append_text(out, "folder: ");
+	append_path(out, plan->cwd == NULL ? "/" : plan->cwd);
+	buffer_printf(out, "\nnetwork: %s\n", plan->network ? "all" : "none");
+	append_limits_text(out, &plan->limits);
+	return !out->failed;
 }
 
 static void append_limits_json(const struct process_limits *limits, struct buffer *out)

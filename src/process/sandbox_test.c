@@ -234,8 +234,26 @@ static void a_plan_is_told_to_a_person(void **state)
 		"hide   /w/h (home)\n"
 		"folder: /w\n"
 		"network: none\n"
-		"limit  processor time: 5000 ms\n"
+		"limit  processor time: 5 s\n"
 		"limit  processes and threads: 64\n");
+	buffer_fini(&text);
+	sandbox_plan_fini(&plan);
+}
+
+static void what_is_told_to_a_person_is_in_readable_units_and_one_line_each(void **state)
+{
+	struct sandbox_plan plan = { .limits = { .cpu_ms = 1500, .file_bytes = (uint64_t)16 << 30, .open_files = 4096 } };
+	struct buffer text = { .limit = 0 };
+
+	(void)state;
+	plan.limits.memory_bytes = 1536u * 1024;
+	show(&plan, "/w/\033[2J\nnetwork: none", false);
+	assert_true(sandbox_plan_append_text(&plan, &text));
+	assert_non_null(strstr(buffer_text(&text), "read   /w/\\x1b[2J\\x0anetwork: none (test)\n"));
+	assert_non_null(strstr(buffer_text(&text), "limit  processor time: 1500 ms\n"));
+	assert_non_null(strstr(buffer_text(&text), "limit  memory of each process: 1536 KiB\n"));
+	assert_non_null(strstr(buffer_text(&text), "limit  size of a file: 16 GiB\n"));
+	assert_non_null(strstr(buffer_text(&text), "limit  open files of each process: 4096\n"));
 	buffer_fini(&text);
 	sandbox_plan_fini(&plan);
 }
@@ -304,6 +322,7 @@ int main(void)
 		cmocka_unit_test(there_are_not_more_mounts_than_may_be),
 		cmocka_unit_test(a_program_brings_its_folder),
 		cmocka_unit_test(a_plan_is_told_to_a_person),
+		cmocka_unit_test(what_is_told_to_a_person_is_in_readable_units_and_one_line_each),
 		cmocka_unit_test(a_plan_is_told_to_a_program),
 		cmocka_unit_test(a_description_that_does_not_fit_fails),
 		cmocka_unit_test(the_environment_is_the_same_everywhere),

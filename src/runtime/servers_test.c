@@ -241,12 +241,12 @@ static void a_program_runs_beside_a_server(void **state)
 	struct capsule_op *op = NULL;
 
 	assert_string_equal(
-		result_of(fixture, capsule_mcp_run_inside(capsule, NULL, argv, NULL, NULL, &op, fixture->err), &op),
+		result_of(fixture, capsule_mcp_run_inside(capsule, NULL, argv, NULL, NULL, NULL, &op, fixture->err), &op),
 		"7");
-	assert_status(fixture, capsule_mcp_run_inside(capsule, NULL, relative, NULL, NULL, &op, fixture->err),
+	assert_status(fixture, capsule_mcp_run_inside(capsule, NULL, relative, NULL, NULL, NULL, &op, fixture->err),
 		CAPSULE_EINVAL);
 	assert_status(
-		fixture, capsule_mcp_run_inside(capsule, NULL, endless, NULL, NULL, &op, fixture->err), CAPSULE_OK);
+		fixture, capsule_mcp_run_inside(capsule, NULL, endless, NULL, NULL, NULL, &op, fixture->err), CAPSULE_OK);
 	capsule_op_cancel(op);
 	assert_status(fixture, capsule_op_wait(op, fixture->err), CAPSULE_ECANCELLED);
 	capsule_op_free(op);
