@@ -322,10 +322,52 @@ def test_a_shell_sees_what_the_server_sees(run, servers, tmp_path):  # mv:17
     result = run("run", folder, "--sandbox-shell", "helper:one", input=script)
     assert result.status == 7
     lines = result.stdout.splitlines()
-    assert lines[1].endswith("/state/helper") and lines[2:4] == ["hidden", "read-only"]
+    assert len(lines) == 3 and lines[0].endswith("/state/helper") and lines[1:] == ["hidden", "read-only"]
+    assert result.stderr == "ready  helper 1.0.0 (tools 4)\nunloaded helper\n"  # without prompts
     result = run("run", folder, "--sandbox-shell", "two")
     assert result.status == 2 and "has an MCP server 'two'" in result.stderr
     assert run("run", folder, "--sandbox-shell", "one", "--stdin").status == 2
+
+
+def typist(*steps):
+    """What is typed when something is seen behind what was seen before."""
+    left, at = list(steps), [0]
+
+    def talk(_, seen):
+        if left and left[0][0] in seen[at[0] :]:
+            at[0] = seen.index(left[0][0], at[0]) + len(left[0][0])
+            return left.pop(0)[1]
+        return None
+
+    return talk, left
+
+
+def test_a_shell_on_a_terminal_has_job_control(terminal, servers):
+    folder = servers(("one", ""))
+    words = (
+        "stty size; echo $TERM; sh -c 'trap \"exit 4\" INT; echo a\"\"b; while :; do sleep 1; done'; echo status $?;"
+        " sh -c 'echo c\"\"d; exec sleep 1000'; jobs; kill -9 %1; exit 5\r"
+    )
+    talk, left = typist(
+        (b"(sandbox of one) ", words.encode()),
+        (b"xterm\r\nab\r\n", b"\x03"),  # ends what runs and not the shell
+        (b"status 4\r\ncd\r\n", b"\x1a"),
+    )
+    status, seen = terminal("run", folder, "--sandbox-shell", "one", talk=talk, start_new_session=True)
+    assert not left, seen
+    assert status == 5 and b"Stopped" in seen and b"job control" not in seen
+
+
+def test_a_shell_ends_when_its_terminal_does(start, servers):
+    folder = servers(("one", ""))
+    ours, theirs = os.openpty()
+    process = start("run", folder, "--sandbox-shell", "one", stdin=theirs, start_new_session=True)
+    os.close(theirs)
+    seen = b""
+    while b"(sandbox of one) " not in seen:
+        seen += os.read(process.stdout.fileno(), 65536)
+    os.close(ours)
+    assert process.wait(60) != 0
 
 
 @pytest.mark.parametrize("option", ["--unsandboxed", "--unsandboxed=helper"])

@@ -194,6 +194,8 @@ static int finish(struct session *session, struct relay *relay, struct capsule_o
 		(void)cli_session_step(session, op);
 		if (relay != NULL && session->watched_ready)
 			pass_on(relay);
+		if (relay != NULL && !relay->typing)
+			capsule_op_cancel(op); /* who typed is gone */
 	}
 	session->watched_fd = -1;
 	while (relay != NULL && show(relay))
