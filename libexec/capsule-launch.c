@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -166,6 +167,12 @@ bool launch_set_limits(const struct launch *launch)
 	return lower_limit(RLIMIT_CORE, 0, 0);
 }
 
+void launch_take_terminal(void)
+{
+	if (isatty(STDIN_FILENO))
+		(void)ioctl(STDIN_FILENO, TIOCSCTTY, 0);
+}
+
 static bool is_same_file(int fd, const char *path)
 {
 	struct stat opened, found;
@@ -205,6 +212,8 @@ int main(int argc, char **argv)
 	if (chdir(launch.cwd) != 0)
 		launch_fail(&launch, LAUNCH_CWD, errno);
 	(void)umask(S_IRWXG | S_IRWXO);
+	if (launch.given[PARENT])
+		launch_take_terminal();
 	if (!launch_set_limits(&launch))
 		launch_fail(&launch, LAUNCH_LIMITS, errno);
 	launch_run(&launch);

@@ -121,6 +121,7 @@ _Noreturn static void be_program(struct launch *launch)
 	(void)setsid();
 	if (!place_fds(launch))
 		launch_fail(launch, LAUNCH_FDS, errno);
+	launch_take_terminal();
 	if (launch->cwd != NULL && chdir(launch->cwd) != 0)
 		launch_fail(launch, LAUNCH_CWD, errno);
 	(void)umask(S_IRWXG | S_IRWXO);

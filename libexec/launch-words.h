@@ -27,6 +27,9 @@ _Noreturn void launch_fail(const struct launch *launch, enum launch_step step, i
 /* Set the limits that were given, and no core files. */
 bool launch_set_limits(const struct launch *launch);
 
+/* Let a terminal that the program has as its standard input be that of its session, unless it is another one's. */
+void launch_take_terminal(void);
+
 /* Become the program. */
 _Noreturn void launch_run(const struct launch *launch);
 

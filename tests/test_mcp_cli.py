@@ -178,6 +178,23 @@ def test_a_trace_has_every_line_from_the_first_on(run, command):
     assert re.match(r" +\d+\.\d{3} -> server \{\"jsonrpc\"", shown[0]) and " <- server " in shown[1]
 
 
+def test_a_trace_has_the_arguments_and_the_status_of_its_call(run, command):
+    words, folder = command
+    result = run("mcp", "trace", "echo", "-", *words, cwd=folder, input='{"text":"of stdin"}')
+    assert result.status == 0 and "of stdin" in result.stdout
+    assert run("mcp", "trace", "fail", *words, cwd=folder).status == 1
+    result = run("mcp", "trace", "echo", "{", *words, cwd=folder)
+    assert result.status == 1 and "arguments: line 1" in result.stderr
+
+
+def test_a_trace_ends_when_nobody_reads_it(start, command):
+    words, folder = command
+    process = start("mcp", "trace", *words, cwd=folder)
+    os.read(process.stdout.fileno(), 1)
+    process.stdout.close()
+    assert process.wait(60) == 141
+
+
 def test_a_trace_ends_with_ctrl_c(start, command):
     words, folder = command
     process = start("mcp", "trace", *words, cwd=folder)
@@ -206,6 +223,7 @@ def test_a_program_that_is_none_is_told(run, tmp_path):
         ("mcp", "tools", "a", "b", "c"),
         ("mcp", "tools", "a", "--network"),
         ("mcp", "nonsense", "a"),
+        ("mcp", "approve", "--", "sleep", "1000"),
     ],
 )
 def test_what_can_not_be_meant_is_a_mistake_in_use(run, words, tmp_path):
@@ -229,6 +247,14 @@ def test_the_server_is_named_where_there_are_several(run, servers):  # mv:18
     assert [server["id"] for server in known] == ["capsule:helper:one", "capsule:helper:two"]
     shown = good(run("mcp", "servers", folder))
     assert "capsule:helper:one  ready\n" in shown and "  sandbox    yes\n" in shown and "Ask kindly." in shown
+    assert "  tools      4\n" in shown and "  restarts   0\n" in shown
+    assert re.search(r"^  pid        \d+$", shown, re.MULTILINE)
+    shown = good(run("mcp", "servers", folder, "two"))
+    assert shown.startswith("capsule:helper:two  ready\n") and "helper:one" not in shown
+    known = json.loads(good(run("mcp", "servers", folder, "capsule:helper:one", "--json")))
+    assert [server["id"] for server in known] == ["capsule:helper:one"]
+    result = run("mcp", "servers", folder, "twoo")
+    assert (result.status, result.stdout) == (1, "") and "no MCP server 'twoo'; did you mean 'two'?" in result.stderr
 
 
 def test_tools_and_call_know_them_too(run, servers):
@@ -295,7 +321,7 @@ def test_explain_tells_what_each_program_sees(run, servers, home, tmp_path):
     assert "programs (2)" not in shown and "programs (1)\n  server one: runs /" in shown
     assert "    read   %s (capsule)\n" % folder in shown
     assert "    write  %s (state)\n" % (home / "state" / "helper") in shown
-    assert "    network: none\n" in shown
+    assert "    network: none\n" in shown and "    limit  size of a file: 16 GiB\n" in shown
     server = json.loads(good(run("explain", folder, "--json")))["servers"][0]
     assert (server["id"], server["command"], server["args"], server["problem"]) == ("one", "python3", ["./server.py"], None)
     assert {"path": str(folder), "access": "read", "why": "capsule"} in server["sandbox"]["mounts"]
@@ -322,10 +348,53 @@ def test_a_shell_sees_what_the_server_sees(run, servers, tmp_path):  # mv:17
     result = run("run", folder, "--sandbox-shell", "helper:one", input=script)
     assert result.status == 7
     lines = result.stdout.splitlines()
-    assert lines[1].endswith("/state/helper") and lines[2:4] == ["hidden", "read-only"]
+    assert len(lines) == 3 and lines[0].endswith("/state/helper") and lines[1:] == ["hidden", "read-only"]
+    assert result.stderr == "ready  helper 1.0.0 (tools 4)\nunloaded helper\n"  # without prompts
     result = run("run", folder, "--sandbox-shell", "two")
     assert result.status == 2 and "has an MCP server 'two'" in result.stderr
     assert run("run", folder, "--sandbox-shell", "one", "--stdin").status == 2
+
+
+def typist(*steps):
+    """What is typed when something is seen behind what was seen before."""
+    left, at = list(steps), [0]
+
+    def talk(_, seen):
+        if left and left[0][0] in seen[at[0] :]:
+            at[0] = seen.index(left[0][0], at[0]) + len(left[0][0])
+            return left.pop(0)[1]
+        return None
+
+    return talk, left
+
+
+def test_a_shell_on_a_terminal_has_job_control(terminal, servers):
+    folder = servers(("one", ""))
+    words = (
+        "stty size; echo $TERM; sh -c 'trap \"exit 4\" INT; echo a\"\"b; while :; do sleep 1; done'; echo status $?;"
+        " sh -c 'echo c\"\"d; exec sleep 1000'; jobs; exec sh -c 'exit 5'\r"
+    )
+    talk, left = typist(
+        (b"(sandbox of one) ", words.encode()),
+        (b"xterm\r\nab\r\n", b"\x03"),  # ends what runs and not the shell
+        (b"status 4\r\ncd\r\n", b"\x1a"),
+    )
+    status, seen = terminal("run", folder, "--sandbox-shell", "one", talk=talk, start_new_session=True)
+    assert not left, seen
+    assert status == 5, seen
+    assert b"Stopped" in seen and b"job control" not in seen
+
+
+def test_a_shell_ends_when_its_terminal_does(start, servers):
+    folder = servers(("one", ""))
+    ours, theirs = os.openpty()
+    process = start("run", folder, "--sandbox-shell", "one", stdin=theirs, start_new_session=True)
+    os.close(theirs)
+    seen = b""
+    while b"(sandbox of one) " not in seen:
+        seen += os.read(process.stdout.fileno(), 65536)
+    os.close(ours)
+    assert process.wait(60) != 0
 
 
 @pytest.mark.parametrize("option", ["--unsandboxed", "--unsandboxed=helper"])

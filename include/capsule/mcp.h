@@ -56,10 +56,15 @@ typedef void (*capsule_mcp_trace_fn)(void *user, const char *server, bool to_ser
 /** Show every message between this runtime and its servers; NULL ends that. */
 CAPSULE_API void capsule_mcp_trace(struct capsule_runtime *runtime, capsule_mcp_trace_fn trace, void *user);
 
-/** Run `argv` (NULL-ended, an absolute path first) in the sandbox of `server`, with the standard streams of this
- *  process; the operation's result is its exit status in decimal. */
+/** Run `argv` (NULL-ended, an absolute path first; borrowed for the call) in the sandbox of `server`, in a session of its own.
+ *  `streams` are three descriptors that become its standard input, output and error (borrowed for the call; NULL: those of
+ *  this process); a terminal as the first, if it is no session's yet, becomes that of the program. The operation's result is
+ *  its exit status in decimal, 128 and the number of the signal that ended it; capsule_op_cancel() kills it. At once:
+ *  CAPSULE_ENOTFOUND (no such server), CAPSULE_EINVAL, CAPSULE_EUNSUPPORTED (no sandbox can be made), CAPSULE_ESTATE,
+ *  CAPSULE_EIO, CAPSULE_ENOMEM. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_mcp_run_inside(struct capsule *capsule, const char *server,
-	const char *const *argv, capsule_done_fn done, void *user, struct capsule_op **op, struct capsule_error *err);
+	const char *const *argv, const int *streams, capsule_done_fn done, void *user, struct capsule_op **op,
+	struct capsule_error *err);
 
 /** The digest of the file ("blake3:<hex>", with `sha256` "sha256:<hex>") or folder ("tree:<hex>") at `path`, as
  *  manifests write it. `out` has room for 80 bytes. Blocks. Threads: any. Errors: CAPSULE_ENOTFOUND, CAPSULE_EIO,

@@ -247,53 +247,58 @@ static int run_prompts(struct mcp_run *run)
 	return print_doc(run, status, doc, mcp_print_prompts);
 }
 
-/* The lines come by themselves: call something, or wait for Ctrl-C. */
+static int trace_call(struct mcp_run *run, const char *name, const struct input *input)
+{
+	struct capsule_op *op = NULL;
+	const char *answer;
+	size_t len;
+	int status;
+
+	if (capsule_call(run->capsule, name, input->bytes, input->len, NULL, NULL, &op, run->session.error) != CAPSULE_OK)
+		return cli_say_error(run->session.error);
+	status = cli_session_wait(&run->session, op, "calling", name);
+	if (status == 0) {
+		answer = capsule_op_result(op, &len);
+		status = cli_mcp_has_tool(capsule_tools_json(run->capsule), name) && cli_mcp_is_error(answer, len) ? 1 : 0;
+	}
+	capsule_op_free(op);
+	return status;
+}
+
+/* The lines come by themselves: call something, or wait for Ctrl-C, or until nobody reads them. */
 static int run_trace(struct mcp_run *run)
 {
-	const char *arguments = run->arg_count > 1 ? run->args[1] : "{}";
-	struct capsule_op *op = NULL;
+	struct input input;
 	char *name;
 	int status;
 
-	while (run->arg_count == 0 && run->session.interrupted_by == 0)
+	while (run->arg_count == 0 && run->session.interrupted_by == 0 && ferror(stdout) == 0)
 		(void)cli_session_step(&run->session, NULL);
 	if (run->arg_count == 0)
 		return 0;
 	name = tool_name(run);
 	if (name == NULL)
 		return 1;
-	if (capsule_call(run->capsule, name, arguments, strlen(arguments), NULL, NULL, &op, run->session.error) ==
-		CAPSULE_OK)
-		status = cli_session_wait(&run->session, op, "calling", name);
-	else
-		status = cli_say_error(run->session.error);
-	capsule_op_free(op);
+	status = cli_input_read(&input, run->arg_count > 1 ? run->args[1] : "{}");
+	if (status == 0)
+		status = trace_call(run, name, &input);
+	cli_input_fini(&input);
 	free(name);
 	return status;
 }
 
-static yyjson_doc *read_servers(const struct mcp_run *run)
-{
-	const char *json = capsule_mcp_servers_json(run->capsule);
-
-	return json != NULL ? cli_json_read(json, strlen(json)) : NULL;
-}
-
 static int run_servers(struct mcp_run *run)
 {
-	yyjson_doc *doc = read_servers(run);
+	yyjson_doc *doc = NULL;
+	int status = cli_mcp_servers(run->capsule, run->server, &doc);
 
-	return print_doc(run, doc != NULL ? 0 : cli_say_memory(), doc, mcp_print_servers);
+	return print_doc(run, status, doc, mcp_print_servers);
 }
 
 static int run_approve(struct mcp_run *run)
 {
 	size_t changed = 0;
 
-	if (run->cli->behind != SIZE_MAX) {
-		(void)cli_say("nothing is kept of a command: only tools of a capsule are approved");
-		return EXIT_USAGE;
-	}
 	if (capsule_mcp_approve(run->capsule, run->server, &changed, run->session.error) != CAPSULE_OK)
 		return cli_say_error(run->session.error);
 	if (run->cli->options.json)
@@ -310,7 +315,7 @@ static const struct action actions[] = {
 	{ "ping", 0, 0, "", run_ping },
 	{ "resources", 0, 1, "[URI]", run_resources },
 	{ "prompts", 0, 2, "[NAME [ARGUMENTS]]", run_prompts },
-	{ "trace", 0, 2, "[TOOL [ARGUMENTS]]", run_trace },
+	{ "trace", 0, 2, "[TOOL [ARGUMENTS|-]]", run_trace },
 	{ "servers", 0, 0, "", run_servers },
 	{ "approve", 0, 0, "", run_approve },
 };
@@ -407,6 +412,10 @@ int cmd_mcp(struct cli *cli)
 	run.arg_count = before - fixed;
 	if (run.arg_count < action->least || run.arg_count > action->most + (command ? 0 : 1))
 		return usage(action);
+	if (command && action->run == run_approve) {
+		(void)cli_say("nothing is kept of a command: only tools of a capsule are approved");
+		return EXIT_USAGE;
+	}
 	if (command)
 		cli->options.memory_store = true; /* nothing is kept of it */
 	else if (cli->options.network) {

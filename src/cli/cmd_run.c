@@ -9,6 +9,7 @@
 #include "cli/run_feed.h"
 #include "cli/run_stats.h"
 #include "cli/session.h"
+#include "cli/shell.h"
 #include "cli/text.h"
 #include <capsule/boot.h>
 #include <capsule/mcp.h>
@@ -74,12 +75,13 @@ static void hand_over(struct running *running)
 	running->unheard = fflush(stdout) != 0 || ferror(stdout) != 0 || running->unheard;
 }
 
-/* capsule_state_fn. What lies between is not worth a line. With --stdin standard output is for events alone. */
+/* capsule_state_fn. What lies between is not worth a line. With --stdin standard output is for events alone, with
+ * --sandbox-shell for the shell. */
 static void tell_state(void *user, const struct capsule_state_change *change)
 {
 	struct running *running = user;
 	const struct output *out = running->out;
-	bool aside = running->options->from_stdin;
+	bool aside = running->options->from_stdin || running->options->sandbox_shell != NULL;
 	FILE *stream = aside ? stderr : stdout;
 
 	if (strcmp(change->state, "loading") == 0 || strcmp(change->state, "unloading") == 0)
@@ -270,25 +272,13 @@ static struct capsule *find_server(
 /* A shell beside a server, until it ends. Returns its exit status. */
 static int shell(struct running *running, const struct capsule_discovery *discovery)
 {
-	static const char *const argv[] = { "/bin/sh", "-i", NULL };
-	struct session *session = &running->session;
 	const char *server;
 	struct capsule *capsule = find_server(running, discovery, running->options->sandbox_shell, &server);
-	struct capsule_op *op = NULL;
-	int status;
 
 	if (capsule == NULL)
 		return EXIT_USAGE;
 	hand_over(running);
-	if (capsule_mcp_run_inside(capsule, server, argv, NULL, NULL, &op, session->error) != CAPSULE_OK)
-		return cli_say_error(session->error);
-	while (!capsule_op_done(op))
-		(void)cli_session_step(session, op);
-	status = capsule_error_status(capsule_op_error(op)) == CAPSULE_OK
-		? (int)strtol(capsule_op_result(op, NULL), NULL, 10)
-		: cli_session_failed(session, capsule_op_error(op));
-	capsule_op_free(op);
-	return status;
+	return cli_shell(&running->session, capsule, server);
 }
 
 static int run(struct running *running, struct capsule_discovery *discovery)

@@ -156,13 +156,15 @@ static void print_line(const char *key, const char *text)
 	(void)fputc('\n', stdout);
 }
 
+/* Numbers are kept as they are written. */
 static void print_counts(yyjson_val *server)
 {
-	static const char *const keys[] = { "pid", "tools", "in_flight", "restarts", "bad_lines" };
+	static const char *const keys[] = { "tools", "in_flight", "restarts", "bad_lines" };
+	static const char *const labels[] = { "tools", "in flight", "restarts", "bad lines" };
 
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-		if (yyjson_is_num(yyjson_obj_get(server, keys[i])))
-			(void)printf("  %-10s %s\n", keys[i], CLI_NUMBER(cli_json_number(server, keys[i])));
+		if (yyjson_is_raw(yyjson_obj_get(server, keys[i])))
+			(void)printf("  %-10s %s\n", labels[i], CLI_NUMBER(cli_json_number(server, keys[i])));
 }
 
 static void print_changed(yyjson_val *names)
@@ -193,6 +195,7 @@ void mcp_print_servers(const struct output *out, yyjson_val *servers)
 		print_line("program", cli_json_string(server, "program"));
 		print_line("digest", cli_json_string(server, "digest"));
 		print_line("sandbox", sandboxed ? "yes" : "NO");
+		print_line("pid", yyjson_get_raw(yyjson_obj_get(server, "pid")));
 		print_counts(server);
 		print_changed(yyjson_obj_get(server, "tools_changed"));
 		print_description(server, "instructions");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "cli/mcp_result.h"
 #include "cli/json.h"
+#include "cli/path.h"
+#include "cli/text.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,21 +37,89 @@ bool cli_mcp_has_tool(const char *tools, const char *name)
 	return found;
 }
 
-bool cli_mcp_has_server(struct capsule *capsule, const char *name)
+static yyjson_doc *read_servers(struct capsule *capsule)
 {
 	const char *json = capsule_mcp_servers_json(capsule);
-	yyjson_doc *doc = json != NULL ? cli_json_read(json, strlen(json)) : NULL;
+
+	return json != NULL ? cli_json_read(json, strlen(json)) : NULL;
+}
+
+/* What stands behind the last colon of a whole name. */
+static const char *short_id(yyjson_val *server)
+{
+	const char *id = cli_json_string(server, "id"), *colon = id != NULL ? strrchr(id, ':') : NULL;
+
+	return colon != NULL ? colon + 1 : id != NULL ? id : "";
+}
+
+static yyjson_val *find_server(yyjson_doc *doc, const char *name)
+{
 	yyjson_arr_iter each = yyjson_arr_iter_with(yyjson_doc_get_root(doc));
-	bool found = false;
 	yyjson_val *server;
 
-	while (!found && (server = yyjson_arr_iter_next(&each)) != NULL) {
-		const char *id = cli_json_string(server, "id"), *colon = id != NULL ? strrchr(id, ':') : NULL;
+	while ((server = yyjson_arr_iter_next(&each)) != NULL) {
+		const char *id = cli_json_string(server, "id");
 
-		found = id != NULL && (strcmp(id, name) == 0 || (colon != NULL && strcmp(colon + 1, name) == 0));
+		if ((id != NULL && strcmp(id, name) == 0) || strcmp(short_id(server), name) == 0)
+			return server;
 	}
+	return NULL;
+}
+
+bool cli_mcp_has_server(struct capsule *capsule, const char *name)
+{
+	yyjson_doc *doc = read_servers(capsule);
+	bool found = find_server(doc, name) != NULL;
+
 	yyjson_doc_free(doc);
 	return found;
+}
+
+static int no_server(yyjson_doc *servers, const char *name)
+{
+	yyjson_arr_iter each = yyjson_arr_iter_with(yyjson_doc_get_root(servers));
+	struct nearest nearest = cli_nearest_start(name);
+	yyjson_val *server;
+
+	while ((server = yyjson_arr_iter_next(&each)) != NULL)
+		cli_nearest_offer(&nearest, short_id(server));
+	return cli_say("there is no MCP server '%s'%s", CLI_SHORT(name), CLI_MEANT(&nearest, ""));
+}
+
+/* [`json`] */
+static yyjson_doc *alone(const char *json)
+{
+	char *list = cli_path_printf("[%s]", json);
+	yyjson_doc *doc = list != NULL ? cli_json_read(list, strlen(list)) : NULL;
+
+	free(list);
+	return doc;
+}
+
+int cli_mcp_servers(struct capsule *capsule, const char *name, yyjson_doc **doc)
+{
+	yyjson_doc *all = read_servers(capsule);
+	yyjson_val *server;
+	char *one;
+	int status = 0;
+
+	*doc = all;
+	if (all == NULL)
+		return cli_say_memory();
+	if (name == NULL)
+		return 0;
+	*doc = NULL;
+	server = find_server(all, name);
+	if (server == NULL) {
+		status = no_server(all, name);
+	} else {
+		one = yyjson_val_write(server, YYJSON_WRITE_NOFLAG, NULL);
+		*doc = one != NULL ? alone(one) : NULL;
+		status = *doc != NULL ? 0 : cli_say_memory();
+		free(one);
+	}
+	yyjson_doc_free(all);
+	return status;
 }
 
 bool cli_mcp_is_error(const char *json, size_t len)

@@ -58,7 +58,8 @@ struct process_spec {
 	const struct sandbox_plan *sandbox; /* NULL: none */
 	const char *const *env;             /* NULL-ended "NAME=value"; NULL: an empty environment */
 	const char *cwd;                    /* absolute; NULL: "/" */
-	int input;                          /* descriptor that becomes its standard input; -1: /dev/null */
+	int input;                          /* descriptor that becomes its standard input; -1: /dev/null. A terminal
+					     * that is no session's becomes that of the child's */
 	const int *fds;  /* become its descriptors 3, 4, ... in this order; every other one is closed */
 	size_t fd_count; /* at most PROCESS_FDS_MAX */
 	struct process_limits limits;

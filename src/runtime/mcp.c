@@ -203,12 +203,14 @@ static void inside_stopped(struct op *op)
 }
 
 enum capsule_status capsule_mcp_run_inside(struct capsule *capsule, const char *server, const char *const *argv,
-	capsule_done_fn done, void *user, struct capsule_op **out, struct capsule_error *err)
+	const int *streams, capsule_done_fn done, void *user, struct capsule_op **out, struct capsule_error *err)
 {
+	static const int own[] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };
+	const int *fds = streams != NULL ? streams : own;
 	struct process_spec spec = { .argv = argv,
-		.input = STDIN_FILENO,
-		.output = { .keep = PROCESS_GIVEN, .fd = STDOUT_FILENO },
-		.error = { .keep = PROCESS_GIVEN, .fd = STDERR_FILENO } };
+		.input = fds[0],
+		.output = { .keep = PROCESS_GIVEN, .fd = fds[1] },
+		.error = { .keep = PROCESS_GIVEN, .fd = fds[2] } };
 	struct engine *engine = NULL;
 	struct process *process = NULL;
 	struct capsule_op *op;

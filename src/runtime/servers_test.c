@@ -2,6 +2,7 @@
 /* MCP servers of capsules through the public functions, with real children in real sandboxes. */
 #include "runtime/servers_fixture.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,15 +239,30 @@ static void a_program_runs_beside_a_server(void **state)
 	struct capsule *capsule = fixture_load(fixture, servers_capsule(fixture, "demo", MAY_START SERVER("s")));
 	const char *const argv[] = { "/bin/sh", "-c", "exit 7", NULL }, *const relative[] = { "sh", NULL };
 	const char *const endless[] = { "/bin/sh", "-c", "while :; do sleep 9; done", NULL };
+	const char *const told[] = { "/bin/sh", "-c", "echo out; echo err >&2", NULL };
+	int ends[2], streams[3] = { STDIN_FILENO, -1, -1 };
+	char seen[32];
 	struct capsule_op *op = NULL;
 
 	assert_string_equal(
-		result_of(fixture, capsule_mcp_run_inside(capsule, NULL, argv, NULL, NULL, &op, fixture->err), &op),
+		result_of(fixture, capsule_mcp_run_inside(capsule, NULL, argv, NULL, NULL, NULL, &op, fixture->err), &op),
 		"7");
-	assert_status(fixture, capsule_mcp_run_inside(capsule, NULL, relative, NULL, NULL, &op, fixture->err),
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	streams[1] = streams[2] = ends[1];
+	assert_string_equal(
+		result_of(fixture, capsule_mcp_run_inside(capsule, NULL, told, streams, NULL, NULL, &op, fixture->err), &op),
+		"0");
+	assert_int_equal(read(ends[0], seen, sizeof seen), 8);
+	assert_memory_equal(seen, "out\nerr\n", 8);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	streams[1] = 1000000;
+	assert_status(fixture, capsule_mcp_run_inside(capsule, NULL, told, streams, NULL, NULL, &op, fixture->err),
+		CAPSULE_EINVAL);
+	assert_status(fixture, capsule_mcp_run_inside(capsule, NULL, relative, NULL, NULL, NULL, &op, fixture->err),
 		CAPSULE_EINVAL);
 	assert_status(
-		fixture, capsule_mcp_run_inside(capsule, NULL, endless, NULL, NULL, &op, fixture->err), CAPSULE_OK);
+		fixture, capsule_mcp_run_inside(capsule, NULL, endless, NULL, NULL, NULL, &op, fixture->err), CAPSULE_OK);
 	capsule_op_cancel(op);
 	assert_status(fixture, capsule_op_wait(op, fixture->err), CAPSULE_ECANCELLED);
 	capsule_op_free(op);
