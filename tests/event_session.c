@@ -13,7 +13,9 @@
  * notices                     what was told of events since the last time (begins with `watch`)
  * log                         what was logged since the last time
  * settle                      turn until nothing can go on without waiting
- * health ID, tools ID, stats */
+ * turn ID STATE               turn until the server of ID is in that state
+ * call-again ID TOOL ARGUMENTS   as call, until the server of the tool runs
+ * health ID, tools ID, servers ID, stats */
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/json.h"
@@ -370,6 +372,41 @@ static void do_tools(void)
 	answer_outcome(CAPSULE_OK, tools, strlen(tools));
 }
 
+static void do_servers(void)
+{
+	const char *servers = capsule_mcp_servers_json(*place_of(operand(1)));
+
+	answer_outcome(CAPSULE_OK, servers, strlen(servers));
+}
+
+/* Until the first server of ID is in STATE. */
+static void do_turn(void)
+{
+	HOLD(buffer_fini) struct buffer wanted = { 0 };
+	struct capsule *capsule = *place_of(operand(1));
+
+	(void)buffer_printf(&wanted, "\"state\":\"%s\"", operand(2));
+	while (strstr(capsule_mcp_servers_json(capsule), buffer_text(&wanted)) == NULL)
+		(void)capsule_runtime_turn(session.runtime, -1);
+	answer_outcome(CAPSULE_OK, "", 0);
+}
+
+/* As `call`, until it does not fail because the server is being started again. */
+static void do_call_again(void)
+{
+	struct capsule_op *op = NULL;
+	enum capsule_status status = begin("call", 1, &op);
+
+	while (status == CAPSULE_ESTATE) {
+		(void)capsule_runtime_turn(session.runtime, -1);
+		status = begin("call", 1, &op);
+	}
+	if (status == CAPSULE_OK)
+		wait_and_answer(op);
+	else
+		answer_outcome(status, "", 0);
+}
+
 static const struct verb {
 	const char *name;
 	void (*run)(void);
@@ -397,6 +434,9 @@ static const struct verb {
 	{ "stats", do_stats },
 	{ "health", do_health },
 	{ "tools", do_tools },
+	{ "servers", do_servers },
+	{ "turn", do_turn },
+	{ "call-again", do_call_again },
 };
 
 static bool do_line(char *line)
@@ -421,7 +461,9 @@ static bool take_option(struct capsule_runtime_options *options, const char *tex
 		const char *name;
 		uint64_t *place;
 	} numbers[] = { { "call_cpu_ms", &options->call_cpu_ms }, { "call_wall_ms", &options->call_wall_ms },
-		{ "unload_grace_ms", &options->unload_grace_ms } };
+		{ "unload_grace_ms", &options->unload_grace_ms }, { "mcp_handshake_ms", &options->mcp_handshake_ms },
+		{ "mcp_call_ms", &options->mcp_call_ms }, { "mcp_stop_ms", &options->mcp_stop_ms },
+		{ "restart_ms", &options->restart_ms } };
 	const char *value = strchr(text, '=');
 	size_t len = value != NULL ? (size_t)(value - text) : 0;
 

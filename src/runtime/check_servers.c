@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "gate/path.h"
 #include "process/digest.h"
 #include "process/program.h"
 
@@ -70,6 +71,10 @@ static void check_argument(
 
 	if (argument[0] == '\0' || argument[0] == '/')
 		return;
+	if (strncmp(argument, "workspace://", 12) == 0 && path_has_dots(span_text(argument)))
+		diagnostics_add(found, SEVERITY_ERROR, PLACE(server->args.places[index]), "name the path that is meant",
+			"the argument `%.200s` of the MCP server `%.200s` leads out of a folder by `..`", argument,
+			server->id);
 	if (relative && !exists(dir, argument, false)) {
 		diagnostics_add(found, SEVERITY_WARNING, PLACE(server->args.places[index]),
 			"add it, or correct the name (it counts from the capsule's folder)",

@@ -120,9 +120,7 @@ static enum capsule_status show_own(
 {
 	enum capsule_status status = CAPSULE_OK;
 
-	if (places->home != NULL)
-		status = sandbox_plan_hide(plan, places->home, "the runtime's own", err);
-	if (status == CAPSULE_OK && places->dir != NULL)
+	if (places->dir != NULL)
 		status = show(plan, places->dir, false, "capsule", err);
 	if (status == CAPSULE_OK && places->state != NULL)
 		status = show(plan, places->state, true, "state", err);
@@ -134,12 +132,17 @@ static enum capsule_status fill(struct sandbox_plan *plan, const struct programs
 {
 	const struct manifest_capabilities *component = of_component(places->manifest);
 	const char *cwd = whom == GATE_FOR_COMPONENT ? roots->workspace : places->state;
-	enum capsule_status status = show_own(plan, places, err);
+	enum capsule_status status = CAPSULE_OK;
 
+	if (roots->forbidden != NULL)
+		status = sandbox_plan_hide(plan, roots->forbidden, "the runtime's own", err);
+	/* Grants first: a capsule's folder that is the workspace, too, is called so. */
 	if (status == CAPSULE_OK)
 		status = show_grants(plan, roots, &places->manifest->capabilities, err);
 	if (status == CAPSULE_OK && whom == GATE_FOR_COMPONENT && component != NULL)
 		status = show_grants(plan, roots, component, err);
+	if (status == CAPSULE_OK)
+		status = show_own(plan, places, err);
 	if (status != CAPSULE_OK || cwd == NULL)
 		return status;
 	plan->cwd = text_copy(span_text(cwd));

@@ -117,6 +117,7 @@ static enum capsule_status lend(struct servers *servers, struct capsule_error *e
 	servers->limits = runtime->mcp_limits;
 	servers->lent = (struct mcp_services){ .user = servers,
 		.sandbox = lend_sandbox,
+		.workspace = capsule->services.workspace_path,
 		.unsandboxed = capsule->unsandboxed ? "its caller wants it so"
 						    : servers_unsandboxed(runtime, capsule->id),
 		.pins = lend_pins,

@@ -52,6 +52,7 @@ struct mcp_life_note {
 struct mcp_services {
 	void *user;
 	const char *launcher; /* absolute path of capsule-launch */
+	const char *workspace; /* what workspace:// of an argument means, absolute; NULL: there is none */
 	/* Fill `plan` (empty) with what the capsule's servers see beside their program: its folder, its state
 	 * folder, which is made if need be and is the working folder, what it may read and write. */
 	enum capsule_status (*sandbox)(void *user, struct sandbox_plan *plan, struct capsule_error *err);

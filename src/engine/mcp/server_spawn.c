@@ -3,11 +3,15 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "gate/path.h"
 #include <stdio.h>
 
 #define PING_MS 30000 /* idle time before a ping */
 
-/* The words of a program, the ones that were made from "./..." owned. */
+#define CAPSULE_PREFIX "./"
+#define WORKSPACE_PREFIX "workspace://"
+
+/* The words of a program, the ones that were made of others owned. */
 struct words {
 	const char **items; /* NULL-ended */
 	char **made;
@@ -22,34 +26,56 @@ static void words_drop(struct words *words)
 	free(words->items);
 }
 
-/* The working folder is the one for state: what begins with "./" means the capsule's. */
-static const char *word_of(struct words *words, const char *dir, const char *arg)
+/* Add `rest` below `dir`. What is not granted there is not in the sandbox, whatever the word says. */
+static enum capsule_status add_path(
+	struct words *words, const char **out, const char *dir, const char *rest, struct capsule_error *err)
 {
 	char *path = NULL;
 
-	if (dir == NULL || strncmp(arg, "./", 2) != 0)
-		return arg;
-	if (asprintf(&path, "%s/%s", dir, arg + 2) < 0)
-		return NULL;
+	while (rest[0] == '/')
+		rest++;
+	if (asprintf(&path, "%s%s%s", dir, rest[0] != '\0' ? "/" : "", rest) < 0)
+		return error_set(err, CAPSULE_ENOMEM, "no memory for its arguments");
 	words->made[words->made_count++] = path;
-	return path;
+	*out = path;
+	return CAPSULE_OK;
+}
+
+/* The working folder is the one for state: what begins with "./" means the capsule's, and programs know no workspace:// . */
+static enum capsule_status add_word(struct words *words, const char **out, const struct mcp_server *server,
+	const char *arg, struct capsule_error *err)
+{
+	const char *dir = server->env->dir, *workspace = server->options.services->workspace;
+	const char *rest = arg + sizeof WORKSPACE_PREFIX - 1;
+
+	*out = arg;
+	if (dir != NULL && strncmp(arg, CAPSULE_PREFIX, sizeof CAPSULE_PREFIX - 1) == 0)
+		return add_path(words, out, dir, arg + sizeof CAPSULE_PREFIX - 1, err);
+	if (strncmp(arg, WORKSPACE_PREFIX, sizeof WORKSPACE_PREFIX - 1) != 0)
+		return CAPSULE_OK;
+	if (workspace == NULL)
+		return error_set(err, CAPSULE_ESTATE,
+			"its argument `%.256s`: there is no workspace; name a folder that exists as the workspace",
+			arg);
+	if (path_has_dots(span_text(rest)))
+		return error_set(err, CAPSULE_EMANIFEST,
+			"its argument `%.256s` leads out of a folder by `..`: name the path that is meant", arg);
+	return add_path(words, out, workspace, rest, err);
 }
 
 static enum capsule_status make_words(struct words *words, const struct mcp_server *server, struct capsule_error *err)
 {
 	const struct string_list *args = &server->options.declared->args;
-	bool ok;
+	enum capsule_status status = CAPSULE_OK;
 
 	words->items = calloc(args->count + 2, sizeof *words->items);
 	words->made = calloc(args->count + 1, sizeof *words->made);
-	ok = words->items != NULL && words->made != NULL;
-	if (ok)
-		words->items[0] = server->program.path;
-	for (size_t i = 0; ok && i < args->count; i++) {
-		words->items[i + 1] = word_of(words, server->env->dir, args->items[i]);
-		ok = words->items[i + 1] != NULL;
-	}
-	return ok ? CAPSULE_OK : error_set(err, CAPSULE_ENOMEM, "no memory for its arguments");
+	if (words->items == NULL || words->made == NULL)
+		return error_set(err, CAPSULE_ENOMEM, "no memory for its arguments");
+	words->items[0] = server->program.path;
+	for (size_t i = 0; status == CAPSULE_OK && i < args->count; i++)
+		status = add_word(words, &words->items[i + 1], server, args->items[i], err);
+	return status;
 }
 
 static void heard(void *user, struct span line)

@@ -107,8 +107,10 @@ static void start_reporter(struct world *world)
 {
 	assert_int_equal(setenv("CARGO_HOME", "/nowhere", 1), 0);
 	world_child(world, "serve", "");
+	world->services.workspace = "/w";
 	world_server(world, GRANT("./server"),
-		"command = \"./server\"\nargs = [\"report\", \"./data/x\", \"../y\", \"a b\"]",
+		"command = \"./server\"\nargs = [\"report\", \"./data/x\", \"../y\", \"a b\", \"workspace://\", "
+		"\"workspace:///in//x\"]",
 		"[env]\nSEVEN = { type = \"string\", default = 7 }\nYES = { type = \"string\", default = true }\n"
 		"LANG = { type = \"string\", default = \"eo\" }\nSPACE = { type = \"string\", default = \"a b=c\" }");
 	world_start_ready(world);
@@ -131,10 +133,23 @@ static void assert_environment(const struct world *world)
 	assert_null(strstr(world->result, "CAPSULE_BUILD_DIR"));
 	(void)snprintf(expected, sizeof expected, "word %s/server\\n", world->place->capsule);
 	assert_reported(world, expected);
-	(void)snprintf(expected, sizeof expected, "word %s/data/x\\nword ../y\\nword a b\\n", world->place->capsule);
+	(void)snprintf(expected, sizeof expected, "word %s/data/x\\nword ../y\\nword a b\\nword /w\\nword /w/in//x\\n",
+		world->place->capsule);
 	assert_reported(world, expected);
 	(void)snprintf(expected, sizeof expected, "cwd %s\\n", world->state_dir);
 	assert_reported(world, expected);
+}
+
+static void a_word_in_no_workspace_or_out_of_it_ends_the_start(void **state)
+{
+	struct world *world = *state;
+
+	world_child(world, "serve", "");
+	world_server(world, GRANT("./server"), "command = \"./server\"\nargs = [\"workspace://in\"]", "");
+	world_start_fails(world, "its argument `workspace://in`: there is no workspace");
+	world->services.workspace = "/w";
+	world_server(world, GRANT("./server"), "command = \"./server\"\nargs = [\"workspace://in/../..\"]", "");
+	world_start_fails(world, "its argument `workspace://in/../..` leads out of a folder by `..`");
 }
 
 /* mv:17 mv:23 mv:46 mv:53: without a `hash` it is not read, so that it has no digest */
@@ -463,6 +478,7 @@ int main(void)
 		WORLD_TEST(an_entry_without_command_says_so),
 		WORLD_TEST(settings_that_nobody_gave_are_told_all_at_once),
 		WORLD_TEST(it_gets_its_settings_its_words_and_its_folder),
+		WORLD_TEST(a_word_in_no_workspace_or_out_of_it_ends_the_start),
 		WORLD_TEST(in_the_sandbox_it_gets_the_same_and_no_more),
 		WORLD_TEST(a_network_takes_the_word_of_the_server_and_a_grant),
 		WORLD_TEST(settings_that_decide_what_runs_are_no_settings_of_a_server),
