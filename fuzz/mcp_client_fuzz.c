@@ -20,7 +20,8 @@ enum state { OPEN, OVER, CANCELLED };
 struct asked {
 	int64_t id;
 	enum state state;
-	bool list, written;
+	bool list, written; /* written: the client has said so, by an event or when it was given up */
+	bool sent;          /* its line was read */
 };
 
 struct world {
@@ -129,6 +130,7 @@ static void check_line(struct world *world, struct span line)
 {
 	static const char *const names[] = { "jsonrpc", "id", "method", "result", "error" };
 	struct span members[5];
+	struct asked *asked;
 	int64_t id;
 
 	CHECK(json_scan_whole(line, 0, NULL) && json_is_object(line));
@@ -145,6 +147,9 @@ static void check_line(struct world *world, struct span line)
 		return;
 	CHECK(jsonrpc_integer(members[1], &id) && id > world->last_id);
 	world->last_id = id;
+	asked = find(world, id);
+	if (asked != NULL)
+		asked->sent = true;
 }
 
 /* Take up to `most` bytes of its output. */
@@ -205,7 +210,10 @@ static void cancel(struct world *world, uint8_t which)
 		return;
 	if (asked->state == OPEN)
 		asked->state = CANCELLED;
-	mcp_client_cancel(world->client, asked->id, span_text("why\x01"));
+	if (mcp_client_cancel(world->client, asked->id, span_text("why\x01"))) {
+		CHECK(!asked->written && !asked->list);
+		asked->written = true;
+	}
 }
 
 static void say(struct world *world, struct buffer *line)
@@ -371,6 +379,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	read_output(&world, SIZE_MAX);
 	drain_events(&world);
+	for (size_t i = 0; i < world.count && !world.ended; i++)
+		CHECK(world.asked[i].list || world.asked[i].sent == world.asked[i].written);
 	for (unsigned id = 0; id < world.server_requests && !world.ended; id++)
 		CHECK(!world.due[id] || world.answers[id] == 1);
 	mcp_client_end(world.client, (features & 16) != 0 ? "why" : NULL);

@@ -119,10 +119,13 @@ static void bytes_of_events_are_bounded(void **state)
 	assert_int_equal(counts.dropped_events, 8);
 	for (int i = 0; i < 5; i++)
 		(void)peer_asks(peer, "x", NULL);
+	mcp_client_written(peer->client, mcp_client_output(peer->client).len);
 	for (int i = 1; i < 6; i++)
 		peer_says(peer, "{'jsonrpc':'2.0','id':%d,'result':{'a':'%0800d'}}", i, 1);
 	peer_event(peer, MCP_EVENT_NOTIFICATION);
 	peer_event(peer, MCP_EVENT_NOTIFICATION);
+	for (int i = 1; i < 6; i++)
+		peer_event(peer, MCP_EVENT_WRITTEN);
 	for (int i = 1; i < 4; i++) {
 		peer_event(peer, MCP_EVENT_RESULT);
 		assert_int_equal(peer->event.id, i);

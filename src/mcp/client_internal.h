@@ -152,6 +152,9 @@ MUST_CHECK enum capsule_status client_output_end(
 /** Take a request that is not begun out of the output. Returns false when it is, or is not there. */
 bool client_output_withdraw(struct mcp_client *client, int64_t id);
 
+/** Whether request `id`, or its end, is still to be written. */
+bool client_output_waits(const struct mcp_client *client, int64_t id);
+
 /** Whether a part of request `id` is written, and the rest is not: it will be, so that lines stay whole. */
 bool client_output_begun(const struct mcp_client *client, int64_t id);
 

@@ -111,6 +111,15 @@ bool client_output_withdraw(struct mcp_client *client, int64_t id)
 	return false;
 }
 
+bool client_output_waits(const struct mcp_client *client, int64_t id)
+{
+	for (uint32_t i = 0; i < client->outgoing_count; i++) {
+		if (outgoing_at(client, i)->id == id)
+			return true;
+	}
+	return false;
+}
+
 bool client_output_begun(const struct mcp_client *client, int64_t id)
 {
 	return client->outgoing_count > 0 && client->outgoing_done > 0 && outgoing_at(client, 0)->id == id;

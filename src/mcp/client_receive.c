@@ -72,7 +72,8 @@ static void take_answer(struct mcp_client *client, const struct jsonrpc_message 
 
 	if (message->id.kind == JSONRPC_INTEGER_ID)
 		found = client_pending(client, message->id.number);
-	if (found == NULL) {
+	/* An answer to what the server has not seen is none: its id was guessed. */
+	if (found == NULL || client_output_waits(client, found->id)) {
 		answer_for_nobody(client, message);
 		return;
 	}

@@ -403,6 +403,27 @@ static void a_cancel_tells_what_no_event_tells_any_more(void **state)
 	peer_quiet(peer);
 }
 
+static void an_answer_to_what_is_not_written_yet_is_none(void **state)
+{
+	struct peer *peer = *state;
+	struct mcp_client_counts counts;
+	int64_t id;
+
+	connect_all(peer);
+	id = peer_asks(peer, "x", NULL);
+	peer_says(peer, "{'jsonrpc':'2.0','id':%lld,'result':{'guessed':true}}", (long long)id);
+	mcp_client_written(peer->client, mcp_client_output(peer->client).len - 1);
+	peer_says(peer, "{'jsonrpc':'2.0','id':%lld,'result':{'guessed':true}}", (long long)id);
+	mcp_client_written(peer->client, 1);
+	peer_event(peer, MCP_EVENT_WRITTEN);
+	peer_quiet(peer);
+	mcp_client_counts(peer->client, &counts);
+	assert_int_equal(counts.late_answers, 2);
+	peer_says(peer, "{'jsonrpc':'2.0','id':%lld,'result':{'guessed':false}}", (long long)id);
+	peer_event(peer, MCP_EVENT_RESULT);
+	peer_event_json(peer, "{'guessed':false}");
+}
+
 static void half_a_request_that_took_too_long_counts_as_written(void **state)
 {
 	const struct mcp_request_options options = { .timeout_ms = 1000 };
@@ -558,6 +579,7 @@ int main(void)
 		PEER_TEST(a_late_answer_is_ignored),
 		PEER_TEST(what_was_not_written_is_taken_back),
 		PEER_TEST(a_cancel_tells_what_no_event_tells_any_more),
+		PEER_TEST(an_answer_to_what_is_not_written_yet_is_none),
 		PEER_TEST(half_a_request_that_took_too_long_counts_as_written),
 		PEER_TEST(events_of_a_cancelled_request_do_not_come),
 		PEER_TEST(the_end_of_the_server_ends_all_requests),
