@@ -28,7 +28,7 @@ _Noreturn void launch_fail(const struct launch *launch, enum launch_step step, i
 bool launch_set_limits(const struct launch *launch);
 
 /* Become the program. */
-_Noreturn void launch_run(const struct launch *launch);
+_Noreturn void launch_run(struct launch *launch);
 
 /* The inner half: be the first process of a sandbox and look after the program. */
 _Noreturn void launch_inside(struct launch *launch);
