@@ -173,19 +173,32 @@ void launch_take_terminal(void)
 		(void)ioctl(STDIN_FILENO, TIOCSCTTY, 0);
 }
 
-static bool is_same_file(int fd, const char *path)
+static bool is_same_file(int fd, int other)
 {
 	struct stat opened, found;
 
-	return fstat(fd, &opened) == 0 && stat(path, &found) == 0 && opened.st_dev == found.st_dev &&
+	return fstat(fd, &opened) == 0 && fstat(other, &found) == 0 && opened.st_dev == found.st_dev &&
 		opened.st_ino == found.st_ino;
 }
 
-/* A script is executed by its path, since its interpreter looks there for what it imports. */
-void launch_run(const struct launch *launch)
+/* What is at the program's path, which must be what was opened and verified. In a sandbox it is executed as it is shown
+ * there: the descriptor from outside would leave the program a way, /proc/self/exe, to a file that it may write. */
+static void find_again(struct launch *launch)
 {
-	if (launch->given[SCRIPT] && launch->image_fd >= 0 && !is_same_file(launch->image_fd, launch->argv[0]))
+	int found = open(launch->argv[0], O_PATH | O_CLOEXEC);
+
+	if (found < 0)
+		launch_fail(launch, LAUNCH_RUN, errno);
+	if (!is_same_file(launch->image_fd, found))
 		launch_fail(launch, LAUNCH_CHANGED, ESTALE);
+	launch->image_fd = found;
+}
+
+/* A script is executed by its path, since its interpreter looks there for what it imports. */
+void launch_run(struct launch *launch)
+{
+	if (launch->image_fd >= 0 && (launch->given[SCRIPT] || launch->given[INSIDE]))
+		find_again(launch);
 	if (launch->given[SCRIPT] || launch->image_fd < 0)
 		(void)execve(launch->argv[0], launch->argv, launch->env);
 	else

@@ -31,7 +31,7 @@ bool launch_set_limits(const struct launch *launch);
 void launch_take_terminal(void);
 
 /* Become the program. */
-_Noreturn void launch_run(const struct launch *launch);
+_Noreturn void launch_run(struct launch *launch);
 
 /* The inner half: be the first process of a sandbox and look after the program. */
 _Noreturn void launch_inside(struct launch *launch);

@@ -4,8 +4,8 @@
  *
  *   capsule-launch --parent PID --fds COUNT --cwd FOLDER [--image 1 [--script 1]] [LIMIT...] -- PROGRAM ARGUMENT...
  *
- * With --image one more descriptor follows those of the program: what is executed, or, of a script, the file that must still
- * be the one at its path. LIMIT: --cpu SECONDS, --memory BYTES, --file BYTES, --files COUNT. The socket closes when the
+ * With --image one more descriptor follows those of the program: what is executed, or, of a script and in a sandbox, the file
+ * that must still be the one at its path. LIMIT: --cpu SECONDS, --memory BYTES, --file BYTES, --files COUNT. The socket closes when the
  * program runs. When it can't be made to, one `launch_message` comes out of it.
  *
  * A sandboxed child is started in three steps:

@@ -199,6 +199,21 @@ static char *parent_of(const char *path)
 	return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
+/* Whether `folder` is a hidden one right below a home: beside bin/, ~/.cargo and ~/.docker have credentials. */
+static bool is_hidden_in_home(const char *folder)
+{
+	const char *user_home = getenv("HOME");
+	const char *name = strrchr(folder, '/');
+	size_t len = (size_t)(name - folder);
+
+	if (name[1] != '.')
+		return false;
+	if (user_home != NULL && strlen(user_home) == len && strncmp(folder, user_home, len) == 0)
+		return true;
+	return strncmp(folder, "/root/", 6) == 0 ? len == 5
+						 : strncmp(folder, "/home/", 6) == 0 && strchr(folder + 6, '/') == name;
+}
+
 /* Whether showing `folder` for a program's sake would show what is not the program's: a home, a tree of the whole
  * system, a folder that holds `dir`. */
 static bool is_too_much(const char *folder, const char *dir)
@@ -212,7 +227,7 @@ static bool is_too_much(const char *folder, const char *dir)
 			return true;
 	if (strncmp(folder, "/home/", 6) == 0 && strchr(folder + 6, '/') == NULL)
 		return true;
-	if (strcmp(strrchr(folder, '/'), "/.local") == 0) /* has bin/, and what desktops keep */
+	if (strcmp(strrchr(folder, '/'), "/.local") == 0) /* what desktops keep */
 		return true;
 	if (user_home != NULL && user_home[0] == '/' && is_within(user_home, folder))
 		return true;
@@ -234,7 +249,8 @@ enum capsule_status sandbox_plan_show_program(
 		return error_set(err, CAPSULE_ENOMEM, "show %s in a sandbox: out of memory", path);
 	if (!is_too_much(folder, dir))
 		shown = folder;
-	if (above != NULL && strcmp(strrchr(folder, '/'), "/bin") == 0 && !is_too_much(above, dir))
+	if (above != NULL && strcmp(strrchr(folder, '/'), "/bin") == 0 && !is_too_much(above, dir) &&
+		!is_hidden_in_home(above))
 		shown = above;
 	return sandbox_plan_show(plan, shown, false, "program", err);
 }

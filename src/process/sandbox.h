@@ -70,8 +70,8 @@ bool sandbox_plan_counts(const struct sandbox_plan *plan, size_t index);
 const struct sandbox_mount *sandbox_plan_holder(const struct sandbox_plan *plan, size_t index);
 
 /** Show what the program at `path` (canonical) needs beside itself: nothing for one of the system, else its folder,
- *  and the one above if that is called bin; never a home, the root, or a folder above `dir` (may be NULL). Errors:
- *  CAPSULE_ENOMEM. */
+ *  and the one above if that is called bin; never a home, the root, or a folder above `dir` (may be NULL), and above a
+ *  bin no hidden folder of a home (~/.cargo). Errors: CAPSULE_ENOMEM. */
 MUST_CHECK enum capsule_status sandbox_plan_show_program(
 	struct sandbox_plan *plan, const char *path, const char *dir, struct capsule_error *err);
 

@@ -185,6 +185,12 @@ static void a_program_brings_its_folder(void **state)
 		{ "/opt/bin/run", NULL, "r /opt/bin" },
 		{ "/home/u/bin/run", NULL, "r /home/u/bin" },
 		{ "/home/u/.local/bin/run", NULL, "r /home/u/.local/bin" },
+		{ "/home/u/.cargo/bin/run", NULL, "r /home/u/.cargo/bin" }, /* credentials are beside it */
+		{ "/home/u/.dotnet/run", NULL, "r /home/u/.dotnet" },
+		{ "/home/u/.nvm/v20/bin/run", NULL, "r /home/u/.nvm/v20" },
+		{ "/root/.docker/bin/run", NULL, "r /root/.docker/bin" },
+		{ "/y/person/.docker/bin/run", NULL, "r /y/person/.docker/bin" },
+		{ "/opt/.tool/bin/run", NULL, "r /opt/.tool" },
 		{ "/home/u/run", NULL, "r /home/u/run" },
 		{ "/root/run", NULL, "r /root/run" },
 		{ "/run", NULL, "r /run" },

@@ -118,8 +118,9 @@ static void add_own_trees(struct making *making, bool sized)
 {
 	sandbox_words_add(&making->words, "--dev", "/dev", NULL);
 	add_private(making, sized, "/dev/shm");
+	sandbox_words_add(&making->words, "--remount-ro", "/dev", NULL);
 	/* To the kernel who is root on the machine may write its settings, `core_pattern` among them, without any right. */
-	sandbox_words_add(&making->words, "--remount-ro", "/dev", "--proc", "/proc", "--remount-ro", "/proc", NULL);
+	sandbox_words_add(&making->words, "--proc", "/proc", "--remount-ro", "/proc", NULL);
 	add_private(making, sized, "/tmp");
 	add_private(making, sized, home_of(making->plan));
 }
