@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT, TIMEOUT_S, need
 
 INSTALLED = ROOT / "build" / "peers"
+INSPECTOR = ROOT / "build" / "inspector" / "node_modules" / ".bin" / "mcp-inspector"
 PACKAGES = "node_modules/@modelcontextprotocol"
 
 MANIFEST = """[package]
@@ -67,3 +68,13 @@ def ask_theirs(command, roots=(), env=None):
     asked = subprocess.run(words, cwd=INSTALLED, env=env, capture_output=True, timeout=TIMEOUT_S, check=False)
     assert asked.returncode == 0, asked.stderr.decode()
     return json.loads(asked.stdout)
+
+
+def inspect(command, method, *words):
+    """What the inspector is told by the server that `command` starts."""
+    if not INSPECTOR.exists():
+        pytest.fail("%s is missing: run tools/setup" % INSPECTOR)
+    asked = [need("node"), INSPECTOR, "--cli", *command, "--method", method, *words]
+    done = subprocess.run(list(map(str, asked)), capture_output=True, timeout=TIMEOUT_S, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
