@@ -7,6 +7,7 @@ import os
 import pytest
 
 HEAD = '[package]\nname = "demo"\nversion = "1.0.0"\n\n[capabilities]\n'
+COMPONENT = '\n[[component]]\nid = "c"\nfile = "c.wasm"\n'
 
 
 @pytest.fixture
@@ -149,6 +150,20 @@ def test_hostile_operands_reach_no_terminal(explain):
     assert result.status == 3
     assert "\x1b" not in result.stdout and "\u202e" not in result.stdout
     assert "a?[2J?b" in result.stdout
+
+
+def test_hostile_paths_make_no_lines_and_reach_no_terminal(explain):
+    lines = 'host_process = ["sh"]\nfs_read = ["/tmp/a (granted)\\n    network: all\\u001b[2J\\u009b31m\\u202e"]\n'
+    result = explain(lines + COMPONENT)
+    assert not set("\x1b\x9b\u202e") & set(result.stdout)
+    assert "    read   /tmp/a (granted)?    network: all?[2J?31m? (granted)\n" in result.stdout
+    assert [line for line in result.stdout.splitlines() if "network:" in line][-1] == "    network: none"
+
+
+def test_limits_of_programs_are_told_in_words(explain):
+    result = explain('host_process = ["sh"]\n' + COMPONENT)
+    assert "    limit  size of a file: 16 GiB\n" in result.stdout
+    assert "    limit  processes and threads: 512\n" in result.stdout
 
 
 def test_mistakes_are_usage_errors(explain):

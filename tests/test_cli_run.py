@@ -159,11 +159,11 @@ def test_what_a_workspace_brings_needs_approval(run, start, make, tmp_path):
     assert end(process)[0] == "unloaded guest\n"
 
 
-def test_servers_are_told_not_to_be_started(start, make, tmp_path):
-    make("a", more='[capabilities]\nhost_process = ["npx"]\n[[mcp_server]]\nid = "s"\ntype = "stdio"\ncommand = "npx"\n')
+def test_a_server_of_another_type_is_told_not_to_be_started(start, make, tmp_path):
+    make("a", more='[capabilities]\nhost_process = ["npx"]\n[[mcp_server]]\nid = "s"\ntype = "sse"\ncommand = "npx"\n')
     process = start("run", tmp_path / "set")
     assert lines(process, 1) == ["ready  a 1.0.0 (tools 0)"]
-    assert "a: warn: its MCP servers (1) are not started" in end(process)[1]
+    assert "a: warn: the MCP server `s` is not started: its type is `sse`; the types are: stdio." in end(process)[1]
 
 
 def test_a_folder_whose_name_is_no_utf8_is_told_as_json(start, make, tmp_path):

@@ -50,8 +50,8 @@ def test_help_option_without_a_command_prints_the_overview(run, option):
 
 
 def test_lines_of_help_fit_into_eighty_columns(run):
-    for command in COMMANDS:
-        for line in run("help", command).stdout.splitlines():
+    for arguments in [["help"], *(["help", command] for command in COMMANDS)]:
+        for line in run(*arguments).stdout.splitlines():
             assert len(line) <= 80, line
 
 

@@ -322,7 +322,7 @@ def test_a_program_talks_to_an_mcp_server(environment, tmp_path):
     tools, answer, ping, lines = done.stdout.splitlines()
     assert json.loads(tools.removeprefix("tools: "))[0]["origin"] == {"server": "capsule:command:server", "tool": "echo"}
     assert json.loads(answer.removeprefix("answer: "))["content"] == [{"type": "text", "text": "hello"}]
-    assert (ping, lines) == ("ping: {}", "9 lines went to and fro")
+    assert (ping, lines) == ("ping: {}", "9 lines were exchanged")
     done = execute(program("mcp"), tmp_path, "echo", "{}", "no-such-program-at-all", env=environment)
     assert done.returncode == 1 and "Cannot resolve binary" in done.stderr
 

@@ -436,6 +436,18 @@ def test_the_home_is_closed(one, home, tmp_path):  # hs:130
     assert (answer["stdout"], answer["exit_code"]) == ("open", 1)
 
 
+def test_the_home_is_closed_when_a_link_leads_to_it(session, load, workspace, tmp_path):
+    key = tmp_path / "real" / "home" / "keys" / "runtime.key"
+    key.parent.mkdir(parents=True)
+    key.write_text("secret")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    s = session("workspace=%s" % workspace, "home=%s" % (tmp_path / "link" / "home"))
+    load(s, "one", grants=ABOVE % tmp_path)
+    answer = shell(s, 'cat "$1"; ls -A "$2"', "sh", str(key), str(tmp_path / "real" / "home"))
+    assert answer["stdout"] == "state\n"
+    assert "No such file" in answer["stderr"]
+
+
 def test_the_socket_is_not_there(one, home, tmp_path):  # hs:131
     path = home / "sessions" / "system.sock"
     path.parent.mkdir(parents=True)

@@ -83,7 +83,7 @@ static int run(struct program *program, char **argv)
 	capsule = capsule_op_capsule(op);
 	capsule_op_free(op);
 	status = talk(program, capsule, argv[2], argv[3]);
-	(void)printf("%u lines went to and fro\n", program->lines);
+	(void)printf("%u lines were exchanged\n", program->lines);
 	return status;
 }
 

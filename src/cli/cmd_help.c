@@ -68,7 +68,7 @@ static void print_overview(const struct output *out, FILE *stream)
 	(void)fputc('\n', stream);
 	print_options(out, stream, COMMAND_OPTIONS);
 	(void)fputs("\n'capsule help COMMAND' explains one command.\n"
-		    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 the answer is no, 130 interrupted.\n",
+		    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 the answer is no,\n130 interrupted.\n",
 		stream);
 }
 

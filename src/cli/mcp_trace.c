@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Lines on the wire as they go by. */
+#include "base/text.h"
 #include "cli/json.h"
 #include "cli/mcp_run.h"
 #include <stdlib.h>
@@ -11,7 +12,7 @@ static void print_json(double ms, const char *server, bool to_server, const char
 {
 	yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *object = doc == NULL ? NULL : yyjson_mut_obj(doc);
-	char *copy = strndup(line, len), *text = NULL;
+	char *copy = text_copy(span_of(line, len)), *text = NULL;
 
 	if (object != NULL && copy != NULL && yyjson_mut_obj_add_real(doc, object, "ms", ms) &&
 		cli_json_add_text(doc, object, "server", server) &&

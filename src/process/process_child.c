@@ -49,9 +49,11 @@ static void terminated(int number)
 	say('t');
 }
 
+/* For ever, but not when the test was killed itself. */
 _Noreturn static int hold(void)
 {
 	say('r');
+	(void)alarm(300);
 	for (;;)
 		(void)pause();
 }
@@ -149,16 +151,18 @@ static int mute(void)
 	return read(STDIN_FILENO, &letter, 1) == 0 ? 7 : 1;
 }
 
-/* Fork until it is refused, at most 500 times; how many there were. */
+/* Fork until it is refused, at most 64 times, for a minute at most; how many there were. */
 static int bomb(void)
 {
 	int count = 0, pid = 0;
 
-	while (count < 500 && (pid = fork()) > 0)
+	while (count < 64 && (pid = fork()) > 0)
 		count++;
-	if (pid == 0)
+	if (pid == 0) {
+		(void)alarm(60);
 		for (;;)
 			(void)pause();
+	}
 	(void)printf("%d %d\n", count, pid < 0 && errno == EAGAIN);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "process/program.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,8 +115,7 @@ static size_t place_of(const struct sandbox_plan *plan, const char *path)
 	return low;
 }
 
-/* The nearest mount above number `index`, NULL when there is none. */
-static const struct sandbox_mount *holder_of(const struct sandbox_plan *plan, size_t index)
+const struct sandbox_mount *sandbox_plan_holder(const struct sandbox_plan *plan, size_t index)
 {
 	for (size_t i = index; i > 0; i--)
 		if (is_within(plan->mounts[index].path, plan->mounts[i - 1].path))
@@ -184,7 +184,7 @@ enum capsule_status sandbox_plan_hide(
 
 bool sandbox_plan_counts(const struct sandbox_plan *plan, size_t index)
 {
-	const struct sandbox_mount *mount = &plan->mounts[index], *holder = holder_of(plan, index);
+	const struct sandbox_mount *mount = &plan->mounts[index], *holder = sandbox_plan_holder(plan, index);
 
 	if (mount->access == SANDBOX_HIDE)
 		return holder != NULL && holder->access != SANDBOX_HIDE;
@@ -249,31 +249,56 @@ void sandbox_plan_fini(struct sandbox_plan *plan)
 	*plan = (struct sandbox_plan){ .count = 0 };
 }
 
-static bool append_limit_text(struct buffer *out, const char *name, uint64_t limit, const char *unit)
+/* "limit  <name>: 16 GiB" in the largest of `units` that it is a whole number of; the last one, NULL, ends them. */
+static void append_limit_text(
+	struct buffer *out, const char *name, uint64_t limit, uint64_t step, const char *const *units)
 {
-	return limit == 0 || buffer_printf(out, "limit  %s: %" PRIu64 "%s\n", name, limit, unit);
+	if (limit == 0)
+		return;
+	while (limit % step == 0 && units[1] != NULL) {
+		limit /= step;
+		units++;
+	}
+	buffer_printf(out, "limit  %s: %" PRIu64 "%s\n", name, limit, *units);
 }
 
-bool sandbox_plan_append_text(const struct sandbox_plan *plan, struct buffer *out)
+static void append_limits_text(struct buffer *out, const struct process_limits *limits)
+{
+	static const char *const none[] = { "", NULL };
+	static const char *const times[] = { " ms", " s", NULL };
+	static const char *const sizes[] = { " bytes", " KiB", " MiB", " GiB", NULL };
+
+	append_limit_text(out, "processor time of each process", limits->cpu_ms, 1000, times);
+	append_limit_text(out, "address space of each process", limits->memory_bytes, 1024, sizes);
+	append_limit_text(out, "size of a file", limits->file_bytes, 1024, sizes);
+	append_limit_text(out, "open files of each process", limits->open_files, 1024, none);
+	append_limit_text(out, "processes and threads", limits->processes, 1024, none);
+}
+
+static void append_line(
+	struct buffer *out, const char *begins, const char *path, const char *ends, sandbox_shown_fn *shown)
+{
+	(void)(buffer_append_text(out, begins) && shown(out, span_text(path), PATH_MAX) &&
+		buffer_append_text(out, ends));
+}
+
+bool sandbox_plan_append_text(const struct sandbox_plan *plan, struct buffer *out, sandbox_shown_fn *shown)
 {
 	static const char *const words[] = {
-		[SANDBOX_HIDE] = "hide", [SANDBOX_READ] = "read", [SANDBOX_WRITE] = "write"
+		[SANDBOX_HIDE] = "hide   ", [SANDBOX_READ] = "read   ", [SANDBOX_WRITE] = "write  "
 	};
-	const struct process_limits *limits = &plan->limits;
 
-	buffer_append_text(out, "read   /usr /bin /lib* /sbin, some files of /etc (system)\n");
-	buffer_printf(out, "write  /tmp (private)\nwrite  %s (private)\n", home_of(plan));
+	buffer_append_text(out, "read   /usr /bin /lib* /sbin, some files of /etc (system)\nwrite  /tmp (private)\n");
+	append_line(out, "write  ", home_of(plan), " (private)\n", shown);
 	for (size_t i = 0; i < plan->count; i++)
-		if (sandbox_plan_counts(plan, i))
-			buffer_printf(out, "%-5s  %s (%s)\n", words[plan->mounts[i].access], plan->mounts[i].path,
-				plan->mounts[i].why);
-	buffer_printf(
-		out, "folder: %s\nnetwork: %s\n", plan->cwd == NULL ? "/" : plan->cwd, plan->network ? "all" : "none");
-	append_limit_text(out, "processor time", limits->cpu_ms, " ms");
-	append_limit_text(out, "memory of each process", limits->memory_bytes, " bytes");
-	append_limit_text(out, "size of a file", limits->file_bytes, " bytes");
-	append_limit_text(out, "open files of each process", limits->open_files, "");
-	return append_limit_text(out, "processes and threads", limits->processes, "") && !out->failed;
+		if (sandbox_plan_counts(plan, i)) {
+			append_line(out, words[plan->mounts[i].access], plan->mounts[i].path, "", shown);
+			buffer_printf(out, " (%s)\n", plan->mounts[i].why);
+		}
+	append_line(out, "folder: ", plan->cwd == NULL ? "/" : plan->cwd, "\n", shown);
+	buffer_printf(out, "network: %s\n", plan->network ? "all" : "none");
+	append_limits_text(out, &plan->limits);
+	return !out->failed;
 }
 
 static void append_limits_json(const struct process_limits *limits, struct buffer *out)
@@ -326,10 +351,9 @@ bool sandbox_plan_append_json(const struct sandbox_plan *plan, struct buffer *ou
 
 size_t sandbox_environment(const struct sandbox_plan *plan, char *entries[SANDBOX_ENV_MAX], struct buffer *room)
 {
-	static char path[] = "PATH=" PROGRAM_PATH, home[] = "HOME=" SANDBOX_HOME, tmpdir[] = "TMPDIR=/tmp",
-		    lang[] = "LANG=C.UTF-8", user[] = "USER=capsule", logname[] = "LOGNAME=capsule",
-		    shell[] = "SHELL=/bin/sh", term[] = "TERM=dumb";
-	char *const fixed[] = { path, home, tmpdir, lang, user, logname, shell, term };
+	/* Nobody writes to them, whatever execve() is declared to take. */
+	static const char *const fixed[] = { "PATH=" PROGRAM_PATH, "HOME=" SANDBOX_HOME, "TMPDIR=/tmp", "LANG=C.UTF-8",
+		"USER=capsule", "LOGNAME=capsule", "SHELL=/bin/sh", "TERM=dumb" };
 	const size_t count = sizeof fixed / sizeof fixed[0];
 
 	memcpy(entries, fixed, sizeof fixed);

@@ -57,14 +57,17 @@ MUST_CHECK enum capsule_status sandbox_plan_show(
 	struct sandbox_plan *plan, const char *path, bool writable, const char *why, struct capsule_error *err);
 
 /** Leave the folder `path` (copied) empty and read-only where one that holds it is shown, as the runtime's home is when
- *  the workspace is the user's home. What is shown below it is there all the same. One that does not exist is nothing
- *  to hide. Errors: as sandbox_plan_show(). */
+ *  the workspace is the user's home. What is shown below it is there all the same. One that does not exist is made when
+ *  what holds it is writable, and is nothing to hide otherwise. Errors: as sandbox_plan_show(). */
 MUST_CHECK enum capsule_status sandbox_plan_hide(
 	struct sandbox_plan *plan, const char *path, const char *why, struct capsule_error *err);
 
 /** Whether mount number `index` changes what is seen: not below one that shows it the same way or better, and, for what
  *  is hidden, below one that shows it. */
 bool sandbox_plan_counts(const struct sandbox_plan *plan, size_t index);
+
+/** The nearest mount that holds number `index`; NULL when there is none. */
+const struct sandbox_mount *sandbox_plan_holder(const struct sandbox_plan *plan, size_t index);
 
 /** Show what the program at `path` (canonical) needs beside itself: nothing for one of the system, else its folder,
  *  and the one above if that is called bin; never a home, the root, or a folder above `dir` (may be NULL). Errors:
@@ -74,10 +77,13 @@ MUST_CHECK enum capsule_status sandbox_plan_show_program(
 
 void sandbox_plan_fini(struct sandbox_plan *plan);
 
+/* Append a path, at most `max` bytes of it, so that it can't pass for anything else on a terminal: names come from manifests. */
+typedef bool sandbox_shown_fn(struct buffer *out, struct span path, size_t max);
+
 /** Append the plan for a person, a line each ("read   /usr ... (system)", "write  /w (workspace)", "network: none" ...),
  *  and as a JSON object {"mounts": [{"path", "access": "read" | "write" | "none", "why"}], "cwd", "network", "limits"},
  *  with what every sandbox has left out. Return false as buffer_append() does. */
-bool sandbox_plan_append_text(const struct sandbox_plan *plan, struct buffer *out);
+bool sandbox_plan_append_text(const struct sandbox_plan *plan, struct buffer *out, sandbox_shown_fn *shown);
 bool sandbox_plan_append_json(const struct sandbox_plan *plan, struct buffer *out);
 
 /** Fill `entries` with what a child's environment always has, "NAME=value" each: PATH, HOME, TMPDIR, LANG, USER, LOGNAME,

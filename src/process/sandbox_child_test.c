@@ -239,13 +239,50 @@ static void the_runtimes_home_stays_hidden_in_a_workspace_that_holds_it(void **s
 	place_fini(&place);
 }
 
+/* Several folders below what is writable: none of those on the way can be put aside, for the next child to look into. */
+static void what_is_hidden_can_not_be_moved_away(void **state)
+{
+	struct place place = { .home = "/tmp/capsule-place-XXXXXX" };
+
+	assert_non_null(mkdtemp(place.home));
+	assert_int_equal(mkdir(below(&place, "a"), 0700), 0);
+	assert_int_equal(mkdir(below(&place, "a/b"), 0700), 0);
+	assert_int_equal(mkdir(below(&place, "a/b/own"), 0700), 0);
+	assert_int_equal(mkdir(below(&place, "a/more"), 0700), 0);
+	write_file(below(&place, "a/b/own/key"), "key");
+	write_file(below(&place, "a/more/key"), "key");
+	show(&place, place.home, true, "workspace");
+	assert_int_equal(sandbox_plan_hide(&place.plan, below(&place, "a/b/own"), "home", NULL), CAPSULE_OK);
+	assert_int_equal(sandbox_plan_hide(&place.plan, below(&place, "a/more"), "home", NULL), CAPSULE_OK);
+	for (int i = 0; i < 2; i++)
+		expect(*state, &place,
+			"cd \"$1\" && { mv a c; mv a/b d; mv a/b/own e; mv a/more f; rmdir a/more; } 2>/dev/null; "
+			"touch a/new a/b/new && find . -name key && echo none",
+			place.home, "none\n");
+	assert_int_equal(access(below(&place, "a/b/own/key"), F_OK), 0);
+	place_fini(&place);
+}
+
+/* A child that could make the runtime's home could put capsules into it. */
+static void what_is_hidden_can_not_be_made_by_a_child(void **state)
+{
+	struct place place = { .home = "/tmp/capsule-place-XXXXXX" };
+
+	assert_non_null(mkdtemp(place.home));
+	show(&place, place.home, true, "workspace");
+	assert_int_equal(sandbox_plan_hide(&place.plan, below(&place, ".astrid"), "home", NULL), CAPSULE_OK);
+	expect(*state, &place, "mkdir -p \"$1\"/.astrid/capsules 2>/dev/null || echo closed", place.home, "closed\n");
+	assert_int_equal(access(below(&place, ".astrid/capsules"), F_OK), -1);
+	place_fini(&place);
+}
+
 /* mv:68: the runtime's home is not there (any more) */
 static void what_is_hidden_need_not_exist(void **state)
 {
 	struct place place = { .home = "/tmp/capsule-place-XXXXXX" };
 
 	assert_non_null(mkdtemp(place.home));
-	show(&place, place.home, true, "workspace");
+	show(&place, place.home, false, "workspace");
 	assert_int_equal(sandbox_plan_hide(&place.plan, below(&place, ".astrid"), "home", NULL), CAPSULE_OK);
 	show(&place, below(&place, ".astrid/capsules/c"), false, "capsule");
 	expect(*state, &place, "ls -A \"$1\"", place.home, "");
@@ -461,6 +498,20 @@ static void no_other_process_is_in_reach(void **state)
 	place_fini(&place);
 }
 
+/* Opened and not written: a machine on which this fails keeps its settings. */
+static void settings_of_the_kernel_are_read_only(void **state)
+{
+	struct place place;
+
+	place_init(&place);
+	expect(*state, &place,
+		"for f in /proc/sys/kernel/core_pattern /proc/sys/vm/swappiness /proc/sysrq-trigger /proc/self/oom_score_adj; do "
+		"(: >>$f) 2>/dev/null && echo $f; done; find /proc/sys /proc/irq /proc/bus -type f -writable 2>/dev/null; "
+		"cat /proc/sys/vm/swappiness >/dev/null && echo read",
+		"", "read\n");
+	place_fini(&place);
+}
+
 static void it_has_no_rights(void **state)
 {
 	struct place place;
@@ -567,6 +618,8 @@ int main(void)
 		IN_FIXTURE(the_whole_tree_is_what_the_plan_and_the_list_say),
 		IN_FIXTURE(secrets_are_not_there),
 		IN_FIXTURE(the_runtimes_home_stays_hidden_in_a_workspace_that_holds_it),
+		IN_FIXTURE(what_is_hidden_can_not_be_moved_away),
+		IN_FIXTURE(what_is_hidden_can_not_be_made_by_a_child),
 		IN_FIXTURE(what_is_hidden_need_not_exist),
 		IN_FIXTURE(private_folders_are_empty_and_go_with_it),
 		IN_FIXTURE(writes_work_where_the_plan_says_and_nowhere_else),
@@ -577,6 +630,7 @@ int main(void)
 		IN_FIXTURE(sockets_of_the_machine_are_out_of_reach),
 		IN_FIXTURE(names_are_resolved_with_a_network_only),
 		IN_FIXTURE(no_other_process_is_in_reach),
+		IN_FIXTURE(settings_of_the_kernel_are_read_only),
 		IN_FIXTURE(it_has_no_rights),
 		IN_FIXTURE(a_script_is_the_one_that_was_opened),
 		IN_FIXTURE(programs_of_everyday_run),

@@ -218,13 +218,57 @@ static struct sandbox_plan described_plan(void)
 	return plan;
 }
 
+/* sandbox_shown_fn */
+static bool show_plainly(struct buffer *out, struct span path, size_t max)
+{
+	assert_true(path.len <= max);
+	for (size_t i = 0; i < path.len; i++)
+		(void)buffer_append_byte(out, path.data[i] < ' ' ? '?' : path.data[i]);
+	return !out->failed;
+}
+
+static void limits_are_told_in_units_of_people(void **state)
+{
+	struct sandbox_plan plan = { .limits = { .cpu_ms = 1500,
+					     .memory_bytes = 3ull << 29,
+					     .file_bytes = 16ull << 30,
+					     .open_files = 4096,
+					     .processes = 512 } };
+	struct buffer text = { .limit = 0 };
+
+	(void)state;
+	assert_true(sandbox_plan_append_text(&plan, &text, show_plainly));
+	assert_string_equal(strstr(buffer_text(&text), "limit"),
+		"limit  processor time of each process: 1500 ms\n"
+		"limit  address space of each process: 1536 MiB\n"
+		"limit  size of a file: 16 GiB\n"
+		"limit  open files of each process: 4096\n"
+		"limit  processes and threads: 512\n");
+	buffer_fini(&text);
+}
+
+/* Names come from manifests. */
+static void a_name_makes_no_line_of_its_own(void **state)
+{
+	struct sandbox_plan plan = { .cwd = strdup("/w\nnetwork: none") };
+	struct buffer text = { .limit = 0 };
+
+	(void)state;
+	show(&plan, "/x\nnetwork: none", false);
+	assert_true(sandbox_plan_append_text(&plan, &text, show_plainly));
+	assert_non_null(strstr(buffer_text(&text), "read   /x?network: none (test)\n"));
+	assert_non_null(strstr(buffer_text(&text), "folder: /w?network: none\n"));
+	buffer_fini(&text);
+	sandbox_plan_fini(&plan);
+}
+
 static void a_plan_is_told_to_a_person(void **state)
 {
 	struct sandbox_plan plan = described_plan();
 	struct buffer text = { .limit = 0 };
 
 	(void)state;
-	assert_true(sandbox_plan_append_text(&plan, &text));
+	assert_true(sandbox_plan_append_text(&plan, &text, show_plainly));
 	assert_string_equal(buffer_text(&text),
 		"read   /usr /bin /lib* /sbin, some files of /etc (system)\n"
 		"write  /tmp (private)\n"
@@ -234,7 +278,7 @@ static void a_plan_is_told_to_a_person(void **state)
 		"hide   /w/h (home)\n"
 		"folder: /w\n"
 		"network: none\n"
-		"limit  processor time: 5000 ms\n"
+		"limit  processor time of each process: 5 s\n"
 		"limit  processes and threads: 64\n");
 	buffer_fini(&text);
 	sandbox_plan_fini(&plan);
@@ -265,7 +309,7 @@ static void a_description_that_does_not_fit_fails(void **state)
 	struct buffer text = { .limit = 100 }, json = { .limit = 100 };
 
 	(void)state;
-	assert_false(sandbox_plan_append_text(&plan, &text));
+	assert_false(sandbox_plan_append_text(&plan, &text, show_plainly));
 	assert_false(sandbox_plan_append_json(&plan, &json));
 	buffer_fini(&text);
 	buffer_fini(&json);
@@ -303,6 +347,8 @@ int main(void)
 		cmocka_unit_test(paths_are_taken_or_refused),
 		cmocka_unit_test(there_are_not_more_mounts_than_may_be),
 		cmocka_unit_test(a_program_brings_its_folder),
+		cmocka_unit_test(limits_are_told_in_units_of_people),
+		cmocka_unit_test(a_name_makes_no_line_of_its_own),
 		cmocka_unit_test(a_plan_is_told_to_a_person),
 		cmocka_unit_test(a_plan_is_told_to_a_program),
 		cmocka_unit_test(a_description_that_does_not_fit_fails),

@@ -118,7 +118,8 @@ static void add_own_trees(struct making *making, bool sized)
 {
 	sandbox_words_add(&making->words, "--dev", "/dev", NULL);
 	add_private(making, sized, "/dev/shm");
-	sandbox_words_add(&making->words, "--remount-ro", "/dev", "--proc", "/proc", NULL);
+	/* To the kernel who is root on the machine may write its settings, `core_pattern` among them, without any right. */
+	sandbox_words_add(&making->words, "--remount-ro", "/dev", "--proc", "/proc", "--remount-ro", "/proc", NULL);
 	add_private(making, sized, "/tmp");
 	add_private(making, sized, home_of(making->plan));
 }
@@ -162,6 +163,25 @@ static void add_shown(struct making *making, const struct sandbox_mount *mount, 
 	(void)close(fd);
 }
 
+/* An empty folder in place of what is hidden. What is not there and could be made by the program is made, since it would be
+ * taken for ours later. */
+static enum capsule_status add_hidden(
+	struct making *making, size_t index, bool there, mode_t mode, struct capsule_error *err)
+{
+	const struct sandbox_mount *mount = &making->plan->mounts[index];
+
+	if (!there && sandbox_plan_holder(making->plan, index)->access != SANDBOX_WRITE)
+		return CAPSULE_OK;
+	if (!there && mkdir(mount->path, S_IRWXU) != 0 && errno != EEXIST)
+		return error_os(err, errno, "make the folder %s, which a sandbox hides", mount->path);
+	making->hidden[index] = !there || S_ISDIR(mode);
+	if (making->hidden[index])
+		sandbox_words_add(&making->words, "--tmpfs", mount->path, NULL);
+	else
+		sandbox_words_add(&making->words, "--ro-bind", "/dev/null", mount->path, NULL);
+	return CAPSULE_OK;
+}
+
 static enum capsule_status add_mount(struct making *making, size_t index, struct capsule_error *err)
 {
 	const struct sandbox_mount *mount = &making->plan->mounts[index];
@@ -169,16 +189,10 @@ static enum capsule_status add_mount(struct making *making, size_t index, struct
 	mode_t mode = 0;
 	enum capsule_status status = open_shown(&fd, &mode, mount->path, err);
 
+	if (status == CAPSULE_OK && mount->access == SANDBOX_HIDE)
+		return add_hidden(making, index, fd >= 0, mode, err);
 	if (status != CAPSULE_OK || fd < 0)
 		return status;
-	if (mount->access == SANDBOX_HIDE) {
-		making->hidden[index] = S_ISDIR(mode);
-		if (S_ISDIR(mode))
-			sandbox_words_add(&making->words, "--tmpfs", mount->path, NULL);
-		else
-			sandbox_words_add(&making->words, "--ro-bind", "/dev/null", mount->path, NULL);
-		return CAPSULE_OK;
-	}
 	if (!S_ISDIR(mode) && !S_ISREG(mode))
 		return error_set(err, CAPSULE_EINVAL,
 			"show %s in a sandbox: it is neither a file nor a folder; sockets, pipes and devices are not shown",
@@ -187,14 +201,60 @@ static enum capsule_status add_mount(struct making *making, size_t index, struct
 	return CAPSULE_OK;
 }
 
+/* Whether a mount between numbers `first` and `end` is hidden and lies below the folder `path`. */
+static bool hides_below(const struct making *making, size_t first, size_t end, const char *path)
+{
+	size_t len = strlen(path);
+
+	for (size_t i = first; i < end; i++)
+		if (making->plan->mounts[i].access == SANDBOX_HIDE &&
+			strncmp(making->plan->mounts[i].path, path, len) == 0 &&
+			making->plan->mounts[i].path[len] == '/')
+			return true;
+	return false;
+}
+
+/* Make the folders between number `index`, which is hidden, and what holds it mounts of their own: what is mounted on can't
+ * be renamed. Else the program would move one of them away, and the next one would find all that was hidden there. */
+static enum capsule_status add_pins(struct making *making, size_t index, struct capsule_error *err)
+{
+	const struct sandbox_mount *holder = sandbox_plan_holder(making->plan, index);
+	const char *path = making->plan->mounts[index].path;
+	const char *slash = path + strlen(holder->path);
+
+	while ((slash = strchr(slash + 1, '/')) != NULL) {
+		HOLD(free_drop) char *above = strndup(path, (size_t)(slash - path));
+		const struct sandbox_mount pin = { .path = above, .access = holder->access };
+		HOLD(fd_drop) int fd = -1;
+		mode_t mode = 0;
+		enum capsule_status status;
+
+		if (above == NULL)
+			return error_set(err, CAPSULE_ENOMEM, "hide %s in a sandbox: out of memory", path);
+		if (hides_below(making, (size_t)(holder - making->plan->mounts), index, above))
+			continue;
+		status = open_shown(&fd, &mode, above, err);
+		if (status != CAPSULE_OK)
+			return status;
+		if (fd >= 0)
+			add_shown(making, &pin, fd_give(&fd));
+	}
+	return CAPSULE_OK;
+}
+
 static enum capsule_status add_plan(struct making *making, struct capsule_error *err)
 {
 	const struct sandbox_plan *plan = making->plan;
 	enum capsule_status status = CAPSULE_OK;
 
-	for (size_t i = 0; i < plan->count && status == CAPSULE_OK; i++)
-		if (sandbox_plan_counts(plan, i))
+	for (size_t i = 0; i < plan->count && status == CAPSULE_OK; i++) {
+		if (!sandbox_plan_counts(plan, i))
+			continue;
+		if (plan->mounts[i].access == SANDBOX_HIDE)
+			status = add_pins(making, i, err);
+		if (status == CAPSULE_OK)
 			status = add_mount(making, i, err);
+	}
 	return status;
 }
 

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #define RUNTIME_FD 100
+#define RUNTIME_S 300
 #define STAGES 40
 #define STAGE_NS 400000 /* so that the last ones are killed when the program runs */
 
@@ -301,7 +302,7 @@ static int be_runtime(bool forks)
 		return 1;
 	if (forks && fork() == 0) {
 		(void)close(fd); /* what it holds beside is the library's end of all that it has with the child */
-		(void)alarm(300); /* when the test is not there any more to end it */
+		(void)alarm(RUNTIME_S);
 		for (;;)
 			(void)pause();
 	}
@@ -399,8 +400,10 @@ static void forks_without_end_are_bounded(void **state)
 	char text[256] = "";
 	int status;
 
+	fixture_close_writing_end(fixture); /* the end is heard although it may have said nothing */
+	for (size_t i = 0; i + 1 < sizeof text && (text[i] = fixture_hear(fixture)) != 0; i++)
+		continue;
 	assert_int_equal(waitpid(runtime, &status, 0), runtime);
-	assert_true(read(fixture->ends[0], text, sizeof text - 1) > 0);
 	assert_string_equal(text, "19 1\n"); /* and the program itself */
 	assert_int_equal(status, 0);
 }
@@ -426,6 +429,8 @@ int main(int argc, char **argv)
 		TEST(forks_without_end_are_bounded),
 	};
 
+	if (argc == 2) /* should the test not be there any more to end it */
+		(void)alarm(RUNTIME_S);
 	if (argc == 2 && strcmp(argv[1], "bomber") == 0)
 		return be_bomber();
 	if (argc == 2)

@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "process/seccomp.h"
 
-#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
-#include "base/span.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#define FILTER_MAX (64u * 1024) /* bytes; the kernel takes 4,096 instructions of 8 */
 
 #ifdef __s390__
 #define CLONE_FLAGS 1 /* which argument has them */
@@ -75,15 +70,6 @@ static const struct refused_value refused_values[] = {
 	{ "personality", { 0, SCMP_CMP_NE, LOW_32, 0 } }, /* all ones: asks which one there is */
 };
 
-/* Compiled once, kept for the process. */
-static struct {
-	pthread_once_t once;
-	uint8_t bytes[FILTER_MAX];
-	size_t len;
-	enum capsule_status status;
-	struct capsule_error err;
-} filter = { .once = PTHREAD_ONCE_INIT };
-
 static void context_drop(scmp_filter_ctx *context)
 {
 	if (*context != NULL)
@@ -134,40 +120,23 @@ static int compile_to(int fd)
 	return result != 0 ? result : seccomp_export_bpf(context, fd);
 }
 
-static void compile_filter(void)
-{
-	HOLD(buffer_fini) struct buffer bytes = { .limit = FILTER_MAX };
-	HOLD(fd_drop) int fd = memfd_create("capsule-filter", MFD_CLOEXEC);
-	int result = fd < 0 ? -errno : compile_to(fd);
-
-	if (result == -EINVAL || result == -ENOSYS || result == -EOPNOTSUPP)
-		filter.status = error_set(&filter.err, CAPSULE_EUNSUPPORTED,
-			"make the filter of system calls of sandboxes: libseccomp has none for this machine (%s)",
-			strerror(-result));
-	else if (result != 0 || lseek(fd, 0, SEEK_SET) != 0 || fd_read_all(fd, FILTER_MAX, &bytes) != 0)
-		filter.status = error_os(
-			&filter.err, result != 0 ? -result : errno, "make the filter of system calls of sandboxes");
-	else if (bytes.len == 0)
-		filter.status = error_set(
-			&filter.err, CAPSULE_EIO, "make the filter of system calls of sandboxes: it is empty");
-	if (filter.status != CAPSULE_OK || bytes.len == 0)
-		return;
-	memcpy(filter.bytes, bytes.data, bytes.len);
-	filter.len = bytes.len;
-}
-
 enum capsule_status seccomp_filter_open(int *fd, struct capsule_error *err)
 {
-	HOLD(fd_drop) int file = -1;
+	static const char what[] = "make the filter of system calls of sandboxes";
+	HOLD(fd_drop) int file = memfd_create("capsule-filter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int result = file < 0 ? -errno : compile_to(file);
 
 	*fd = -1;
-	(void)pthread_once(&filter.once, compile_filter);
-	if (filter.status != CAPSULE_OK)
-		return error_copy(err, &filter.err);
-	file = memfd_create("capsule-filter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (file < 0 || fd_write_all(file, span_of(filter.bytes, filter.len)) != 0 || lseek(file, 0, SEEK_SET) != 0 ||
+	if (result == -EINVAL || result == -ENOSYS || result == -EOPNOTSUPP)
+		return error_set(err, CAPSULE_EUNSUPPORTED, "%s: libseccomp has none for this machine (%s)", what,
+			strerror(-result));
+	if (result != 0)
+		return error_os(err, -result, "%s", what);
+	if (lseek(file, 0, SEEK_CUR) <= 0)
+		return error_set(err, CAPSULE_EIO, "%s: it is empty", what);
+	if (lseek(file, 0, SEEK_SET) != 0 ||
 		fcntl(file, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0)
-		return error_os(err, errno, "open the filter of system calls of a sandbox");
+		return error_os(err, errno, "%s", what);
 	*fd = fd_give(&file);
 	return CAPSULE_OK;
 }

@@ -252,7 +252,7 @@ static void *open_filter(void *result)
 	return NULL;
 }
 
-/* Before any other: they compile it together. */
+/* Before any other: what libseccomp looks up once for the process, they look up together. */
 static void threads_open_it_at_the_same_time(void **state)
 {
 	pthread_t threads[8];

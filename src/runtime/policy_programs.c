@@ -135,7 +135,7 @@ static void tell_text(struct shown_program *shown, size_t index, struct buffer *
 		(void)gate_text_append(out, span_text(shown->server->args.items[i]), SHOWN_MAX);
 	}
 	(void)buffer_append_byte(out, '\n');
-	(void)sandbox_plan_append_text(&shown->plan, &lines);
+	(void)sandbox_plan_append_text(&shown->plan, &lines, gate_text_append);
 	append_indented(out, &lines);
 }
 

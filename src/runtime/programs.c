@@ -27,7 +27,7 @@ struct entry {
 struct programs {
 	struct programs_places places;
 	const struct log_sink *log;
-	char *launcher, *launcher_missing, *state;
+	char *launcher, *launcher_missing, *home, *state;
 	bool temporary_state;
 	struct entry *entries;
 	size_t count;
@@ -53,6 +53,7 @@ void programs_free(struct programs *programs)
 	free(programs->entries);
 	free(programs->launcher);
 	free(programs->launcher_missing);
+	free(programs->home);
 	free(programs->state);
 	free(programs);
 }
@@ -149,9 +150,11 @@ enum capsule_status programs_new(
 
 	if (programs == NULL || !copy(&programs->launcher, options->launcher) ||
 		!copy(&programs->launcher_missing, options->launcher_missing) ||
+		!copy(&programs->home, options->places.home) ||
 		!copy(&programs->state, options->temporary_state ? NULL : options->places.state))
 		return error_set(err, CAPSULE_ENOMEM, "no memory for programs");
 	programs->places = options->places;
+	programs->places.home = programs->home;
 	programs->log = options->log;
 	programs->temporary_state = options->temporary_state;
 	programs->unsandboxed = options->unsandboxed;

@@ -19,7 +19,7 @@ struct programs_places {
 	const char *dir;       /* the capsule's folder, canonical */
 	const char *workspace; /* absolute; NULL: there is none */
 	const char *global;    /* what global:// means, absolute; NULL: there is none */
-	const char *home;      /* of the runtime, absolute, closed to all programs; NULL: none resolves */
+	const char *home;      /* of the runtime, canonical, closed to all programs; NULL: none resolves */
 	const char *state;     /* the folder of programs_state_path(), or another one; NULL: it has none */
 };
 
@@ -55,7 +55,7 @@ struct programs;
 
 struct programs_options {
 	struct programs_places
-		places;       /* its texts and the manifest are borrowed for the programs' life, but for `state` */
+		places; /* its texts and the manifest are borrowed for the programs' life, but for `home` and `state` */
 	const char *launcher; /* absolute path of capsule-launch; NULL: it was not found */
 	const char *launcher_missing; /* why, then */
 	bool temporary_state; /* the state folder is a new one elsewhere, removed by programs_free(): nothing is kept */

@@ -134,8 +134,8 @@ static enum capsule_status fill(struct sandbox_plan *plan, const struct programs
 	const char *cwd = whom == GATE_FOR_COMPONENT ? roots->workspace : places->state;
 	enum capsule_status status = CAPSULE_OK;
 
-	if (places->home != NULL)
-		status = sandbox_plan_hide(plan, places->home, "the runtime's own", err);
+	if (roots->forbidden != NULL)
+		status = sandbox_plan_hide(plan, roots->forbidden, "the runtime's own", err);
 	/* Grants first: a capsule's folder that is the workspace, too, is called so. */
 	if (status == CAPSULE_OK)
 		status = show_grants(plan, roots, &places->manifest->capabilities, err);

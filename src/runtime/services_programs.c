@@ -3,6 +3,7 @@
 #include "runtime/internal.h"
 
 #include "base/cleanup.h"
+#include "gate/path.h"
 #include "process/children.h"
 #include "process/libexec.h"
 #include "runtime/programs.h"
@@ -24,20 +25,22 @@ static enum capsule_status find_programs(struct services *services, struct capsu
 {
 	const struct capsule_runtime *runtime = services->runtime;
 	const struct home *home = &runtime->home;
-	HOLD(free_drop) char *launcher = NULL, *state = NULL;
+	HOLD(free_drop) char *launcher = NULL, *state = NULL, *canonical = NULL;
 	struct capsule_error missing = { .status = CAPSULE_OK };
 	struct programs_options options = { .places = { .id = services->id,
 						    .manifest = services->manifest,
 						    .dir = LIST_ENTRY(services, struct capsule, services)->dir,
 						    .workspace = services->workspace_path,
-						    .global = services->global_path,
-						    .home = home->path },
+						    .global = services->global_path },
 		.temporary_state = home->memory,
 		.unsandboxed = servers_unsandboxed(runtime, services->id) != NULL,
 		.log = &runtime->log };
 
-	if (home->path != NULL && !home->memory) {
-		state = programs_state_path(home->path, services->id);
+	/* Sandboxes show and hide what lies at a path without a link on its way. */
+	if (home->path != NULL && path_canonical(&canonical, home->path, err) != CAPSULE_OK)
+		return err->status;
+	if (canonical != NULL && !home->memory) {
+		state = programs_state_path(canonical, services->id);
 		if (state == NULL)
 			return error_set(err, CAPSULE_ENOMEM, "no memory for a folder's path");
 	}
@@ -45,6 +48,7 @@ static enum capsule_status find_programs(struct services *services, struct capsu
 	if (libexec_find(&launcher, runtime->libexec_dir, LAUNCHER, &missing) != CAPSULE_OK)
 		options.launcher_missing = missing.text;
 	options.launcher = launcher;
+	options.places.home = canonical;
 	options.places.state = state;
 	return programs_new(&services->programs, &options, err);
 }

@@ -2,6 +2,7 @@
 #include "engine/mcp/engine_fixture.h"
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "gate/gate.h"
 #include <ftw.h>
 #include <signal.h>
@@ -335,7 +336,7 @@ static void ended(struct op *op, void *user)
 	shot->status = op->error.status;
 	(void)snprintf(shot->text, sizeof shot->text, "%s", op->error.text);
 	free(shot->result);
-	shot->result = strndup(op->result.len > 0 ? (const char *)op->result.data : "", op->result.len);
+	shot->result = text_copy(buffer_span(&op->result));
 }
 
 static enum capsule_status begin(
