@@ -189,7 +189,7 @@ show 1 'No such file or directory' capsule call examples/mcp/words look "{\"path
 if [ -d "$peers/node_modules" ]; then
 	show_desk
 else
-	say 'Not shown: a server from npm. It takes Node.js 20 or newer with npm; "make setup" installs it then.'
+	say 'Not shown: a server from npm. It takes Node.js 18 or newer with npm; "make setup" installs it then.'
 fi
 
 say 'A large module, about 800 KB: compiled by a child the first time, its code taken from the cache the second time.'

@@ -46,7 +46,7 @@ static void a_command_with_blanks_is_told_where_arguments_belong(void **state)
 	assert_refused(world, GRANT("npx"), COMMAND("npx -y x"), "Security Check Failed", "arguments belong in args");
 }
 
-static void an_entry_without_command_says_so(void **state)
+static void an_entry_without_command_says_so(void **state) /* mv:1 */
 {
 	struct world *world = *state;
 
