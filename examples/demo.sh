@@ -12,11 +12,7 @@ if [ -z "$build" ] || [ ! -x "$build/capsule" ] || [ ! -x "$build/examples/side_
 	echo "examples/demo.sh: ${CAPSULE_BUILD_DIR:-build} has no programs yet: \"make demo\" builds them first" >&2
 	exit 1
 fi
-peers=$PWD/build/peers # where tools/setup installs servers of others
-if [ ! -d "$peers/node_modules" ]; then
-	echo 'examples/demo.sh: build/peers has no servers yet: "make demo" installs them first' >&2
-	exit 1
-fi
+peers=$PWD/build/peers # where tools/setup installs servers of others, with a Node.js that is new enough
 examples/build.sh || exit 1
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -109,6 +105,38 @@ show_restart() {
 	fi
 }
 
+# A capsule with a server from npm.
+show_desk() {
+	say 'One capsule with tools of two kinds: two of a guest in WebAssembly, the others of a server from npm, each with its origin.'
+	local desk=$scratch/desk lib=node_modules/@modelcontextprotocol/server-filesystem/dist/lib.js
+	cp -R examples/mcp/desk "$desk" && cp -R "$peers/node_modules" "$desk/" || exit 1
+	show 0 'read_text_file  capsule:desk:files' capsule tools "$desk" --workspace "$scratch/work"
+	show 0 'Buy tea.' capsule call "$desk" stamp '{"note":"Buy tea.","reader":"Ada"}' --workspace "$scratch/work"
+	show 0 'today.txt' capsule call "$desk" list_directory "{\"path\":\"$scratch/work/notes\"}" --workspace "$scratch/work"
+
+	say 'A program that the guest runs sees what is granted, and no other file; so does the server, as a shell in its sandbox shows.'
+	echo 'Nobody may read this.' >"$scratch/work/secret.txt"
+	show 0 '2 notes/today.txt' capsule call "$desk" size '{"note":"notes/today.txt"}' --workspace "$scratch/work"
+	show 1 'secret.txt: No such file or directory' capsule call "$desk" size '{"note":"secret.txt"}' --workspace "$scratch/work"
+	show 1 'secret.txt: No such file or directory' bash -c "echo 'cat $scratch/work/secret.txt' | capsule run '$desk' --sandbox-shell files --workspace '$scratch/work'"
+
+	say 'The manifest may say what its programs are. What is something else is not started.'
+	show 0 'tree:' capsule hash "$desk/node_modules"
+	grep '^integrity' "$scratch/said" >>"$desk/Capsule.toml"
+	show 0 'blake3:' capsule hash "$(command -v node)"
+	grep '^hash' "$scratch/said" >>"$desk/Capsule.toml"
+	show 0 'today.txt' capsule call "$desk" list_directory "{\"path\":\"$scratch/work/notes\"}" --workspace "$scratch/work"
+	echo '// changed' >>"$desk/$lib"
+	show 1 '`node_modules` is not what the manifest says' capsule tools "$desk" --workspace "$scratch/work"
+	cp "$peers/$lib" "$desk/$lib"
+	sed -i 's/^hash = "blake3:......../hash = "blake3:00000000/' "$desk/Capsule.toml"
+	show 1 'Binary hash mismatch for node' capsule tools "$desk" --workspace "$scratch/work"
+	sed -i '/^hash = /d' "$desk/Capsule.toml"
+
+	say 'A server that is killed is started again two seconds later.'
+	show_restart "$desk" --workspace "$scratch/work" --events
+}
+
 say 'A tool call. The guest is a WebAssembly module; what it gets and gives is JSON.'
 show 0 '{"greeting":"Hello, Ada!"}' capsule call examples/capsules/hello greet '{"name":"Ada"}'
 
@@ -158,34 +186,11 @@ show 0 'capsule:words:words' capsule tools examples/mcp/words
 show 0 '3 words, 13 bytes' capsule call examples/mcp/words count '{"text":"one two three"}'
 show 1 'No such file or directory' capsule call examples/mcp/words look "{\"path\":\"$scratch/work\"}"
 
-say 'One capsule with tools of two kinds: two of a guest in WebAssembly, the others of a server from npm, each with its origin.'
-desk=$scratch/desk
-cp -R examples/mcp/desk "$desk" && cp -R "${peers:?}/node_modules" "$desk/" || exit 1
-show 0 'read_text_file  capsule:desk:files' capsule tools "$desk" --workspace "$scratch/work"
-show 0 'Buy tea.' capsule call "$desk" stamp '{"note":"Buy tea.","reader":"Ada"}' --workspace "$scratch/work"
-show 0 'today.txt' capsule call "$desk" list_directory "{\"path\":\"$scratch/work/notes\"}" --workspace "$scratch/work"
-
-say 'A program that the guest runs sees what is granted, and no other file; so does the server, as a shell in its sandbox shows.'
-echo 'Nobody may read this.' >"$scratch/work/secret.txt"
-show 0 '2 notes/today.txt' capsule call "$desk" size '{"note":"notes/today.txt"}' --workspace "$scratch/work"
-show 1 'secret.txt: No such file or directory' capsule call "$desk" size '{"note":"secret.txt"}' --workspace "$scratch/work"
-show 1 'secret.txt: No such file or directory' bash -c "echo 'cat $scratch/work/secret.txt' | capsule run '$desk' --sandbox-shell files --workspace '$scratch/work'"
-
-say 'The manifest may say what its programs are. What is something else is not started.'
-show 0 'tree:' capsule hash "$desk/node_modules"
-grep '^integrity' "$scratch/said" >>"$desk/Capsule.toml"
-show 0 'blake3:' capsule hash "$(command -v node)"
-grep '^hash' "$scratch/said" >>"$desk/Capsule.toml"
-show 0 'today.txt' capsule call "$desk" list_directory "{\"path\":\"$scratch/work/notes\"}" --workspace "$scratch/work"
-echo '// changed' >>"$desk/node_modules/@modelcontextprotocol/server-filesystem/dist/lib.js"
-show 1 '`node_modules` is not what the manifest says' capsule tools "$desk" --workspace "$scratch/work"
-cp "$peers/node_modules/@modelcontextprotocol/server-filesystem/dist/lib.js" "$desk/node_modules/@modelcontextprotocol/server-filesystem/dist/lib.js"
-sed -i 's/^hash = "blake3:......../hash = "blake3:00000000/' "$desk/Capsule.toml"
-show 1 'Binary hash mismatch for node' capsule tools "$desk" --workspace "$scratch/work"
-sed -i '/^hash = /d' "$desk/Capsule.toml"
-
-say 'A server that is killed is started again two seconds later.'
-show_restart "$desk" --workspace "$scratch/work" --events
+if [ -d "$peers/node_modules" ]; then
+	show_desk
+else
+	say 'Not shown: a server from npm. It takes Node.js 18 or newer with npm; "make setup" installs it then.'
+fi
 
 say 'A large module, about 800 KB: compiled by a child the first time, its code taken from the cache the second time.'
 examples/build.sh bench/guests/large.c "$build/large.wasm" || exit 1

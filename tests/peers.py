@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT, TIMEOUT_S, need
 
 INSTALLED = ROOT / "build" / "peers"
+INSPECTOR = ROOT / "build" / "inspector" / "node_modules" / ".bin" / "mcp-inspector"
 PACKAGES = "node_modules/@modelcontextprotocol"
 
 MANIFEST = """[package]
@@ -37,11 +38,19 @@ def link_or_copy(source, target):
         shutil.copy2(source, target)
 
 
+def need_installed(path=INSTALLED / PACKAGES):
+    """Without it, and without a Node.js that runs it, the test is skipped, in CI it fails."""
+    need("node")
+    if path.exists():
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail("%s is missing: run tools/setup" % path)
+    pytest.skip("%s is missing: run tools/setup" % path)
+
+
 def put_packages(folder):
     """Copy what was installed beside a manifest, as npm would lay it there."""
-    need("node")
-    if not (INSTALLED / PACKAGES).exists():
-        pytest.fail("%s is missing: run tools/setup" % INSTALLED)
+    need_installed(INSTALLED / PACKAGES)
     shutil.copytree(INSTALLED / "node_modules", folder / "node_modules", symlinks=True, copy_function=link_or_copy)
 
 
@@ -62,8 +71,18 @@ def make_peer(folder, server, words=(), grants="", more=""):
 
 def ask_theirs(command, roots=(), env=None):
     """What the official client is told by the server that `command` starts."""
+    need_installed()
     script = (ROOT / "tests" / "peers" / "ask.mjs").read_text()
     words = [need("node"), "--input-type=module", "-e", script, "--", "--ask", json.dumps(list(roots)), *map(str, command)]
     asked = subprocess.run(words, cwd=INSTALLED, env=env, capture_output=True, timeout=TIMEOUT_S, check=False)
     assert asked.returncode == 0, asked.stderr.decode()
     return json.loads(asked.stdout)
+
+
+def inspect(command, method, *words):
+    """What the inspector is told by the server that `command` starts."""
+    need_installed(INSPECTOR)
+    asked = [need("node"), INSPECTOR, "--cli", *command, "--method", method, *words]
+    done = subprocess.run(list(map(str, asked)), capture_output=True, timeout=TIMEOUT_S, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)

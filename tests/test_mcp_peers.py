@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from conftest import ROOT, need
-from peers import ask_theirs, make_peer, program, put_packages
+from peers import ask_theirs, inspect, make_peer, program, put_packages
 
 GRANTS = 'fs_read = ["workspace://notes"]\nfs_write = ["workspace://notes"]'
 
@@ -155,6 +155,20 @@ def test_both_clients_are_told_the_same_by_our_server(run):
     assert resources == {"resources": theirs["resources"], "templates": theirs["templates"]}
     assert json.loads(good(run("mcp", "prompts", folder, "--json"))) == theirs["prompts"]
     assert len(theirs["tools"]) == 3
+
+
+def test_inspector_is_told_the_same(peer, run):
+    words = ROOT / "examples" / "mcp" / "words"
+    memory = peer("memory")
+    for folder, command in [(words, [words / "server"]), (memory.folder, ["node", memory.folder / program("memory")])]:
+        assert json.loads(good(run("mcp", "tools", folder, "--json"))) == inspect(command, "tools/list")["tools"]
+    called_by_theirs = inspect([words / "server"], "tools/call", "--tool-name", "count", "--tool-arg", "text=a b")
+    ours = json.loads(good(run("mcp", "call", words, "count", '{"text":"a b"}', "--json")))["result"]
+    assert ours["original"] == called_by_theirs
+    read = inspect([words / "server"], "resources/read", "--uri", "words://about")
+    assert json.loads(good(run("mcp", "resources", words, "words://about", "--json"))) == read
+    prompts = inspect([words / "server"], "prompts/list")["prompts"]
+    assert json.loads(good(run("mcp", "prompts", words, "--json"))) == prompts
 
 
 @pytest.mark.parametrize("name", ["desk", "words"])

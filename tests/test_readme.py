@@ -9,6 +9,7 @@ import pytest
 
 from conftest import ROOT, need
 from console import Shell, links, replay
+from peers import need_installed
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 GUEST_C = (ROOT / "docs" / "guest-c.md").read_text(encoding="utf-8")
@@ -24,6 +25,7 @@ def shell(capsule_bin, environment):
 
 
 def test_the_tour_goes_as_it_is_written(shell):
+    need_installed()  # an example has a server of these
     subprocess.run([ROOT / "examples" / "build.sh"], check=True)
     assert replay(README, shell(ROOT)) >= 8
 

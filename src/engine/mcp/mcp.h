@@ -51,7 +51,7 @@ struct mcp_life_note {
 /* What the floors above lend. `user` is theirs; members may be NULL where it says so. Loop thread. */
 struct mcp_services {
 	void *user;
-	const char *launcher; /* absolute path of capsule-launch */
+	const char *launcher;  /* absolute path of capsule-launch */
 	const char *workspace; /* what workspace:// of an argument means, absolute; NULL: there is none */
 	/* Fill `plan` (empty) with what the capsule's servers see beside their program: its folder, its state
 	 * folder, which is made if need be and is the working folder, what it may read and write. */
