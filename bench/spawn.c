@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* How long does a child take from its start until it has ended and all of that is known? /bin/true, with a loop that does
- * nothing else; beside it posix_spawn() and waitpid() of the same program, and of bubblewrap with the words that ours has. */
+ * nothing else; beside it posix_spawn() and waitpid() of the same program, and of bubblewrap with the words that ours
+ * has. */
 #include "harness.h"
 
 #include "base/error.h"

@@ -13,10 +13,10 @@
  *   bwrap WORDS... -- /proc/self/fd/9 --inside 1 --fds COUNT
  *       [--cwd FOLDER] [--image 1] [--processes COUNT] [LIMIT...] -- PROGRAM ARGUMENT...
  *
- * Bubblewrap has no launcher before it, since posix_spawn() can do all that it needs: a session of its own, the descriptors
- * that it is to have and no others. It has no tie to its parent, and may gain privileges, without which a profile of the machine
- * (AppArmor) would keep it from making namespaces; it gives that up itself. It runs the launcher as the first
- * process of a PID namespace, with the descriptors of enum launch_inside. That one starts the program, tells
+ * Bubblewrap has no launcher before it, since posix_spawn() can do all that it needs: a session of its own, the
+ * descriptors that it is to have and no others. It has no tie to its parent, and may gain privileges, without which a
+ * profile of the machine (AppArmor) would keep it from making namespaces; it gives that up itself. It runs the launcher as
+ * the first process of a PID namespace, with the descriptors of enum launch_inside. That one starts the program, tells
  * LAUNCH_STARTED with two pidfds, its own and the program's, and looks after it: when it ends, the kernel ends everything
  * in the namespace. It ends when the program does, when the library closes the socket or shuts it down, and when the
  * process of the library is gone. So nothing is left behind, wherever in the two steps that happens: nobody who sets up
@@ -52,7 +52,8 @@ struct launch_message {
 	int32_t os_errno;
 };
 
-/* Descriptors of the launcher inside; bubblewrap has them, too, and before them /dev/null twice and a pipe for what it says. */
+/* Descriptors of the launcher inside. Bubblewrap has them, too, and before them /dev/null twice and a pipe for what it
+ * says. */
 enum launch_inside {
 	INSIDE_INPUT = 3, /* the program's standard streams */
 	INSIDE_OUTPUT,
