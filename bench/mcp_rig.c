@@ -122,6 +122,7 @@ int64_t mcp_rig_run(struct mcp_rig *rig, const char *tool, const char *arguments
 void bare_start(struct bare *bare, const char *const *argv)
 {
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
 	int in[2], out[2];
 
 	if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0)
@@ -129,8 +130,12 @@ void bare_start(struct bare *bare, const char *const *argv)
 	(void)posix_spawn_file_actions_init(&actions);
 	(void)posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
 	(void)posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-	if (posix_spawn(&bare->pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ) != 0)
+	(void)posix_spawnattr_init(
+		&attributes); /* a session of its own, as ours has: the kernel shares time by sessions */
+	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+	if (posix_spawn(&bare->pid, argv[0], &actions, &attributes, (char *const *)(uintptr_t)argv, environ) != 0)
 		bench_fail("%s does not start", argv[0]);
+	(void)posix_spawnattr_destroy(&attributes);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	(void)close(in[0]);
 	(void)close(out[1]);

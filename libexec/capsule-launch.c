@@ -30,7 +30,6 @@ static const char *const number_names[NUMBERS] = {
 	[PROCESSES] = "--processes",
 	[IMAGE] = "--image",
 	[SCRIPT] = "--script",
-	[SANDBOX] = "--sandbox",
 	[INSIDE] = "--inside",
 };
 
@@ -79,8 +78,7 @@ static bool parse_words(struct launch *launch, int argc, char *const *argv)
 			return false;
 	launch->argv = argv + i + 1;
 	return i + 1 < argc && launch->argv[0][0] == '/' && launch->given[FDS] && launch->numbers[FDS] <= FDS_MAX &&
-		launch->given[PARENT] + launch->given[SANDBOX] + launch->given[INSIDE] == 1 &&
-		(launch->cwd != NULL || launch->given[INSIDE]);
+		launch->given[PARENT] + launch->given[INSIDE] == 1 && (launch->cwd != NULL || launch->given[INSIDE]);
 }
 
 /* It may be gone already, and then nobody sends the signal. */
@@ -214,11 +212,8 @@ int main(int argc, char **argv)
 		launch_fail(&launch, LAUNCH_OPTIONS, EINVAL);
 	if (launch.given[INSIDE])
 		launch_inside(&launch);
-	if (launch.given[PARENT])
-		die_with_parent(&launch);
-	/* Before bubblewrap it would keep a profile of the machine (AppArmor) from letting it make namespaces; it sets
-	 * this itself. */
-	if (launch.given[PARENT] && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+	die_with_parent(&launch);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		launch_fail(&launch, LAUNCH_PRIVILEGES, errno);
 	if (!move_fds(&launch))
 		launch_fail(&launch, LAUNCH_FDS, errno);

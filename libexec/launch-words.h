@@ -9,7 +9,7 @@
 
 #define FDS_MAX 256 /* far above what the library passes */
 
-enum number { PARENT, FDS, CPU, MEMORY, FILE_SIZE, FILES, PROCESSES, IMAGE, SCRIPT, SANDBOX, INSIDE, NUMBERS };
+enum number { PARENT, FDS, CPU, MEMORY, FILE_SIZE, FILES, PROCESSES, IMAGE, SCRIPT, INSIDE, NUMBERS };
 
 struct launch {
 	unsigned long long numbers[NUMBERS];

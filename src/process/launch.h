@@ -8,17 +8,19 @@
  * that must still be the one at its path. LIMIT: --cpu SECONDS, --memory BYTES, --file BYTES, --files COUNT. The socket closes when the
  * program runs. When it can't be made to, one `launch_message` comes out of it.
  *
- * A sandboxed child is started in three steps:
+ * A sandboxed child is started in two steps:
  *
- *   capsule-launch --sandbox 1 --fds COUNT --cwd / -- bwrap WORDS... -- /proc/self/fd/9 --inside 1 --fds COUNT
+ *   bwrap WORDS... -- /proc/self/fd/9 --inside 1 --fds COUNT
  *       [--cwd FOLDER] [--image 1] [--processes COUNT] [LIMIT...] -- PROGRAM ARGUMENT...
  *
- * The outer launcher leaves what it becomes without a tie to its parent; bubblewrap runs the inner launcher as the first
- * process of a PID namespace, with the descriptors of enum launch_inside. That one starts the program, tells
+ * Bubblewrap has no launcher before it, since posix_spawn() can do all that it needs: a session of its own, the
+ * descriptors that it is to have and no others. It has no tie to its parent, and may gain privileges, without which a
+ * profile of the machine (AppArmor) would keep it from making namespaces; it gives that up itself. It runs the launcher as
+ * the first process of a PID namespace, with the descriptors of enum launch_inside. That one starts the program, tells
  * LAUNCH_STARTED with two pidfds, its own and the program's, and looks after it: when it ends, the kernel ends everything
  * in the namespace. It ends when the program does, when the library closes the socket or shuts it down, and when the
- * process of the library is gone. So nothing is left behind, wherever in the three steps that happens: nobody who sets up
- * a sandbox is killed in the middle, he comes to the inner launcher, who finds that nobody waits. */
+ * process of the library is gone. So nothing is left behind, wherever in the two steps that happens: nobody who sets up
+ * a sandbox is killed in the middle, he comes to the launcher inside, who finds that nobody waits. */
 #ifndef PROCESS_LAUNCH_H
 #define PROCESS_LAUNCH_H
 
@@ -50,7 +52,8 @@ struct launch_message {
 	int32_t os_errno;
 };
 
-/* Descriptors of the inner launcher. */
+/* Descriptors of the launcher inside. Bubblewrap has them, too, and before them /dev/null twice and a pipe for what it
+ * says. */
 enum launch_inside {
 	INSIDE_INPUT = 3, /* the program's standard streams */
 	INSIDE_OUTPUT,

@@ -127,11 +127,11 @@ static void expect(struct fixture *fixture, const struct place *place, const cha
 
 /* What the sandbox has of the system if this machine has it, each with what else is made for it. */
 static const char *const roots[] = { "/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin" };
-static const char *const files[] = { "/etc/alternatives", "/etc/ca-certificates", "/etc/crypto-policies", "/etc/group",
-	"/etc/hosts", "/etc/java-11-openjdk", "/etc/java-17-openjdk", "/etc/java-21-openjdk", "/etc/ld.so.cache",
-	"/etc/localtime", "/etc/mime.types", "/etc/nsswitch.conf", "/etc/passwd", "/etc/pki/ca-trust",
-	"/etc/pki/tls/cert.pem", "/etc/pki/tls/certs", "/etc/pki/tls/openssl.cnf", "/etc/protocols", "/etc/services",
-	"/etc/ssl/cert.pem", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/timezone" };
+static const char *const files[] = { "/etc/alternatives", "/etc/crypto-policies", "/etc/group", "/etc/hosts",
+	"/etc/java-11-openjdk", "/etc/java-17-openjdk", "/etc/java-21-openjdk", "/etc/ld.so.cache", "/etc/localtime",
+	"/etc/mime.types", "/etc/nsswitch.conf", "/etc/passwd", "/etc/pki/ca-trust", "/etc/pki/tls/cert.pem",
+	"/etc/pki/tls/certs", "/etc/pki/tls/openssl.cnf", "/etc/protocols", "/etc/services", "/etc/ssl/cert.pem",
+	"/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/timezone" };
 
 static int compare_lines(const void *a, const void *b)
 {
@@ -164,6 +164,8 @@ static char *allowed_tree(const struct place *place)
 			lines[count++] = files[i];
 			pki = pki || strncmp(files[i], "/etc/pki/tls/", 13) == 0;
 		}
+	if (access("/etc/ca-certificates/extracted", F_OK) == 0)
+		lines[count++] = "/etc/ca-certificates";
 	if (access("/etc/ssl", F_OK) == 0)
 		lines[count++] = "/etc/ssl";
 	if (access("/etc/pki", F_OK) == 0)

@@ -25,7 +25,7 @@ static const char *const files[] = {
 	"/etc/pki/tls/cert.pem",
 	"/etc/pki/tls/openssl.cnf",
 	"/etc/pki/ca-trust",
-	"/etc/ca-certificates",
+	"/etc/ca-certificates/extracted", /* elsewhere than on Arch there are only hooks beside it */
 	"/etc/crypto-policies",
 	"/etc/java*-openjdk",
 	"/etc/nsswitch.conf",

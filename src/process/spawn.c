@@ -71,6 +71,15 @@ static int set_attributes(posix_spawnattr_t *attributes)
 	return result != 0 ? result : posix_spawnattr_setsigmask(attributes, &none);
 }
 
+/* What the launcher does before it becomes a program, for bubblewrap, which is started without it: no descriptor but those
+ * of the table, the folder. */
+static int add_closing(posix_spawn_file_actions_t *actions, const struct spawn_fds *table)
+{
+	int result = posix_spawn_file_actions_addclosefrom_np(actions, table->count);
+
+	return result != 0 ? result : posix_spawn_file_actions_addchdir_np(actions, "/");
+}
+
 /* Returns an errno value. */
 static int spawn(
 	pid_t *pid, const struct process_spec *spec, const struct spawn_words *words, const struct spawn_fds *table)
@@ -87,9 +96,11 @@ static int spawn(
 	result = set_attributes(attributes);
 	for (int i = 0; i < table->count && result == 0; i++)
 		result = posix_spawn_file_actions_adddup2(actions, table->fds[i], i);
+	if (result == 0 && spec->sandbox != NULL)
+		result = add_closing(actions, table);
 	if (result != 0)
 		return result;
-	return posix_spawn(pid, spec->launcher, actions, attributes, words->argv,
+	return posix_spawn(pid, words->argv[0], actions, attributes, words->argv,
 		spec->env == NULL || spec->sandbox != NULL ? no_env : (char *const *)(uintptr_t)spec->env);
 }
 
@@ -132,9 +143,9 @@ enum capsule_status spawn_launcher(
 		return status;
 	result = spawn(pid, spec, &words, &table);
 	if (result == ENOENT || result == EACCES)
-		return error_os(err, result, "start %s (is the installation complete?)", spec->launcher);
+		return error_os(err, result, "start %s (is the installation complete?)", words.argv[0]);
 	if (result != 0)
-		return error_os(err, result, "start %s for %s", spec->launcher, spec->argv[0]);
+		return error_os(err, result, "start %s for %s", words.argv[0], spec->argv[0]);
 	return CAPSULE_OK;
 }
 

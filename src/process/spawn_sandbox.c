@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The words and descriptors of a sandboxed child: the outer launcher, bubblewrap, the inner launcher, the program
- * (launch.h). */
+/* The words and descriptors of a sandboxed child: bubblewrap, the launcher, the program (launch.h). */
 #include "process/spawn_words.h"
 
 #include "base/cleanup.h"
@@ -10,9 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-
-/* A descriptor of the launcher moves down by one before bubblewrap has it. */
-#define OWN_FDS (LAUNCH_STATUS_FD + 1)
 
 #define INNER_LAUNCHER "/proc/self/fd/9"
 _Static_assert(INSIDE_LAUNCHER == 9, "the inner launcher is executed by its number");
@@ -73,7 +69,7 @@ static enum capsule_status fill_table(struct spawn_fds *table, const struct sand
 	struct capsule_error *err)
 {
 	const int input = spec->input < 0 ? extras->null : spec->input;
-	const int own[] = { extras->null, extras->null, ends->maker, ends->status, /* of the outer launcher */
+	const int own[] = { extras->null, extras->null, ends->maker, /* of bubblewrap */
 		input, ends->output, ends->error, ends->status, extras->life, extras->env, extras->launcher,
 		wrap->filter_fd };
 	enum capsule_status status = spawn_fds_add(table, own, sizeof own / sizeof own[0], err);
@@ -105,17 +101,10 @@ static struct process_limits limits_of(const struct process_spec *spec)
 	};
 }
 
-static void fill_words(
-	struct spawn_words *words, const struct sandbox_wrap *wrap, const struct process_spec *spec, size_t passed)
+static void fill_words(struct spawn_words *words, const struct sandbox_wrap *wrap, const struct process_spec *spec)
 {
 	const struct process_limits limits = limits_of(spec);
 
-	spawn_words_add(words, spec->launcher);
-	spawn_words_add_number(words, "--sandbox", 1);
-	spawn_words_add_number(words, "--fds", passed);
-	spawn_words_add(words, "--cwd");
-	spawn_words_add(words, "/");
-	spawn_words_add(words, "--");
 	spawn_words_add_all(words, wrap->words);
 	spawn_words_add(words, INNER_LAUNCHER);
 	spawn_words_add_number(words, "--inside", 1);
@@ -149,6 +138,6 @@ enum capsule_status spawn_sandboxed(struct spawn_words *words, struct spawn_fds 
 		return status;
 	if (!spawn_words_init(words, wrap->count + spawn_words_count(spec->argv)))
 		return error_set(err, CAPSULE_ENOMEM, "run %s: out of memory", spec->argv[0]);
-	fill_words(words, wrap, spec, (size_t)table->count - OWN_FDS);
+	fill_words(words, wrap, spec);
 	return CAPSULE_OK;
 }
