@@ -59,7 +59,8 @@ CAPSULE_API void capsule_mcp_trace(struct capsule_runtime *runtime, capsule_mcp_
 /** Run `argv` (NULL-ended, an absolute path first; borrowed for the call) in the sandbox of `server`, in a session of its own.
  *  `streams` are three descriptors that become its standard input, output and error (borrowed for the call; NULL: those of
  *  this process); a terminal as the first, if it is no session's yet, becomes that of the program. The operation's result is
- *  its exit status in decimal, 128 and the number of the signal that ended it; capsule_op_cancel() kills it. At once:
+ *  its exit status in decimal, 128 and the number of the signal that ended it; capsule_op_cancel() kills it, and nothing else does: it
+ *  may outlive the capsule. At once:
  *  CAPSULE_ENOTFOUND (no such server), CAPSULE_EINVAL, CAPSULE_EUNSUPPORTED (no sandbox can be made), CAPSULE_ESTATE,
  *  CAPSULE_EIO, CAPSULE_ENOMEM. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_mcp_run_inside(struct capsule *capsule, const char *server,

@@ -268,7 +268,7 @@ static void append_path(struct buffer *out, const char *path)
 {
 	for (const char *at = path; *at != '\0'; at++)
 		(void)((uint8_t)*at < 0x20 || *at == 0x7f ? buffer_printf(out, "\\x%02x", (unsigned)(uint8_t)*at)
-							: buffer_append_byte(out, (uint8_t)*at));
+							  : buffer_append_byte(out, (uint8_t)*at));
 }
 
 static void append_limits_text(struct buffer *out, const struct process_limits *limits)

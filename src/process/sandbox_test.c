@@ -242,7 +242,8 @@ static void a_plan_is_told_to_a_person(void **state)
 
 static void what_is_told_to_a_person_is_in_readable_units_and_one_line_each(void **state)
 {
-	struct sandbox_plan plan = { .limits = { .cpu_ms = 1500, .file_bytes = (uint64_t)16 << 30, .open_files = 4096 } };
+	struct sandbox_plan plan = { .limits = {
+					     .cpu_ms = 1500, .file_bytes = (uint64_t)16 << 30, .open_files = 4096 } };
 	struct buffer text = { .limit = 0 };
 
 	(void)state;
