@@ -50,7 +50,7 @@ def test_a_page_says_what_help_says(run):
     for command in commands_of(run):
         page, said = words(render(MAN / ("capsule-%s.1" % command))), run("help", command).stdout
         usage, summary, *paragraphs = said.split("\n\nOptions:")[0].split("\n\n")
-        assert usage.replace("Usage: ", "").replace(" [OPTIONS]", "") in page
+        assert words(usage).replace("Usage: ", "").replace(" [OPTIONS]", "") in page
         assert "capsule-%s - %s" % (command, summary.rstrip(".")) in page
         for paragraph in paragraphs:
             assert words(paragraph) in page

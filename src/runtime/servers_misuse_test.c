@@ -8,7 +8,8 @@
 
 #define CALLS 5
 
-/* Everything that asks for something, as somebody who may not. cmocka's checks belong to the main thread, outside of turns. */
+/* Everything that asks for something, as somebody who may not. cmocka's checks belong to the main thread, and not below a
+ * turn: results are kept. */
 struct attempt {
 	struct capsule_runtime *runtime;
 	struct capsule *capsule;
