@@ -52,7 +52,8 @@ CAPSULE_API const char *capsule_mcp_servers_json(struct capsule *capsule);
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_mcp_approve(
 	struct capsule *capsule, const char *server, size_t *changed, struct capsule_error *err);
 
-/* One line on the wire, without its end, not zero-ended; untrusted. `server` is "capsule:<id>:<server>". Borrowed for the call. On the runtime's thread; must not call into the runtime. */
+/* One line on the wire, without its end, not zero-ended; untrusted. `server` is "capsule:<id>:<server>". Borrowed for the
+ * call. On the runtime's thread; must not call into the runtime. */
 typedef void (*capsule_mcp_trace_fn)(void *user, const char *server, bool to_server, const char *line, size_t len);
 
 /** Have `trace` called for every message between this runtime and its servers, handshakes included, with `user` (borrowed
