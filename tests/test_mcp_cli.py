@@ -154,6 +154,8 @@ def test_resources_and_prompts_are_listed_and_got(run, command):
     assert good(run("mcp", "resources", "memo:two", *words, cwd=folder)) == "the text of memo:two\n"
     assert good(run("mcp", "prompts", *words, cwd=folder)) == "greet\n  who (required)\n"
     assert good(run("mcp", "prompts", "greet", '{"who":"Ada"}', *words, cwd=folder)) == "user: Hello Ada\n"
+    result = run("mcp", "prompts", "greet", *words, cwd=folder)  # it does not live through this
+    assert result.status == 1 and "capsule: prompts/get: Transport closed" in result.stderr
     result = run("mcp", "prompts", "greet", "[1]", *words, cwd=folder)
     assert result.status == 1 and "no JSON object" in result.stderr
 
@@ -404,7 +406,9 @@ def test_no_sandbox_is_said_loudly(run, servers, option, tmp_path):
     arguments = json.dumps({"paths": [str(tmp_path / "secret")]})
     result = run("call", folder, "look", arguments, option, "--log", "off")
     assert result.status == 0 and json.loads(result.stdout) == {str(tmp_path / "secret"): True}
-    assert "WITHOUT A SANDBOX" in result.stderr
+    assert "WITHOUT A SANDBOX" in result.stderr and "commands" not in result.stderr
+    shown = run("call", folder, "look", arguments, option).stderr
+    assert "server one runs without a sandbox" in shown and "commands" not in shown  # there is no guest to run any
     result = run("call", folder, "look", arguments)
     assert json.loads(result.stdout) == {str(tmp_path / "secret"): False}
 

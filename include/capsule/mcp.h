@@ -42,7 +42,9 @@ CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_mcp_list(struct capsu
 
 /** The servers of `capsule`: a JSON array of {"id", "name", "state", "reason", "pid", "revision", "server",
  *  "instructions", "tools", "tools_changed", "in_flight", "restarts", "program", "digest", "sandboxed", "bad_lines"}.
- *  Borrowed until the next call; NULL when out of memory. */
+ *  docs/mcp.md has the states. Texts of servers in it are untrusted. Borrowed from `capsule` until the next call; "[]"
+ *  without servers; NULL when out of memory, without a capsule, and where functions with a status answer
+ *  CAPSULE_ESTATE. */
 CAPSULE_API const char *capsule_mcp_servers_json(struct capsule *capsule);
 
 /** Take the tool descriptions that `server` gives now as approved. *changed (may be NULL) is how many were others
@@ -50,18 +52,22 @@ CAPSULE_API const char *capsule_mcp_servers_json(struct capsule *capsule);
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_mcp_approve(
 	struct capsule *capsule, const char *server, size_t *changed, struct capsule_error *err);
 
-/* One line on the wire, without its end; untrusted. On the runtime's thread; must not call into the runtime. */
+/* One line on the wire, without its end, not zero-ended; untrusted. `server` is "capsule:<id>:<server>". Borrowed for the
+ * call. On the runtime's thread; must not call into the runtime. */
 typedef void (*capsule_mcp_trace_fn)(void *user, const char *server, bool to_server, const char *line, size_t len);
 
-/** Show every message between this runtime and its servers; NULL ends that. */
+/** Have `trace` called for every message between this runtime and its servers, handshakes included, with `user` (borrowed
+ *  until it is replaced); NULL ends that. There is one at a time. Ignored without a runtime, on another thread, and from
+ *  inside functions of the embedder that must not call into the runtime. */
 CAPSULE_API void capsule_mcp_trace(struct capsule_runtime *runtime, capsule_mcp_trace_fn trace, void *user);
 
-/** Run `argv` (NULL-ended, an absolute path first; borrowed for the call) in the sandbox of `server`, in a session of its own.
- *  `streams` are three descriptors that become its standard input, output and error (borrowed for the call; NULL: those of
- *  this process); a terminal as the first, if it is no session's yet, becomes that of the program. The operation's result is
- *  its exit status in decimal, 128 and the number of the signal that ended it; capsule_op_cancel() kills it. At once:
- *  CAPSULE_ENOTFOUND (no such server), CAPSULE_EINVAL, CAPSULE_EUNSUPPORTED (no sandbox can be made), CAPSULE_ESTATE,
- *  CAPSULE_EIO, CAPSULE_ENOMEM. */
+/** Run `argv` (NULL-ended, an absolute path first; borrowed for the call) in the sandbox of `server`, in a session of
+ *  its own. `streams` are three descriptors that become its standard input, output and error (borrowed for the call;
+ *  NULL: those of this process); a terminal as the first becomes that of the program, if it is no session's yet. The
+ *  operation's result is its exit status in decimal, or 128 and the number of the signal that ended it.
+ *  capsule_op_cancel() kills it; it goes on when the capsule is unloaded. At once: CAPSULE_ENOTFOUND (no such server),
+ *  CAPSULE_EINVAL (no absolute path, a descriptor that is not open), CAPSULE_EUNSUPPORTED (no sandbox can be made),
+ *  CAPSULE_ESTATE, CAPSULE_EIO, CAPSULE_ENOMEM. */
 CAPSULE_API CAPSULE_MUST_CHECK enum capsule_status capsule_mcp_run_inside(struct capsule *capsule, const char *server,
 	const char *const *argv, const int *streams, capsule_done_fn done, void *user, struct capsule_op **op,
 	struct capsule_error *err);

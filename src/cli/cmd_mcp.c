@@ -33,6 +33,22 @@ static int usage(const struct action *action)
 
 /* ---- Asking ---- */
 
+/* Errors of requests say what went wrong, not with what. */
+static int asked(struct mcp_run *run, struct capsule_op *op, const char *what)
+{
+	const struct capsule_error *failure;
+
+	if (!cli_session_await(&run->session, op, "asking", what))
+		return cli_say("%s: the operation never ended", what);
+	failure = capsule_op_error(op);
+	if (run->session.interrupted_by != 0)
+		return cli_session_failed(&run->session, failure);
+	if (capsule_error_status(failure) == CAPSULE_OK)
+		return 0;
+	(void)cli_say("%s: %s", what, capsule_error_text(failure));
+	return capsule_status_exit(capsule_error_status(failure));
+}
+
 int mcp_run_wait(
 	struct mcp_run *run, enum capsule_status started, struct capsule_op *op, const char *what, yyjson_doc **doc)
 {
@@ -43,7 +59,7 @@ int mcp_run_wait(
 	*doc = NULL;
 	if (started != CAPSULE_OK)
 		return cli_say_error(run->session.error);
-	status = cli_session_wait(&run->session, op, "asking", what);
+	status = asked(run, op, what);
 	if (status == 0) {
 		result = capsule_op_result(op, &len);
 		*doc = cli_json_read(result, len);
@@ -185,8 +201,10 @@ static int run_ping(struct mcp_run *run)
 {
 	uint64_t count = run->cli->options.repeat;
 	int64_t *ns = calloc(count, sizeof *ns);
-	int status = ns != NULL ? 0 : cli_say_memory();
+	int status = 0;
 
+	if (ns == NULL)
+		return cli_say_memory();
 	for (uint64_t i = 0; status == 0 && i < count; i++) {
 		yyjson_doc *doc = NULL;
 		int64_t began = cli_now_ns();
@@ -254,12 +272,14 @@ static int trace_call(struct mcp_run *run, const char *name, const struct input 
 	size_t len;
 	int status;
 
-	if (capsule_call(run->capsule, name, input->bytes, input->len, NULL, NULL, &op, run->session.error) != CAPSULE_OK)
+	if (capsule_call(run->capsule, name, input->bytes, input->len, NULL, NULL, &op, run->session.error) !=
+		CAPSULE_OK)
 		return cli_say_error(run->session.error);
 	status = cli_session_wait(&run->session, op, "calling", name);
 	if (status == 0) {
 		answer = capsule_op_result(op, &len);
-		status = cli_mcp_has_tool(capsule_tools_json(run->capsule), name) && cli_mcp_is_error(answer, len) ? 1 : 0;
+		status = cli_mcp_has_tool(capsule_tools_json(run->capsule), name) && cli_mcp_is_error(answer, len) ? 1
+														   : 0;
 	}
 	capsule_op_free(op);
 	return status;

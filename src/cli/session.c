@@ -203,7 +203,7 @@ bool cli_session_step(struct session *session, struct capsule_op *op)
 	return capsule_runtime_turn(session->runtime, 0);
 }
 
-int cli_session_wait(struct session *session, struct capsule_op *op, const char *verb, const char *what)
+bool cli_session_await(struct session *session, struct capsule_op *op, const char *verb, const char *what)
 {
 	bool more = true;
 
@@ -215,7 +215,12 @@ int cli_session_wait(struct session *session, struct capsule_op *op, const char 
 		more = cli_session_step(session, op);
 	}
 	cli_progress_end(&session->progress);
-	if (!capsule_op_done(op))
+	return capsule_op_done(op);
+}
+
+int cli_session_wait(struct session *session, struct capsule_op *op, const char *verb, const char *what)
+{
+	if (!cli_session_await(session, op, verb, what))
 		return cli_say("%s %s: the operation never ended", verb, CLI_SHORT(what));
 	if (capsule_error_status(capsule_op_error(op)) != CAPSULE_OK)
 		return cli_session_failed(session, capsule_op_error(op));

@@ -35,6 +35,9 @@ int cli_session_open(struct session *session, const struct cli *cli);
  *  false when there is nothing left to wait for. */
 bool cli_session_step(struct session *session, struct capsule_op *op);
 
+/** Wait for `op` (borrowed), whatever it comes to. Returns whether it ended. Words as for cli_session_wait(). */
+bool cli_session_await(struct session *session, struct capsule_op *op, const char *verb, const char *what);
+
 /** Wait for `op` (borrowed). Returns the exit status: 0, or another after having said why it failed or that it was
  *  interrupted. `what` is for the progress line, and so is `verb`, unless the operation itself tells what it is at. */
 int cli_session_wait(struct session *session, struct capsule_op *op, const char *verb, const char *what);

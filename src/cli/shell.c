@@ -111,7 +111,7 @@ static void relay_close(struct relay *relay)
 		(void)sigprocmask(SIG_UNBLOCK, &resized, NULL);
 }
 
-/* ---- To and fro ---- */
+/* ---- Passing on ---- */
 
 /* What is waited for now: no more is read than the shell takes. */
 static void watch_again(const struct relay *relay)

@@ -245,12 +245,14 @@ static void a_program_runs_beside_a_server(void **state)
 	struct capsule_op *op = NULL;
 
 	assert_string_equal(
-		result_of(fixture, capsule_mcp_run_inside(capsule, NULL, argv, NULL, NULL, NULL, &op, fixture->err), &op),
+		result_of(
+			fixture, capsule_mcp_run_inside(capsule, NULL, argv, NULL, NULL, NULL, &op, fixture->err), &op),
 		"7");
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	streams[1] = streams[2] = ends[1];
 	assert_string_equal(
-		result_of(fixture, capsule_mcp_run_inside(capsule, NULL, told, streams, NULL, NULL, &op, fixture->err), &op),
+		result_of(fixture, capsule_mcp_run_inside(capsule, NULL, told, streams, NULL, NULL, &op, fixture->err),
+			&op),
 		"0");
 	assert_int_equal(read(ends[0], seen, sizeof seen), 8);
 	assert_memory_equal(seen, "out\nerr\n", 8);
@@ -261,8 +263,8 @@ static void a_program_runs_beside_a_server(void **state)
 		CAPSULE_EINVAL);
 	assert_status(fixture, capsule_mcp_run_inside(capsule, NULL, relative, NULL, NULL, NULL, &op, fixture->err),
 		CAPSULE_EINVAL);
-	assert_status(
-		fixture, capsule_mcp_run_inside(capsule, NULL, endless, NULL, NULL, NULL, &op, fixture->err), CAPSULE_OK);
+	assert_status(fixture, capsule_mcp_run_inside(capsule, NULL, endless, NULL, NULL, NULL, &op, fixture->err),
+		CAPSULE_OK);
 	capsule_op_cancel(op);
 	assert_status(fixture, capsule_op_wait(op, fixture->err), CAPSULE_ECANCELLED);
 	capsule_op_free(op);

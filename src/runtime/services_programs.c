@@ -72,7 +72,7 @@ enum capsule_status services_open_programs(struct services *services, struct cap
 	if (status != CAPSULE_OK || !programs_granted(services->manifest))
 		return status;
 	why = servers_unsandboxed(services->runtime, services->id);
-	if (why != NULL)
+	if (why != NULL && services->manifest->components.count > 0) /* who else would run one */
 		warn_of_no_sandbox(services, why);
 	status = children_new(&services->children, services->runtime->loop, err);
 	return status == CAPSULE_OK ? events_hear_cancels(services->runtime, err) : status;
