@@ -42,7 +42,7 @@ def env(*lines):
     return "[env.k]\n" + "\n".join(lines) + "\n"
 
 
-def test_a_choice_with_a_preference_is_asked_for(missing):  # abi:30 rt:82
+def test_a_choice_with_a_preference_is_asked_for(missing):  # abi:30 rt:82 mv:20
     (field,) = missing(env('type = "string"', 'enum_values = ["a", "b"]', 'default = "b"', 'request = "Which?"'))
     assert (field["key"], field["field_type"], field["default"]) == ("k", {"Enum": ["a", "b"]}, "b")
 

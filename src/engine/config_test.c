@@ -158,7 +158,7 @@ static void test_a_stored_value_wins(void **state) /* abi:28 rt:81 */
 	assert_int_equal(fixture->opened, 1);
 }
 
-static void test_a_stored_value_that_is_no_text_is_missing(void **state) /* abi:29 rt:84 */
+static void test_a_stored_value_that_is_no_text_is_missing(void **state) /* abi:29 rt:84 mv:24 */
 {
 	struct fixture *fixture = *state;
 

@@ -27,7 +27,7 @@ static void text_with_a_question(void **state)
 		"{\"key\":\"someKey\",\"prompt\":\"Which \\\"one\\\"?\",\"description\":\"d\",\"field_type\":\"Text\"}");
 }
 
-/* rt:74 */
+/* rt:74 mv:25 */
 static void secret_with_choices_is_a_secret(void **state)
 {
 	HOLD(parsed_fini)
@@ -40,7 +40,7 @@ static void secret_with_choices_is_a_secret(void **state)
 	assert_int_equal(find_problem(&parsed, SEVERITY_WARNING, "`enum_values` of [env.K] is ignored")->line, 6);
 }
 
-/* rt:75 */
+/* rt:75 mv:22 */
 static void choices_with_a_default(void **state)
 {
 	(void)state;
@@ -56,7 +56,7 @@ static void question_names_the_key_when_there_is_none(void **state)
 	assert_field("type = \"string\"\nenum_values = []", ASKED ",\"field_type\":\"Text\"}");
 }
 
-/* rt:77 */
+/* rt:77 mv:26 */
 static void one_choice_is_a_default(void **state)
 {
 	(void)state;

@@ -104,8 +104,9 @@ MUST_CHECK enum capsule_status mcp_client_list(
 	struct mcp_client *client, enum mcp_list list, int64_t now_ns, int64_t *id, struct capsule_error *err);
 
 /** Give up request or list `id`: the server is told, or the request is taken back if none of it is written; no event
- *  comes for it any more, not even one that waits; a late answer is ignored. `reason` may be empty. Harmless for others. */
-void mcp_client_cancel(struct mcp_client *client, int64_t id, struct span reason);
+ *  comes for it any more, not even one that waits; a late answer is ignored. `reason` may be empty. Harmless for others.
+ *  Returns whether MCP_EVENT_WRITTEN was still to come: the request is written, or half written and will be completed. */
+bool mcp_client_cancel(struct mcp_client *client, int64_t id, struct span reason);
 
 /** Send a notification; roots/list_changed and the like. Errors: CAPSULE_EINVAL, CAPSULE_ESTATE, CAPSULE_ELIMIT,
  *  CAPSULE_EUNSUPPORTED (of roots without the feature), CAPSULE_ENOMEM. */
@@ -120,10 +121,10 @@ void mcp_client_answer(
 /* ---- What happened ---- */
 
 enum mcp_event_kind {
-	MCP_EVENT_READY,   /* the handshake is over; see mcp_client_server() */
-	MCP_EVENT_ENDED,   /* the last event: `error` says why */
-	MCP_EVENT_WRITTEN, /* request `id` is written as a whole: it can't be taken back */
-	MCP_EVENT_RESULT,  /* request `id`: `json` is the result object */
+	MCP_EVENT_READY, /* the handshake is over; see mcp_client_server() */
+	MCP_EVENT_ENDED, /* the last event: `error` says why */
+	MCP_EVENT_WRITTEN, /* request `id` is written as a whole, or given up when half of it was: it can't be taken back */
+	MCP_EVENT_RESULT, /* request `id`: `json` is the result object */
 	MCP_EVENT_ERROR, /* request `id`: `error`; with `code` when the server answered so: `json` is its data or empty */
 	MCP_EVENT_LISTED,   /* list `id`: `json` is the array of its items, or `error` is set */
 	MCP_EVENT_PROGRESS, /* request `id`: `json` is the notification's params */

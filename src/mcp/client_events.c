@@ -101,8 +101,10 @@ void client_event(struct mcp_client *client, const struct event_record *record, 
 	client->events_count++;
 }
 
-void client_events_forget(struct mcp_client *client, int64_t id)
+bool client_events_forget(struct mcp_client *client, int64_t id)
 {
+	bool written = false;
+
 	for (uint32_t i = 0; i < client->events_count; i++) {
 		struct event_record *record = &client->events[(client->events_first + i) % client->events_size];
 
@@ -112,12 +114,14 @@ void client_events_forget(struct mcp_client *client, int64_t id)
 		case MCP_EVENT_ERROR:
 		case MCP_EVENT_LISTED:
 		case MCP_EVENT_PROGRESS:
+			written |= record->kind == MCP_EVENT_WRITTEN && record->id == id && !record->forgotten;
 			record->forgotten = record->forgotten || record->id == id;
 			break;
 		default:
 			break;
 		}
 	}
+	return written;
 }
 
 void client_event_bad_line(struct mcp_client *client, struct span line, const char *reason)

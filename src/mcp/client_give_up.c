@@ -52,6 +52,9 @@ void client_request_expired(struct mcp_client *client, struct pending *pending)
 		initialize_expired(client, text);
 		return;
 	}
+	if (kind == PENDING_REQUEST && client_output_begun(client, id))
+		client_event(client, &(struct event_record){ .kind = MCP_EVENT_WRITTEN, .id = id }, span_of(NULL, 0),
+			span_of(NULL, 0), NULL);
 	request_failed(client, pending, CAPSULE_ETIMEOUT, text);
 	if (!client_output_withdraw(client, id))
 		client_send_cancel(client, id, span_text(text));
@@ -59,17 +62,19 @@ void client_request_expired(struct mcp_client *client, struct pending *pending)
 		miss_ping(client);
 }
 
-void mcp_client_cancel(struct mcp_client *client, int64_t id, struct span reason)
+bool mcp_client_cancel(struct mcp_client *client, int64_t id, struct span reason)
 {
+	bool written = client_events_forget(client, id);
 	struct pending *pending;
 
-	client_events_forget(client, id);
 	if (client->state != CLIENT_READY || client_list_cancel(client, id, reason))
-		return;
+		return written;
 	pending = client_pending(client, id);
 	if (pending == NULL || pending->kind != PENDING_REQUEST)
-		return;
+		return written;
 	client_pending_remove(client, pending);
+	written = written || client_output_begun(client, id);
 	if (!client_output_withdraw(client, id))
 		client_send_cancel(client, id, reason);
+	return written;
 }

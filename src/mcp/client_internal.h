@@ -152,6 +152,9 @@ MUST_CHECK enum capsule_status client_output_end(
 /** Take a request that is not begun out of the output. Returns false when it is, or is not there. */
 bool client_output_withdraw(struct mcp_client *client, int64_t id);
 
+/** Whether a part of request `id` is written, and the rest is not: it will be, so that lines stay whole. */
+bool client_output_begun(const struct mcp_client *client, int64_t id);
+
 void client_output_clear(struct mcp_client *client);
 
 /** Send without the caller: an answer to the server's request `id`, a notification, "stop working at `id`". */
@@ -173,8 +176,9 @@ bool client_events_reserve(struct mcp_client *client);
 void client_event(struct mcp_client *client, const struct event_record *record, struct span text, struct span json,
 	const char *error);
 
-/** No event about request or list `id` comes any more, of those that wait neither. */
-void client_events_forget(struct mcp_client *client, int64_t id);
+/** No event about request or list `id` comes any more, of those that wait neither. Returns whether MCP_EVENT_WRITTEN
+ *  was among these. */
+bool client_events_forget(struct mcp_client *client, int64_t id);
 
 void client_event_bad_line(struct mcp_client *client, struct span line, const char *reason);
 

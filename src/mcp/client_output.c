@@ -98,7 +98,7 @@ bool client_output_withdraw(struct mcp_client *client, int64_t id)
 		end = at + outgoing->len;
 		if (outgoing->id != id)
 			continue;
-		if (i == 0 && client->outgoing_done > 0)
+		if (client_output_begun(client, id))
 			return false;
 		memmove(client->output.data + at, client->output.data + end, client->output.len - end);
 		client->output.len -= outgoing->len;
@@ -109,6 +109,11 @@ bool client_output_withdraw(struct mcp_client *client, int64_t id)
 		return true;
 	}
 	return false;
+}
+
+bool client_output_begun(const struct mcp_client *client, int64_t id)
+{
+	return client->outgoing_count > 0 && client->outgoing_done > 0 && outgoing_at(client, 0)->id == id;
 }
 
 void client_output_clear(struct mcp_client *client)

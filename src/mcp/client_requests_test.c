@@ -370,15 +370,59 @@ static void what_was_not_written_is_taken_back(void **state)
 	connect_all(peer);
 	for (int i = 0; i < 3; i++)
 		ids[i] = peer_asks(peer, "x", NULL);
-	mcp_client_written(peer->client, 1); /* the first one is begun */
-	mcp_client_cancel(peer->client, ids[0], span_of(NULL, 0));
-	mcp_client_cancel(peer->client, ids[1], span_of(NULL, 0));
+	mcp_client_written(peer->client, 1); /* the first one is begun, and will be completed */
+	assert_true(mcp_client_cancel(peer->client, ids[0], span_of(NULL, 0)));
+	assert_false(mcp_client_cancel(peer->client, ids[1], span_of(NULL, 0)));
 	assert_memory_equal(mcp_client_output(peer->client).data, "\"jsonrpc\":\"2.0\",\"id\":1,", 23);
 	mcp_client_written(peer->client, strlen("\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\"}\n"));
 	peer_sees(peer, "{'jsonrpc':'2.0','id':3,'method':'x'}");
 	peer_event(peer, MCP_EVENT_WRITTEN); /* of a cancelled one there is none */
 	assert_int_equal(peer->event.id, ids[2]);
 	peer_sees(peer, "{'jsonrpc':'2.0','method':'notifications/cancelled','params':{'requestId':1}}");
+	peer_quiet(peer);
+}
+
+static void a_cancel_tells_what_no_event_tells_any_more(void **state)
+{
+	struct peer *peer = *state;
+	int64_t told, untold;
+
+	connect_all(peer);
+	told = peer_asks(peer, "x", NULL);
+	untold = peer_asks(peer, "x", NULL);
+	mcp_client_written(peer->client, mcp_client_output(peer->client).len);
+	peer_event(peer, MCP_EVENT_WRITTEN);
+	assert_int_equal(peer->event.id, told);
+	assert_false(mcp_client_cancel(peer->client, told, span_of(NULL, 0)));
+	assert_true(mcp_client_cancel(peer->client, untold, span_of(NULL, 0)));
+	assert_false(mcp_client_cancel(peer->client, untold, span_of(NULL, 0)));
+	peer_sees(peer, "{'jsonrpc':'2.0','method':'notifications/cancelled','params':{'requestId':%lld}}",
+		(long long)told);
+	peer_sees(peer, "{'jsonrpc':'2.0','method':'notifications/cancelled','params':{'requestId':%lld}}",
+		(long long)untold);
+	peer_quiet(peer);
+}
+
+static void half_a_request_that_took_too_long_counts_as_written(void **state)
+{
+	const struct mcp_request_options options = { .timeout_ms = 1000 };
+	struct peer *peer = *state;
+	int64_t half, none;
+
+	connect_all(peer);
+	half = peer_asks(peer, "x", &options);
+	none = peer_asks(peer, "x", &options);
+	mcp_client_written(peer->client, 1);
+	peer_waits(peer, 1000);
+	peer_event(peer, MCP_EVENT_WRITTEN);
+	assert_int_equal(peer->event.id, half);
+	error_event(peer, half, "request timeout after 1s");
+	error_event(peer, none, "request timeout after 1s");
+	mcp_client_written(peer->client, strlen("\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\"}\n"));
+	peer_sees(peer,
+		"{'jsonrpc':'2.0','method':'notifications/cancelled','params':{'requestId':%lld,'reason':'request timeout after "
+		"1s'}}",
+		(long long)half);
 	peer_quiet(peer);
 }
 
@@ -513,6 +557,8 @@ int main(void)
 		PEER_TEST(a_progress_token_joins_what_is_in_meta),
 		PEER_TEST(a_late_answer_is_ignored),
 		PEER_TEST(what_was_not_written_is_taken_back),
+		PEER_TEST(a_cancel_tells_what_no_event_tells_any_more),
+		PEER_TEST(half_a_request_that_took_too_long_counts_as_written),
 		PEER_TEST(events_of_a_cancelled_request_do_not_come),
 		PEER_TEST(the_end_of_the_server_ends_all_requests),
 		PEER_TEST(the_last_line_needs_no_end),

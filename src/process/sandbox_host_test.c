@@ -77,6 +77,7 @@ static void bwrap_is_found_in_the_folders(void **state)
 	machine_fini(&machine);
 }
 
+/* mv:52 */
 static void a_machine_without_bwrap_is_told_what_to_install(void **state)
 {
 	struct machine machine;

@@ -339,7 +339,7 @@ static void note_warning(void *user, enum capsule_log_level level, const char *c
 		(void)snprintf(user, 256, "%s: %.*s", capsule == NULL ? "" : capsule, (int)len, message);
 }
 
-static void servers_that_are_not_started_are_told(void **state)
+static void servers_that_are_not_started_are_told(void **state) /* mv:16 */
 {
 	struct fixture *fixture = *state;
 	char warning[256] = "";
@@ -348,12 +348,12 @@ static void servers_that_are_not_started_are_told(void **state)
 		(struct capsule_runtime_options){ .memory_store = true, .log = note_warning, .log_user = warning });
 	make_set(fixture);
 	make(fixture, "a",
-		"[[mcp_server]]\nid = \"y\"\ntype = \"sse\"\ncommand = \"true\"\n"
+		"[[mcp_server]]\nid = \"y\"\ntype = \"wasm-ipc\"\ncommand = \"true\"\n"
 		"[capabilities]\nhost_process = [\"true\"]\n",
 		NULL);
 	(void)boot(fixture);
 	assert_string_equal(warning,
-		"a: the MCP server `y` is not started: its type is `sse`; the types are: stdio. Write type = \"stdio\"");
+		"a: the MCP server `y` is not started: its type is `wasm-ipc`; the types are: stdio. Write type = \"stdio\"");
 	shut_down(fixture);
 }
 

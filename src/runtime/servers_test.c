@@ -288,7 +288,7 @@ static void every_line_can_be_seen(void **state)
 	assert_int_equal(lines.to_server, 4);
 }
 
-static void calls_are_audited_and_told_on_the_bus(void **state)
+static void calls_are_audited_and_told_on_the_bus(void **state) /* mv:111 */
 {
 	struct fixture *fixture = *state;
 	struct audited audited = { 0 };
@@ -304,7 +304,7 @@ static void calls_are_audited_and_told_on_the_bus(void **state)
 	assert_string_equal(audited.operations, "mcp_server connected");
 	assert_string_equal(audited.operand, "capsule:demo:s");
 	assert_has(audited.detail, "\"event\":\"connected\",\"revision\":\"2025-11-25\",\"digest\":null");
-	(void)fixture_call(fixture, capsule, "echo", "{\"text\":\"a\"}");
+	(void)fixture_call(fixture, capsule, "s:echo", "{\"text\":\"a\"}");
 	fixture_settle(fixture);
 	assert_string_equal(audited.operations, "mcp_server connected, mcp_call started, mcp_call ended");
 	assert_string_equal(audited.operand, "mcp://capsule:demo:s:echo");
@@ -317,6 +317,32 @@ static void calls_are_audited_and_told_on_the_bus(void **state)
 	fixture_settle(fixture);
 	assert_has(heard.topics, "astrid.v1.lifecycle.mcp_server_disconnected");
 	assert_has(audited.operations, "mcp_server ");
+}
+
+static void lives_of_servers_are_audited(void **state) /* mv:147 mv:148 */
+{
+	struct fixture *fixture = *state;
+	struct audited audited = { 0 };
+	struct capsule *capsule = NULL;
+	struct capsule_op *op = NULL;
+
+	fixture_restart(fixture,
+		(struct capsule_runtime_options){
+			.memory_store = true, .audit = servers_audited, .audit_user = &audited });
+	(void)servers_capsule(fixture, "wrong", MAY_START SERVER("s"));
+	fixture_write(fixture, "wrong/server.py", "raise SystemExit(1)\n");
+	assert_status(fixture,
+		capsule_load(fixture->runtime, fixture_path(fixture, "wrong"), NULL, NULL, &op, fixture->err),
+		CAPSULE_OK);
+	assert_true(capsule_op_wait(op, fixture->err) != CAPSULE_OK);
+	capsule_op_free(op);
+	assert_string_equal(audited.operations, "");
+	capsule = fixture_load(fixture, servers_capsule(fixture, "demo", MAY_START SERVER("a") SERVER("b")));
+	assert_string_equal(audited.operations, "mcp_server connected, mcp_server connected");
+	fixture_unload(fixture, capsule);
+	assert_int_equal(audited.count, 4);
+	assert_has(audited.detail, "\"event\":\"disconnected\"");
+	assert_has(audited.detail, "\"reason\":\"it was stopped; it exited with status 0\"");
 }
 
 /* ---- Options ---- */
@@ -369,6 +395,7 @@ int main(void)
 		TEST(a_program_runs_beside_a_server),
 		TEST(every_line_can_be_seen),
 		TEST(calls_are_audited_and_told_on_the_bus),
+		TEST(lives_of_servers_are_audited),
 		TEST(options_that_are_wrong_are_named),
 		TEST(a_capsule_runs_without_a_sandbox_only_when_it_is_named),
 	};

@@ -93,8 +93,7 @@ bool mcp_calls_event(struct mcp_engine *self, const struct mcp_event *event)
 		return false;
 	switch (event->kind) {
 	case MCP_EVENT_WRITTEN:
-		c->written = true;
-		c->once = false; /* the use is used up */
+		c->written = true; /* a use that was granted is used up */
 		break;
 	case MCP_EVENT_RESULT:
 		mcp_call_answer(c, event->json);
@@ -130,15 +129,22 @@ void mcp_calls_lost(struct mcp_engine *self, const struct capsule_error *why)
 	fail_all(self, MCP_QUEUED, &err, true);
 }
 
+/* The server is told that nobody waits for it any more. */
+static void give_up(struct mcp_call *c, const char *why)
+{
+	struct mcp_client *client = mcp_server_client(c->owner->server);
+
+	if (c->stage != MCP_SENT || client == NULL)
+		return;
+	if (mcp_client_cancel(client, c->id, span_text(why)))
+		c->written = true;
+	mcp_server_kick(c->owner->server);
+}
+
 void mcp_calls_cancel(struct mcp_engine *self, const struct capsule_error *err)
 {
-	struct mcp_client *client = mcp_server_client(self->server);
-
 	LIST_EACH (node, &self->calls.in[MCP_SENT])
-		if (client != NULL)
-			mcp_client_cancel(client, LIST_ENTRY(node, struct mcp_call, link)->id, span_text(err->text));
-	if (client != NULL)
-		mcp_server_kick(self->server);
+		give_up(LIST_ENTRY(node, struct mcp_call, link), err->text);
 	for (size_t stage = 0; stage < MCP_STAGES; stage++)
 		fail_all(self, (enum mcp_stage)stage, err, true);
 }
@@ -146,17 +152,11 @@ void mcp_calls_cancel(struct mcp_engine *self, const struct capsule_error *err)
 /* A call was cancelled from outside: its operation has ended already. */
 void mcp_call_stopped(struct op *op)
 {
-	struct engine_call *call = LIST_ENTRY(op, struct engine_call, op);
 	struct mcp_call *c = op->producer;
 	struct mcp_engine *self = c->owner;
-	struct mcp_client *client = mcp_server_client(self->server);
 	struct capsule_error err;
 
-	(void)call;
-	if (c->stage == MCP_SENT && client != NULL) {
-		mcp_client_cancel(client, c->id, span_text("the caller has given it up"));
-		mcp_server_kick(self->server);
-	}
+	give_up(c, "the caller has given it up");
 	(void)error_set(&err, CAPSULE_ECANCELLED, "cancelled");
 	mcp_call_fail(c, &err, true);
 	mcp_calls_pump(self);

@@ -240,17 +240,21 @@ static enum capsule_status not_found(const struct mcp_engine *self, const char *
 	return error_set(err, CAPSULE_EUNSUPPORTED, "Tool not found: %s:%s", mcp_engine_name(self), name);
 }
 
-static enum capsule_status check_tool(
-	const struct mcp_engine *self, const struct mcp_tool *tool, struct capsule_error *err)
+static enum capsule_status check_tool(const struct mcp_engine *self, const struct engine_call *call,
+	const struct mcp_tool *tool, struct capsule_error *err)
 {
 	const char *refusal = mcp_tool_refusal(tool);
+	char hash[BLAKE3_HEX];
 
 	if (mcp_engine_health(self, NULL) != ENGINE_READY)
 		return mcp_engine_refuse(self, err);
 	if (refusal == NULL)
 		return CAPSULE_OK;
-	return error_set(err, tool->needs_task ? CAPSULE_EUNSUPPORTED : CAPSULE_EDENIED, "Tool call failed: %s:%s - %s",
+	(void)error_set(err, tool->needs_task ? CAPSULE_EUNSUPPORTED : CAPSULE_EDENIED, "Tool call failed: %s:%s - %s",
 		mcp_engine_name(self), tool->name, refusal);
+	if (!tool->needs_task && arguments_hash(call->input, hash, NULL) == CAPSULE_OK)
+		mcp_call_refused(self, call, tool->name, hash, err);
+	return err->status;
 }
 
 static enum capsule_status add_tool(
@@ -263,7 +267,7 @@ static enum capsule_status add_tool(
 
 	if (tool == NULL || tool->hidden)
 		return not_found(self, call->name, err);
-	status = check_tool(self, tool, err);
+	status = check_tool(self, call, tool, err);
 	if (status == CAPSULE_OK)
 		status = admit(self, call, err);
 	if (status != CAPSULE_OK)

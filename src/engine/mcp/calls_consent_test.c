@@ -3,6 +3,9 @@
 #include "engine/mcp/engine_fixture.h"
 
 #include "base/cleanup.h"
+#include "engine/mcp/internal.h"
+
+#include <signal.h>
 
 static void what_the_manifest_denies_is_refused_and_put_down(void **state)
 {
@@ -150,6 +153,71 @@ static void a_use_that_was_never_written_is_not_used_up(void **state)
 	shot_fini(&shot);
 }
 
+static void half_a_request_that_is_given_up_is_used_up(void **state)
+{
+	enum { LEN = 256 * 1024 }; /* more than a pipe takes */
+	struct stage *stage = *state;
+	HOLD(free_drop) char *arguments = malloc(LEN + 1);
+	struct shot shot = { 0 };
+	pid_t pid;
+
+	assert_non_null(arguments);
+	memset(arguments, 'x', LEN);
+	arguments[0] = arguments[LEN - 1] = '"';
+	arguments[LEN] = '\0';
+	stage_open(stage, "consent = \"ask\"", (const char *const[]){ "hold", NULL });
+	pid = mcp_server_pid(mcp_engine_of(stage->engine)->server);
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(stage_call(stage, &shot, "hold", arguments), CAPSULE_OK);
+	stage_answer(stage, MCP_ANSWER_ONCE);
+	STAGE_UNTIL(stage, stage_count(&stage->records, "started hold asked") == 1);
+	(void)loop_turn(stage->loop, 0); /* it is written as far as it goes */
+	op_cancel(&shot.call.op);
+	STAGE_UNTIL(stage, shot.done == 1);
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	/* The server will get all of it: once more is another use. */
+	assert_int_equal(stage_call(stage, &shot, "hold", arguments), CAPSULE_OK);
+	assert_int_equal(stage->questions, 2);
+	op_cancel(&shot.call.op);
+	STAGE_UNTIL(stage, shot.done == 1);
+	shot_fini(&shot);
+}
+
+static void unloading_a_deaf_server_ends_all_that_waits(void **state)
+{
+	struct stage *stage = *state;
+	struct shot sent = { 0 }, queued = { 0 }, asked = { 0 };
+
+	stage->limits.in_flight = 1;
+	stage_open(stage, "ask = [\"asked\"]", (const char *const[]){ "hold", "asked", NULL });
+	assert_int_equal(kill(mcp_server_pid(mcp_engine_of(stage->engine)->server), SIGSTOP), 0);
+	assert_int_equal(stage_call(stage, &sent, "hold", "{}"), CAPSULE_OK);
+	assert_int_equal(stage_call(stage, &queued, "hold", "{}"), CAPSULE_OK);
+	assert_int_equal(stage_call(stage, &asked, "asked", "{}"), CAPSULE_OK);
+	(void)loop_turn(stage->loop, 0);
+	op_start(&stage->unload, NULL, NULL, NULL, 0, "unload");
+	stage->engine->ops->unload(stage->engine, &stage->unload);
+	assert_int_equal(stage->engine->ops->calls(stage->engine), 0);
+	assert_int_equal(stage->withdrawn, 1);
+	STAGE_UNTIL(stage, sent.done + queued.done + asked.done == 3);
+	assert_int_equal(sent.status, CAPSULE_ECANCELLED);
+	assert_int_equal(queued.status, CAPSULE_ECANCELLED);
+	assert_int_equal(asked.status, CAPSULE_ECANCELLED);
+	assert_string_equal(buffer_text(&stage->records),
+		"started hold manifest 0 0 ok\nended hold manifest 0 0 cancelled: capsule 'demo' is unloaded\n");
+	assert_true(op_pending(&stage->unload)); /* it has its time to end */
+	op_fini(&stage->unload);
+	op_init(&stage->unload, stage->loop);
+	op_start(&stage->unload, stage_unloaded, stage, NULL, 0, "unload");
+	stage->engine->ops->unload(stage->engine, &stage->unload); /* once more waits for the same end */
+	stage_advance(stage, 2000);
+	stage_advance(stage, 2000);
+	STAGE_UNTIL(stage, stage->unloaded == 1);
+	shot_fini(&sent);
+	shot_fini(&queued);
+	shot_fini(&asked);
+}
+
 static void a_tool_that_changes_while_somebody_is_asked_is_not_called(void **state)
 {
 	static const char second[] = "{\"name\":\"echo\",\"description\":\"Other.\",\"inputSchema\":{}}," TOOL(
@@ -167,6 +235,8 @@ static void a_tool_that_changes_while_somebody_is_asked_is_not_called(void **sta
 	STAGE_UNTIL(stage, shot.done == 1);
 	assert_int_equal(shot.status, CAPSULE_EDENIED);
 	assert_non_null(strstr(shot.text, "its description changed after the call was allowed"));
+	assert_int_equal(stage_count(&stage->records, "refused echo asked 0 0 its description changed after"), 1);
+	assert_int_equal(stage_count(&stage->records, "started echo"), 0);
 	shot_fini(&shot);
 	shot_fini(&change);
 }
@@ -184,6 +254,8 @@ int main(void)
 		CONSENT_TEST(a_question_is_taken_back_with_its_call_and_has_a_deadline),
 		CONSENT_TEST(a_question_that_can_not_be_asked_refuses_the_call),
 		CONSENT_TEST(a_use_that_was_never_written_is_not_used_up),
+		CONSENT_TEST(half_a_request_that_is_given_up_is_used_up),
+		CONSENT_TEST(unloading_a_deaf_server_ends_all_that_waits),
 		CONSENT_TEST(a_tool_that_changes_while_somebody_is_asked_is_not_called),
 	};
 

@@ -136,15 +136,17 @@ void mcp_call_fail(struct mcp_call *c, const struct capsule_error *reason, bool 
 
 /* ---- Answers ---- */
 
-/* What a result that says isError says, as an error. */
+/* What a result that says isError says, as an error, which cuts it; a NUL would end it. */
 static void describe(const struct mcp_result *result, struct capsule_error *err)
 {
-	HOLD(buffer_fini) struct buffer text = { .limit = ERROR_TEXT_MAX };
+	HOLD(buffer_fini) struct buffer text = { 0 };
 
 	(void)mcp_result_append_text(result, span_text("\n"), &text);
-	text.failed = false;
-	(void)error_set(err, CAPSULE_EGUEST, "%.*s", (int)text.len, text.len > 0 ? (const char *)text.data : "");
-	if (text.len == 0)
+	for (size_t i = 0; i < text.len; i++)
+		text.data[i] = text.data[i] != 0 ? text.data[i] : '?';
+	if (text.len > 0)
+		(void)error_set(err, CAPSULE_EGUEST, "%.*s", (int)text.len, (const char *)text.data);
+	else
 		(void)error_set(err, CAPSULE_EGUEST, "Unknown error");
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* From the queue to the server: in order, as many at once as may be, interceptors a few of them. */
+/* From the queue to the server: in order, as many tools at once as may be, and beside them a few interceptors, for which
+ * events wait. */
 #include "engine/mcp/internal.h"
 
 #include "base/limits.h"
@@ -93,6 +94,8 @@ static bool send_call(struct mcp_call *c)
 	if (status == CAPSULE_ELIMIT && self->calls.count[MCP_SENT] > 0)
 		return false;
 	if (status != CAPSULE_OK) {
+		if (!c->recorded)
+			mcp_call_record(c, "refused", &err, span_of(NULL, 0));
 		mcp_call_fail(c, &err, false);
 		return true;
 	}
@@ -102,13 +105,19 @@ static bool send_call(struct mcp_call *c)
 	return true;
 }
 
-/* The first one whose turn it is. */
-static struct mcp_call *next_call(const struct mcp_calls *calls)
+/* The first one for which there is room. */
+static struct mcp_call *next_call(const struct mcp_engine *self)
 {
+	const struct mcp_calls *calls = &self->calls;
+	bool tools = calls->count[MCP_SENT] - calls->interceptors < self->limits.in_flight;
+	bool interceptors = calls->interceptors < MCP_INTERCEPTORS_AT_ONCE;
+
+	if (!tools && !interceptors)
+		return NULL;
 	LIST_EACH (node, &calls->in[MCP_QUEUED]) {
 		struct mcp_call *c = LIST_ENTRY(node, struct mcp_call, link);
 
-		if (c->tool != NULL || calls->interceptors < MCP_INTERCEPTORS_AT_ONCE)
+		if (c->tool != NULL ? tools : interceptors)
 			return c;
 	}
 	return NULL;
@@ -116,12 +125,10 @@ static struct mcp_call *next_call(const struct mcp_calls *calls)
 
 void mcp_calls_pump(struct mcp_engine *self)
 {
-	struct mcp_calls *calls = &self->calls;
 	struct mcp_call *c;
 
-	while (calls->count[MCP_SENT] < self->limits.in_flight && mcp_engine_health(self, NULL) == ENGINE_READY) {
-		c = next_call(calls);
-		if (c == NULL || !send_call(c))
+	while (mcp_engine_health(self, NULL) == ENGINE_READY && (c = next_call(self)) != NULL) {
+		if (!send_call(c))
 			return;
 	}
 }

@@ -130,6 +130,24 @@ static void is_error_is_a_result_and_no_failure(void **state)
 	shot_fini(&shot);
 }
 
+static void a_long_text_of_an_error_is_cut_where_it_is_put_down(void **state)
+{
+	struct stage *stage = *state;
+	HOLD(buffer_fini) struct buffer result = { 0 };
+	struct shot shot = { 0 };
+
+	stage_open(stage, "", (const char *const[]){ "raw", NULL });
+	(void)buffer_append_text(&result, "{\"isError\":true,\"content\":[{\"type\":\"text\",\"text\":\"\\u0000begin ");
+	for (size_t i = 0; i < 2 * ERROR_TEXT_MAX; i++)
+		(void)buffer_append_byte(&result, 'e');
+	(void)buffer_append_text(&result, " end\"}]}");
+	run_raw(stage, &shot, buffer_text(&result));
+	assert_int_equal(stage_count(&stage->records, " ?begin eee"), 1);
+	assert_int_equal(stage_count(&stage->records, "eee end\n"), 1);
+	assert_int_equal(stage_count(&stage->records, "Unknown error"), 0);
+	shot_fini(&shot);
+}
+
 /* mv:108 mv:109 mv:110 */
 static void other_items_are_kept_whole(void **state)
 {
@@ -434,6 +452,7 @@ int main(void)
 		CALLS_TEST(an_error_of_the_server_is_the_error_of_the_call),
 		CALLS_TEST(texts_come_back_as_items_and_success),
 		CALLS_TEST(is_error_is_a_result_and_no_failure),
+		CALLS_TEST(a_long_text_of_an_error_is_cut_where_it_is_put_down),
 		CALLS_TEST(other_items_are_kept_whole),
 		CALLS_TEST(a_result_that_is_none_fails_the_call),
 		CALLS_TEST(no_answer_in_time_ends_the_call_and_tells_the_server),

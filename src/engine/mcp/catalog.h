@@ -17,8 +17,8 @@
 #define MCP_TOOL_NAME_MAX 128         /* bytes of a name of ours, as the protocol wants them */
 #define MCP_TOOL_RAW_NAME_MAX 1024    /* bytes of a name as the server has it */
 #define MCP_TOOL_BYTES (1024u * 1024) /* of one tool's texts; it is skipped beyond */
-#define MCP_CATALOG_BYTES (32u << 20) /* of all of them; the rest is skipped */
-#define MCP_LIST_BYTES (128u << 20)   /* of the list as it came; it is refused beyond */
+#define MCP_CATALOG_BYTES (8u << 20)  /* of all of them; the rest is skipped */
+#define MCP_LIST_BYTES (16u << 20)    /* of the list as it came, as much as the client takes; refused beyond */
 
 struct mcp_tool {
 	struct span raw;  /* its name as the server has it: UTF-8, perhaps with control characters and NUL */

@@ -12,9 +12,7 @@ static void connected(struct mcp_engine *self)
 	const struct mcp_server_info *info = mcp_client_server(mcp_server_client(self->server));
 
 	self->connected = true;
-	self->listed = false;
-	self->listing = false;
-	self->list_again = false;
+	mcp_engine_list_none(self);
 	mcp_engine_tell(self,
 		(struct mcp_life_note){ .kind = MCP_LIFE_CONNECTED,
 			.revision = info != NULL ? mcp_revision_text(info->revision) : NULL,
@@ -24,9 +22,7 @@ static void connected(struct mcp_engine *self)
 
 static void disconnected(struct mcp_engine *self, const struct capsule_error *why)
 {
-	self->listed = false;
-	self->listing = false;
-	self->list_again = false;
+	mcp_engine_list_none(self);
 	mcp_calls_lost(self, why);
 	mcp_engine_end_asked(self, why);
 	if (self->connected)
@@ -98,7 +94,7 @@ static void log_message(const struct mcp_engine *self, struct span json)
 		(void)buffer_append(&text, yyjson_get_str(json_reader(data)), yyjson_get_len(json_reader(data)));
 	else
 		(void)json_append_value(&text, data);
-	mcp_engine_log(self, level_of(yyjson_doc_get_root(doc)), "it says", buffer_span(&text));
+	mcp_engine_log_bounded(self, level_of(yyjson_doc_get_root(doc)), "it says", buffer_span(&text));
 }
 
 static void log_bad_line(const struct mcp_engine *self, const struct mcp_event *event)
@@ -107,13 +103,13 @@ static void log_bad_line(const struct mcp_engine *self, const struct mcp_event *
 
 	(void)buffer_printf(&text, "%s: ", event->error.text);
 	(void)buffer_append_span(&text, event->text);
-	mcp_engine_log(self, CAPSULE_LOG_WARN, "a line that is no message was ignored", buffer_span(&text));
+	mcp_engine_log_bounded(self, CAPSULE_LOG_WARN, "a line that is no message was ignored", buffer_span(&text));
 }
 
 static void answered(struct mcp_engine *self, const struct mcp_event *event)
 {
 	if (!mcp_calls_event(self, event))
-		(void)mcp_engine_answer_asked(self, event);
+		mcp_engine_answer_asked(self, event);
 }
 
 void mcp_engine_event(void *user, const struct mcp_event *event)
@@ -128,10 +124,9 @@ void mcp_engine_event(void *user, const struct mcp_event *event)
 		disconnected(self, &event->error);
 		return;
 	case MCP_EVENT_LISTED:
+		mcp_engine_answer_asked(self, event); /* who asked for the same list has the same id */
 		if (self->listing && event->id == self->list_id)
 			mcp_engine_listed(self, event->json, &event->error);
-		else
-			answered(self, event);
 		return;
 	case MCP_EVENT_CHANGED:
 		if (event->list == MCP_TOOLS)

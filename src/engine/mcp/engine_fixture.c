@@ -278,7 +278,7 @@ static void loaded(struct op *op, void *user)
 	stage->load_error = op->error;
 }
 
-static void unloaded(struct op *op, void *user)
+void stage_unloaded(struct op *op, void *user)
 {
 	(void)op;
 	((struct stage *)user)->unloaded++;
@@ -296,7 +296,7 @@ void stage_load(struct stage *stage)
 void stage_unload(struct stage *stage)
 {
 	stage->unloaded = 0;
-	op_start(&stage->unload, unloaded, stage, NULL, 0, "unload");
+	op_start(&stage->unload, stage_unloaded, stage, NULL, 0, "unload");
 	stage->engine->ops->unload(stage->engine, &stage->unload);
 	STAGE_UNTIL(stage, stage->unloaded == 1);
 }

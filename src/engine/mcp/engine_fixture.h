@@ -66,6 +66,9 @@ void stage_make(struct stage *stage, const char *more, const char *const *args);
 void stage_load(struct stage *stage);
 void stage_unload(struct stage *stage);
 
+/* An op_done_fn that counts in stage->unloaded. */
+void stage_unloaded(struct op *op, void *user);
+
 /* Kill its process, and wait until that was noticed for the first time. */
 void stage_kill_server(struct stage *stage);
 

@@ -11,16 +11,27 @@ struct asked {
 	int64_t id;
 };
 
+/* A list that is asked for by several is fetched once, under one id. */
+static bool is_awaited(const struct mcp_engine *self, int64_t id)
+{
+	bool awaited = self->listing && self->list_id == id;
+
+	LIST_EACH (node, &self->asked)
+		awaited |= LIST_ENTRY(node, struct asked, link)->id == id;
+	return awaited;
+}
+
 static void stopped(struct op *op)
 {
 	struct asked *asked = op->producer;
-	struct mcp_client *client = mcp_server_client(asked->owner->server);
+	struct mcp_engine *self = asked->owner;
+	struct mcp_client *client = mcp_server_client(self->server);
 
-	if (client != NULL) {
-		mcp_client_cancel(client, asked->id, span_text("it was given up"));
-		mcp_server_kick(asked->owner->server);
-	}
 	list_remove(&asked->link);
+	if (client != NULL && !is_awaited(self, asked->id)) {
+		(void)mcp_client_cancel(client, asked->id, span_text("it was given up"));
+		mcp_server_kick(self->server);
+	}
 	free(asked);
 }
 
@@ -102,21 +113,18 @@ static void end(struct asked *asked, const struct capsule_error *err, struct spa
 		op_finish(op);
 }
 
-bool mcp_engine_answer_asked(struct mcp_engine *self, const struct mcp_event *event)
+void mcp_engine_answer_asked(struct mcp_engine *self, const struct mcp_event *event)
 {
 	bool failed = event->error.status != CAPSULE_OK;
 
-	LIST_EACH (node, &self->asked) {
+	if (event->kind != MCP_EVENT_RESULT && event->kind != MCP_EVENT_LISTED && event->kind != MCP_EVENT_ERROR)
+		return;
+	LIST_EACH_SAFE (node, &self->asked) {
 		struct asked *asked = LIST_ENTRY(node, struct asked, link);
 
-		if (asked->id != event->id)
-			continue;
-		if (event->kind == MCP_EVENT_RESULT || event->kind == MCP_EVENT_LISTED ||
-			event->kind == MCP_EVENT_ERROR)
+		if (asked->id == event->id)
 			end(asked, failed ? &event->error : NULL, event->json);
-		return true;
 	}
-	return false;
 }
 
 void mcp_engine_end_asked(struct mcp_engine *self, const struct capsule_error *err)

@@ -121,7 +121,7 @@ static void a_tool_without_a_schema_is_skipped_with_a_warning(void **state)
 	assert_string_equal(stage->load_error.text, "");
 	assert_false(stage->engine->ops->offers(stage->engine, "odd"));
 	assert_true(stage->engine->ops->offers(stage->engine, "even"));
-	assert_int_equal(stage_count(&stage->logged, "MCP server '" SERVER_NAME "': tool `odd` is skipped: "), 1);
+	assert_int_equal(stage_count(&stage->logged, "server s: tool `odd` is skipped: "), 1);
 }
 
 /* mv:88 */
@@ -161,23 +161,29 @@ static void count_end(struct op *op, void *user)
 
 static void a_load_that_is_cancelled_can_be_made_again(void **state)
 {
+	static const char *const stages[] = { "", "\"initialize\"", "tools/list" }; /* the last thing that was sent */
 	struct stage *stage = *state;
-	int ended = 0;
-	struct op load;
 
 	stage_make(stage, "", (const char *const[]){ TOOL("a"), NULL });
-	op_init(&load, stage->loop);
-	op_start(&load, count_end, &ended, NULL, 0, "load");
-	stage->engine->ops->load(stage->engine, &load);
-	STAGE_UNTIL(stage, stage->sent.len > 0);
-	op_cancel(&load);
-	assert_int_equal(load.error.status, CAPSULE_ECANCELLED);
-	STAGE_UNTIL(stage, ended == 1);
-	stage_unload(stage);
+	for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) {
+		int ended = 0;
+		struct op load;
+
+		op_init(&load, stage->loop);
+		op_start(&load, count_end, &ended, NULL, 0, "load");
+		buffer_clear(&stage->sent);
+		stage->engine->ops->load(stage->engine, &load);
+		STAGE_UNTIL(stage, stages[i][0] == '\0' || stage_count(&stage->sent, stages[i]) == 1);
+		op_cancel(&load);
+		assert_int_equal(load.error.status, CAPSULE_ECANCELLED);
+		STAGE_UNTIL(stage, ended == 1);
+		stage_unload(stage);
+		assert_int_equal(health_of(stage, NULL), ENGINE_UNLOADED);
+		op_fini(&load);
+	}
 	stage_load(stage);
 	assert_string_equal(stage->load_error.text, "");
 	assert_int_equal(health_of(stage, NULL), ENGINE_READY);
-	op_fini(&load);
 }
 
 static void unloading_while_it_loads_ends_both(void **state)
@@ -244,6 +250,37 @@ static void a_burst_of_changes_costs_two_lists_at_most(void **state)
 	stage_run(stage, &shot, "echo", "{}");
 	assert_in_range(stage_count(&stage->sent, "tools/list"), 2, 3);
 	assert_in_range(stage->retools, 1, 2);
+	shot_fini(&shot);
+}
+
+static void a_list_that_changes_without_end_is_fetched_now_and_then(void **state)
+{
+	struct stage *stage = *state;
+	struct shot shot = { 0 };
+
+	stage_make(stage, "", (const char *const[]){ "restless", TOOL("echo"), NULL });
+	stage_load(stage);
+	STAGE_UNTIL(stage, stage_count(&stage->sent, "tools/list") == 16);
+	for (int i = 0; i < 8; i++)
+		stage_run(stage, &shot, "echo", "{}");
+	assert_int_equal(stage_count(&stage->sent, "tools/list"), 16);
+	stage_advance(stage, 1000);
+	STAGE_UNTIL(stage, stage_count(&stage->sent, "tools/list") == 17);
+	shot_fini(&shot);
+}
+
+static void what_it_says_without_end_is_bounded_and_clean(void **state)
+{
+	struct stage *stage = *state;
+	struct shot shot = { 0 };
+
+	stage_open(stage, "", (const char *const[]){ "talk", NULL });
+	stage_run(stage, &shot, "talk", "{}");
+	assert_int_equal(stage_count(&stage->logged, "server s: it says: ?[31mred\n"), 100);
+	assert_int_equal(stage_count(&stage->logged, "\x1b"), 0);
+	stage_advance(stage, 50);
+	stage_run(stage, &shot, "talk", "{}");
+	assert_int_equal(stage_count(&stage->logged, "server s: (100 lines were left out) it says: "), 1);
 	shot_fini(&shot);
 }
 
@@ -349,6 +386,35 @@ static void people_can_ask_it_themselves(void **state)
 	op_fini(&op);
 }
 
+static void a_list_that_several_wait_for_comes_to_each(void **state)
+{
+	struct stage *stage = *state;
+	struct answer answers[4] = { 0 };
+	struct shot shot = { 0 };
+	struct op ops[4];
+
+	stage_make(stage, "", (const char *const[]){ TOOL("change"), "then", TOOL("other"), NULL });
+	stage_load(stage);
+	assert_int_equal(stage_call(stage, &shot, "change", "{}"), CAPSULE_OK);
+	/* The first one runs; the others are one that waits, and so may be that of the change that is announced. */
+	for (int i = 0; i < 4; i++) {
+		op_init(&ops[i], stage->loop);
+		op_start(&ops[i], take_answer, &answers[i], NULL, 0, "list");
+		assert_int_equal(mcp_engine_list(stage->engine, MCP_TOOLS, &ops[i], NULL), CAPSULE_OK);
+	}
+	op_cancel(&ops[1]); /* which is not the end of what others wait for */
+	STAGE_UNTIL(stage, answers[0].done + answers[1].done + answers[2].done + answers[3].done == 4);
+	STAGE_UNTIL(stage, stage->retools >= 1);
+	assert_string_equal(answers[2].text, "[" TOOL("other") "]");
+	assert_string_equal(answers[3].text, "[" TOOL("other") "]");
+	assert_int_equal(answers[1].status, CAPSULE_ECANCELLED);
+	assert_true(stage->engine->ops->offers(stage->engine, "other"));
+	assert_in_range(stage_count(&stage->sent, "tools/list"), 3, 4);
+	for (int i = 0; i < 4; i++)
+		op_fini(&ops[i]);
+	shot_fini(&shot);
+}
+
 static void roots_are_what_the_capsule_may_read(void **state)
 {
 	struct stage *stage = *state;
@@ -391,6 +457,7 @@ static void a_changed_description_is_told_and_blocked_until_approved(void **stat
 	assert_non_null(strstr(tools_of(stage, &out), "\"callable\":false,\"why\":\"its description"));
 	assert_int_equal(stage_call(stage, &shot, "echo", "{}"), CAPSULE_EDENIED);
 	assert_non_null(strstr(shot.text, "Tool call failed: " SERVER_NAME ":echo - its description is not the one"));
+	assert_int_equal(stage_count(&stage->records, "refused echo denied 0 0 Tool call failed: "), 1);
 	buffer_clear(&out);
 	assert_true(mcp_engine_append_json(stage->engine, &out));
 	assert_non_null(strstr(buffer_text(&out), "\"tools_changed\":[\"echo\"]"));
@@ -432,9 +499,12 @@ int main(void)
 		ENGINE_TEST(a_changed_list_is_fetched_again),
 		ENGINE_TEST(a_list_that_can_not_be_renewed_stays),
 		ENGINE_TEST(a_burst_of_changes_costs_two_lists_at_most),
+		ENGINE_TEST(a_list_that_changes_without_end_is_fetched_now_and_then),
+		ENGINE_TEST(what_it_says_without_end_is_bounded_and_clean),
 		ENGINE_TEST(a_server_that_died_is_seen_and_comes_back),
 		ENGINE_TEST(what_it_is_can_be_seen),
 		ENGINE_TEST(people_can_ask_it_themselves),
+		ENGINE_TEST(a_list_that_several_wait_for_comes_to_each),
 		ENGINE_TEST(roots_are_what_the_capsule_may_read),
 		ENGINE_TEST(without_roots_the_question_is_refused),
 		ENGINE_TEST(a_changed_description_is_told_and_blocked_until_approved),

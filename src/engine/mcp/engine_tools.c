@@ -7,7 +7,7 @@
 
 static void warn(void *user, struct span text)
 {
-	mcp_engine_log(user, CAPSULE_LOG_WARN, NULL, text);
+	mcp_engine_log_bounded(user, CAPSULE_LOG_WARN, NULL, text);
 }
 
 static void tool_changed(void *user, const struct mcp_tool *tool)
@@ -68,7 +68,7 @@ static enum capsule_status take_list(struct mcp_engine *self, struct span list, 
 /* A list that could not be had: the old one stays. What a new process has is not known then. */
 static void keep_list(struct mcp_engine *self, const struct capsule_error *error)
 {
-	mcp_engine_log(self, CAPSULE_LOG_WARN, "its list of tools could not be renewed, the old one stays",
+	mcp_engine_log_bounded(self, CAPSULE_LOG_WARN, "its list of tools could not be renewed, the old one stays",
 		span_text(error->text));
 	if (!self->listed && self->declared->pin_tools)
 		mcp_pins_block_all(&self->catalog);
@@ -117,6 +117,19 @@ void mcp_engine_listed(struct mcp_engine *self, struct span list, const struct c
 		mcp_engine_list_tools(self);
 }
 
+void mcp_engine_list_none(struct mcp_engine *self)
+{
+	self->listed = false;
+	self->listing = false;
+	self->list_again = false;
+	loop_timer_disarm(self->env.loop, &self->list_later);
+}
+
+void mcp_engine_list_due(struct timer *timer)
+{
+	mcp_engine_list_tools(LIST_ENTRY(timer, struct mcp_engine, list_later));
+}
+
 void mcp_engine_list_tools(struct mcp_engine *self)
 {
 	struct mcp_client *client = mcp_server_client(self->server);
@@ -127,6 +140,9 @@ void mcp_engine_list_tools(struct mcp_engine *self)
 		return;
 	}
 	if (client == NULL)
+		return;
+	if (!pace_take(&self->lists, loop_now(self->env.loop)) &&
+		loop_timer_arm(self->env.loop, &self->list_later, loop_now(self->env.loop) + self->lists.every_ns))
 		return;
 	if (mcp_client_list(client, MCP_TOOLS, loop_now(self->env.loop), &self->list_id, &err) != CAPSULE_OK) {
 		mcp_engine_listed(self, span_of(NULL, 0), &err);

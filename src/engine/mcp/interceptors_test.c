@@ -152,6 +152,26 @@ static void four_are_called_at_once_and_tools_pass_them(void **state)
 	shot_fini(&go);
 }
 
+static void tools_that_take_their_time_do_not_hold_them_up(void **state)
+{
+	struct stage *stage = *state;
+	struct shot held = { 0 }, waits = { 0 }, hook = { 0 };
+
+	stage->limits.in_flight = 1;
+	stage_open(stage, "", (const char *const[]){ "astrid_hook_intercept", "hold", NULL });
+	assert_int_equal(stage_call(stage, &held, "hold", "{}"), CAPSULE_OK);
+	assert_int_equal(stage_call(stage, &waits, "hold", "{}"), CAPSULE_OK);
+	stage_run_hook(stage, &hook, "h", "{}");
+	assert_int_equal(hook.status, CAPSULE_OK);
+	assert_int_equal(held.done + waits.done, 0);
+	assert_int_equal(stage_count(&stage->sent, "\"name\":\"hold\""), 1);
+	op_cancel(&held.call.op);
+	op_cancel(&waits.call.op);
+	shot_fini(&held);
+	shot_fini(&waits);
+	shot_fini(&hook);
+}
+
 #define INTERCEPTOR_TEST(fact) cmocka_unit_test_setup_teardown(fact, stage_set_up, stage_tear_down)
 
 int main(void)
@@ -166,6 +186,7 @@ int main(void)
 		INTERCEPTOR_TEST(is_error_is_a_failure_with_its_text_in_the_log),
 		INTERCEPTOR_TEST(one_that_never_answers_ends_after_five_seconds),
 		INTERCEPTOR_TEST(four_are_called_at_once_and_tools_pass_them),
+		INTERCEPTOR_TEST(tools_that_take_their_time_do_not_hold_them_up),
 	};
 
 	return cmocka_run_group_tests_name("mcp_interceptors", tests, NULL, NULL);

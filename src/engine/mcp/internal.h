@@ -7,6 +7,7 @@
 #include "engine/mcp/catalog.h"
 #include "engine/mcp/consent.h"
 #include "engine/mcp/mcp.h"
+#include "engine/mcp/pace.h"
 #include "engine/mcp/pins.h"
 #include "engine/mcp/server.h"
 
@@ -31,6 +32,8 @@ struct mcp_engine {
 	bool listed;     /* it is what the process that runs now has said */
 	bool listing;    /* list `list_id` is under way */
 	bool list_again; /* and once more then */
+	struct pace lists;
+	struct timer list_later; /* the next one, when `lists` puts it off */
 	int64_t list_id;
 	struct mcp_pins pins;
 
@@ -60,17 +63,27 @@ enum capsule_status mcp_engine_refuse(const struct mcp_engine *self, struct caps
 /** Tell that its health changed, if it has. */
 void mcp_engine_tell_health(struct mcp_engine *self);
 
-/** One line for the log, in front of it the server's name; `text` may hold anything. */
+/** One line for the log, in front of it the server's name; `text` may hold anything. The second for what a server can
+ *  cause again and again, which is bounded. */
 void mcp_engine_log(const struct mcp_engine *self, enum capsule_log_level level, const char *what, struct span text);
+
+void mcp_engine_log_bounded(
+	const struct mcp_engine *self, enum capsule_log_level level, const char *what, struct span text);
 
 /** Tell of its life, if somebody listens; `note` without the server's name. */
 void mcp_engine_tell(const struct mcp_engine *self, struct mcp_life_note note);
 
 /* ---- engine_tools.c ---- */
 
-/** Ask for the list of tools, or once more when the one under way is there. A failure of the request itself is told as
- *  that of a list. */
+/** Ask for the list of tools, or once more when the one under way is there, or later when it was asked for too often. A
+ *  failure of the request itself is told as that of a list. */
 void mcp_engine_list_tools(struct mcp_engine *self);
+
+/** timer.fire of list_later. */
+void mcp_engine_list_due(struct timer *timer);
+
+/** There is nobody to ask any more. */
+void mcp_engine_list_none(struct mcp_engine *self);
 
 /** MCP_EVENT_LISTED of that list. */
 void mcp_engine_listed(struct mcp_engine *self, struct span list, const struct capsule_error *error);
@@ -86,8 +99,8 @@ void mcp_engine_server_changed(void *user);
 
 /* ---- engine_requests.c ---- */
 
-/** An event is that of a request of mcp_engine_request(): take it. */
-bool mcp_engine_answer_asked(struct mcp_engine *self, const struct mcp_event *event);
+/** End those that `event` answers: one request, or all that wait for the same list. */
+void mcp_engine_answer_asked(struct mcp_engine *self, const struct mcp_event *event);
 
 /** End all of them with `err`. */
 void mcp_engine_end_asked(struct mcp_engine *self, const struct capsule_error *err);

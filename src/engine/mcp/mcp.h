@@ -64,7 +64,7 @@ struct mcp_services {
 	enum capsule_status (*ask)(
 		void *user, const struct mcp_call_note *note, struct op *op, struct capsule_error *err);
 	void (*record)(void *user, const struct mcp_call_note *note); /* for the audit; may be NULL */
-	void (*tell)(void *user, const struct mcp_life_note *note);   /* to the bus; may be NULL */
+	void (*tell)(void *user, const struct mcp_life_note *note);   /* of its life; may be NULL */
 	/* Append what roots/list is answered with, a JSON array of {"uri", "name"}; NULL: no roots are declared. */
 	bool (*roots)(void *user, struct buffer *out);
 	/* Lines that go in and out of `server`, for a trace. NULL: nobody wants them. */
@@ -74,7 +74,7 @@ struct mcp_services {
 /* 0: the default. */
 struct mcp_engine_limits {
 	uint64_t handshake_ms, call_ms, call_hard_ms, interceptor_ms, ping_ms, close_ms, term_ms;
-	uint32_t in_flight; /* 64 */
+	uint32_t in_flight; /* of tools: 64 */
 	struct restart_policy restart;
 };
 

@@ -8,7 +8,11 @@
 
 #include <assert.h>
 
-#define LISTS_BESIDE 8 /* requests that a server may have beside the calls: lists, what people ask */
+/* A server that says without end that its tools changed is asked so often. */
+#define LISTS_AT_ONCE 16
+#define LIST_EVERY_NS NS_PER_S
+
+#define OTHERS_BESIDE 8 /* requests that a server may have beside the calls: lists, what people ask */
 
 /* ---- Health, and what is told ---- */
 
@@ -89,6 +93,18 @@ void mcp_engine_log(const struct mcp_engine *self, enum capsule_log_level level,
 	log_write(self->env.log, level, self->env.capsule_id, span_text(clean.text));
 }
 
+void mcp_engine_log_bounded(
+	const struct mcp_engine *self, enum capsule_log_level level, const char *what, struct span text)
+{
+	struct capsule_error clean;
+
+	if (!log_wants(self->env.log, level))
+		return;
+	(void)error_set(
+		&clean, CAPSULE_EINVAL, "%s%s%.*s", what != NULL ? what : "", what != NULL ? ": " : "", SPAN_ARG(text));
+	mcp_server_log(self->server, level, span_text(clean.text));
+}
+
 void mcp_engine_tell(const struct mcp_engine *self, struct mcp_life_note note)
 {
 	note.server = mcp_engine_name(self);
@@ -143,7 +159,6 @@ static void stopped(struct op *op, void *user)
 
 	(void)op;
 	mcp_catalog_fini(&self->catalog);
-	self->listed = false;
 	while ((node = list_take_first(&self->unloads)) != NULL)
 		op_finish(LIST_ENTRY(node, struct op, link));
 }
@@ -160,6 +175,7 @@ static void unload(struct engine *engine, struct op *op)
 	if (self->load != NULL)
 		mcp_engine_loaded(self, &err);
 	self->phase = MCP_DOWN;
+	mcp_engine_list_none(self);
 	mcp_calls_cancel(self, &err);
 	mcp_engine_end_asked(self, &err);
 	if (self->stopping.state != OP_IDLE)
@@ -206,6 +222,7 @@ static void free_engine(struct engine *engine)
 	struct mcp_engine *self = mcp_engine_of(engine);
 
 	assert(mcp_calls_count(&self->calls) == 0 && list_empty(&self->asked));
+	mcp_engine_list_none(self);
 	op_fini(&self->starting);
 	op_fini(&self->stopping);
 	mcp_server_free(self->server);
@@ -242,7 +259,7 @@ static void default_limits(struct mcp_engine *self, const struct mcp_engine_limi
 	if (mine->interceptor_ms == 0)
 		mine->interceptor_ms = LIMIT_MCP_INTERCEPTOR_MS;
 	self->server_limits = *mine;
-	self->server_limits.in_flight = mine->in_flight + LISTS_BESIDE;
+	self->server_limits.in_flight = mine->in_flight + MCP_INTERCEPTORS_AT_ONCE + OTHERS_BESIDE;
 }
 
 enum capsule_status mcp_engine_new(struct engine **out, const struct engine_env *env,
@@ -260,6 +277,8 @@ enum capsule_status mcp_engine_new(struct engine **out, const struct engine_env 
 	self->declared = server;
 	self->services = services;
 	default_limits(self, limits);
+	self->lists = (struct pace){ .burst = LISTS_AT_ONCE, .every_ns = LIST_EVERY_NS };
+	self->list_later.fire = mcp_engine_list_due;
 	list_init(&self->unloads);
 	list_init(&self->asked);
 	mcp_calls_init(&self->calls);

@@ -27,11 +27,7 @@ enum capsule_status mcp_server_new(
 	server->env = options->env;
 	server->restart.policy = options->limits->restart;
 	server->retry.fire = retry_due;
-	server->log = (struct server_log){
-		.sink = options->env->log,
-		.capsule = options->env->capsule_id,
-		.server = options->declared->id,
-	};
+	server_log_init(&server->log, options->env->log, options->env->capsule_id, options->declared->id);
 	list_init(&server->stops);
 	*out = server;
 	return CAPSULE_OK;
@@ -99,6 +95,14 @@ static void give_up(struct mcp_server *server)
 	record(server, CAPSULE_LOG_ERROR, "");
 }
 
+/* Whether a refusal stays the same however often it is asked: another program than the one that was approved, a grant
+ * that is not there, a manifest that is wrong. */
+static bool is_final(enum capsule_status status)
+{
+	return status == CAPSULE_EDENIED || status == CAPSULE_EMANIFEST || status == CAPSULE_EINVAL ||
+		status == CAPSULE_EUNSUPPORTED;
+}
+
 /* Its end is known, `server->why` says why, and it is WAITING. Another attempt, or the end of them. */
 static void try_again(struct mcp_server *server, bool wanted)
 {
@@ -127,13 +131,18 @@ static void try_again(struct mcp_server *server, bool wanted)
 /* A start did not work out: the first one is not repeated. */
 static void start_failed(struct mcp_server *server)
 {
-	if (server->proven) {
-		server_happened(server, SERVER_LOST);
-		try_again(server, server->options.declared->restart != SERVER_RESTARTS_NEVER);
+	if (!server->proven) {
+		server_happened(server, SERVER_GIVEN_UP);
+		end_start(server, &server->why);
 		return;
 	}
-	server_happened(server, SERVER_GIVEN_UP);
-	end_start(server, &server->why);
+	server_happened(server, SERVER_LOST);
+	if (is_final(server->why.status)) {
+		(void)error_in(&server->why, "MCP server '%s' is not started again", server->name);
+		give_up(server);
+		return;
+	}
+	try_again(server, true);
 }
 
 static void begin(struct mcp_server *server)
@@ -235,7 +244,9 @@ void server_event(void *user, const struct mcp_event *event)
 {
 	struct mcp_server *server = user;
 
-	if (event->kind == MCP_EVENT_READY && server->state == MCP_SERVER_INITIALIZING)
+	if (server->state == MCP_SERVER_DRAINING && event->kind != MCP_EVENT_ENDED)
+		return; /* nobody waits for it any more */
+	if (event->kind == MCP_EVENT_READY)
 		answered(server);
 	server->options.event(server->options.user, event);
 	if (event->kind == MCP_EVENT_ENDED)
@@ -354,6 +365,11 @@ void mcp_server_kick(struct mcp_server *server)
 {
 	if (server->stdio != NULL)
 		mcp_stdio_kick(server->stdio);
+}
+
+void mcp_server_log(struct mcp_server *server, enum capsule_log_level level, struct span line)
+{
+	server_log_line(&server->log, level, line, loop_now(server->loop));
 }
 
 int mcp_server_pid(const struct mcp_server *server)

@@ -34,8 +34,8 @@ struct mcp_server_options {
 	const struct manifest_mcp_server *declared;
 	const struct mcp_services *services;
 	const struct mcp_engine_limits *limits;
-	/* An event of the protocol of the process that runs now, ENDED and READY included. From a turn; may stop the
-	 * server, not free it. */
+	/* An event of the protocol of the process that runs now, ENDED and READY included; of one that is being stopped
+	 * only ENDED. From a turn; may stop the server, not free it. */
 	void (*event)(void *user, const struct mcp_event *event);
 	void (*changed)(void *user); /* its state; likewise */
 	void *user;
@@ -72,6 +72,10 @@ int64_t mcp_server_retry_ns(const struct mcp_server *server);
 /** The client of the process that runs, NULL without one. After using it: mcp_server_kick(). */
 struct mcp_client *mcp_server_client(struct mcp_server *server);
 void mcp_server_kick(struct mcp_server *server);
+
+/** Put a line down that the server has caused, without control characters: these have one bound with the lines of its
+ *  standard error. */
+void mcp_server_log(struct mcp_server *server, enum capsule_log_level level, struct span line);
 
 int mcp_server_pid(const struct mcp_server *server);
 uint32_t mcp_server_restarts(const struct mcp_server *server);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Servers that end by themselves: when they are started again, and when no more. mv:130 */
+/* Servers that end by themselves: when they are started again, and when no more. */
 #include "engine/mcp/server_fixture.h"
 
 #include <signal.h>
@@ -125,11 +125,27 @@ static void what_is_replaced_is_not_started_again(void **state)
 	until_gone(world, MCP_SERVER_WAITING);
 	while (mcp_server_state(world->server, NULL) != MCP_SERVER_FAILED)
 		world_advance(world, 10);
-	world_assert_why(world, "given up after 5 attempts: ");
+	assert_int_equal(mcp_server_restarts(world->server), 1);
+	world_assert_why(world, "MCP server '" WORLD_NAME "' is not started again: Unsupported entry point: ");
 	world_assert_why(world, "hash mismatch");
+	assert_int_equal(world_logged(world, "is not started again: "), 1);
 }
 
-/* What becomes of a server with `verb` under `policy`, when a call is begun if `called`. mv:127 */
+static void what_is_gone_is_looked_for_again(void **state)
+{
+	struct world *world = *state;
+
+	world_child(world, "serve", "");
+	world_start_ready(world);
+	place_move(world->place, "capsule/server", "capsule/elsewhere");
+	kill_it(world);
+	comes_back_after(world, 2000, MCP_SERVER_WAITING);
+	place_move(world->place, "capsule/elsewhere", "capsule/server");
+	comes_back_after(world, 4000, MCP_SERVER_READY);
+	assert_int_equal(mcp_server_restarts(world->server), 2);
+}
+
+/* What becomes of a server with `verb` under `policy`, when a call is begun if `called`. */
 static void assert_policy(
 	struct world *world, const char *verb, const char *policy, bool called, enum mcp_server_state expected)
 {
@@ -207,6 +223,7 @@ int main(void)
 		WORLD_TEST(one_that_ends_at_once_after_every_start_is_given_up_after_five),
 		WORLD_TEST(a_policy_of_three_attempts_makes_three),
 		WORLD_TEST(what_is_replaced_is_not_started_again),
+		WORLD_TEST(what_is_gone_is_looked_for_again),
 		WORLD_TEST(never_means_never),
 		WORLD_TEST(always_means_also_after_a_clean_exit),
 		WORLD_TEST(a_clean_exit_is_a_failure_only_when_it_leaves_calls),

@@ -82,7 +82,7 @@ static void heard(void *user, struct span line)
 {
 	struct mcp_server *server = user;
 
-	server_log_line(&server->log, line, loop_now(server->loop));
+	server_log_line(&server->log, CAPSULE_LOG_INFO, line, loop_now(server->loop));
 }
 
 static void trace(void *user, bool outgoing, struct span line)

@@ -63,6 +63,39 @@ static void settings_that_nobody_gave_are_told_all_at_once(void **state)
 	world_start_fails(world, "Missing required environment variables: A, B.");
 }
 
+/* mv:57 mv:58 */
+static void settings_that_decide_what_runs_are_no_settings_of_a_server(void **state)
+{
+	static const char *const names[] = { "LD_PRELOAD", "ld_anything", "NPM_CONFIG_REGISTRY", "Node_Options",
+		"env" };
+	struct world *world = *state;
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		struct diagnostics found = { 0 };
+		struct manifest *manifest = NULL;
+		struct capsule_error err;
+		char text[512];
+
+		(void)snprintf(text, sizeof text,
+			"[package]\nname = \"demo\"\nversion = \"1.0.0\"\n[capabilities]\n" GRANT(
+				"sh") "\n[[mcp_server]]\nid = \"files\"\ntype = \"stdio\"\n" COMMAND("sh") "\n[env]\n%s = "
+													   "{ type = \"string\", default = \"x\" }\n",
+			names[i]);
+		assert_int_equal(
+			manifest_parse(&manifest, span_text(text), "Capsule.toml", &found, &err), CAPSULE_EMANIFEST);
+		assert_non_null(strstr(err.text, names[i]));
+		assert_non_null(strstr(err.text, "so no program may get it"));
+		diagnostics_fini(&found);
+	}
+	world_child(world, "serve", "");
+	world_server(world, GRANT("./server"), "command = \"./server\"\nargs = [\"report\"]",
+		"[env]\nSAFE_VAR = { type = \"string\", default = \"safe\" }\nLDFLAGS = { type = \"string\", default = \"-s\" }");
+	world_start_ready(world);
+	world_call(world);
+	assert_non_null(strstr(world->result, "env SAFE_VAR=safe\\n"));
+	assert_non_null(strstr(world->result, "env LDFLAGS=-s\\n"));
+}
+
 static void assert_reported(const struct world *world, const char *part)
 {
 	if (strstr(world->result, part) == NULL)
@@ -71,6 +104,7 @@ static void assert_reported(const struct world *world, const char *part)
 
 static void start_reporter(struct world *world)
 {
+	assert_int_equal(setenv("CARGO_HOME", "/nowhere", 1), 0);
 	world_child(world, "serve", "");
 	world->services.workspace = "/w";
 	world_server(world, GRANT("./server"),
@@ -79,6 +113,7 @@ static void start_reporter(struct world *world)
 		"[env]\nSEVEN = { type = \"string\", default = 7 }\nYES = { type = \"string\", default = true }\n"
 		"LANG = { type = \"string\", default = \"eo\" }\nSPACE = { type = \"string\", default = \"a b=c\" }");
 	world_start_ready(world);
+	assert_int_equal(unsetenv("CARGO_HOME"), 0);
 	world_call(world);
 }
 
@@ -90,7 +125,8 @@ static void assert_environment(const struct world *world)
 	assert_reported(world, "env YES=true\\n");
 	assert_reported(world, "env SPACE=a b=c\\n");
 	assert_reported(world, "env LANG=eo\\n");
-	assert_reported(world, "env PATH=/usr/local/bin:/usr/bin:/bin");
+	assert_reported(world, "env PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin\\n");
+	assert_null(strstr(world->result, "CARGO_HOME"));
 	assert_ptr_equal(strstr(strstr(world->result, "env LANG=") + 1, "env LANG="), NULL);
 	assert_null(strstr(world->result, "ASTRID_SOCKET_PATH"));
 	assert_null(strstr(world->result, "CAPSULE_BUILD_DIR"));
@@ -115,7 +151,7 @@ static void a_word_in_no_workspace_or_out_of_it_ends_the_start(void **state)
 	world_start_fails(world, "its argument `workspace://in/../..` leads out of a folder by `..`");
 }
 
-/* mv:17 mv:23 */
+/* mv:17 mv:23 mv:46 mv:53: without a `hash` it is not read, so that it has no digest */
 static void it_gets_its_settings_its_words_and_its_folder(void **state)
 {
 	struct world *world = *state;
@@ -135,7 +171,7 @@ static void it_gets_its_settings_its_words_and_its_folder(void **state)
 	assert_int_equal(world_logged(world, "files runs without a sandbox: it is a test"), 2);
 }
 
-/* mv:17 */
+/* mv:17 mv:52 mv:56 */
 static void in_the_sandbox_it_gets_the_same_and_no_more(void **state)
 {
 	struct world *world = *state;
@@ -173,12 +209,15 @@ static void a_network_takes_the_word_of_the_server_and_a_grant(void **state)
 	assert_network(world, false);
 }
 
-/* mv:12 */
+/* mv:12 rt:194 */
 static void a_script_that_is_no_server_fails_in_the_handshake(void **state)
 {
 	struct world *world = *state;
+	char slice[128];
 
-	place_write(world->place, "capsule/run", "#!/bin/sh\necho hello\necho no such thing >&2\n", 0755);
+	place_folder(world->place, "capsule/run");
+	(void)snprintf(slice, sizeof slice, "capsule/run/%s", program_triple());
+	place_write(world->place, slice, "#!/bin/sh\necho hello\necho no such thing >&2\n", 0755);
 	world_server(world, GRANT("./run"), COMMAND("./run"), "");
 	world_start_fails(world,
 		"Failed to connect MCP host engine: MCP initialization failed: MCP handshake failed for " WORLD_NAME
@@ -313,6 +352,21 @@ static void a_stop_ends_every_state_and_a_start_follows(void **state)
 	world_start_ready(world);
 }
 
+static void what_it_says_while_it_is_stopped_is_not_heard(void **state)
+{
+	struct world *world = *state;
+	struct world_op start, stop;
+
+	world_child(world, "serve", ""); /* which answers what it has read before it ends */
+	world_start(world, &start);
+	world_until(world, MCP_SERVER_INITIALIZING);
+	world_stop(world, &stop);
+	world_wait(world, &start);
+	world_wait(world, &stop);
+	assert_int_equal(world->ready, 0);
+	assert_int_equal(world->ended, 1);
+}
+
 static void a_start_that_is_cancelled_stops_it(void **state)
 {
 	struct world *world = *state;
@@ -426,6 +480,7 @@ int main(void)
 		WORLD_TEST(a_word_in_no_workspace_or_out_of_it_ends_the_start),
 		WORLD_TEST(in_the_sandbox_it_gets_the_same_and_no_more),
 		WORLD_TEST(a_network_takes_the_word_of_the_server_and_a_grant),
+		WORLD_TEST(settings_that_decide_what_runs_are_no_settings_of_a_server),
 		WORLD_TEST(a_script_that_is_no_server_fails_in_the_handshake),
 		WORLD_TEST(failures_of_the_handshake_say_what_and_whose),
 		WORLD_TEST(a_server_that_never_answers_fails_and_is_gone),
@@ -434,6 +489,7 @@ int main(void)
 		WORLD_TEST(a_file_of_its_integrity_list_that_differs_keeps_it_from_starting),
 		WORLD_TEST(it_is_started_once),
 		WORLD_TEST(a_stop_ends_every_state_and_a_start_follows),
+		WORLD_TEST(what_it_says_while_it_is_stopped_is_not_heard),
 		WORLD_TEST(a_start_that_is_cancelled_stops_it),
 		WORLD_TEST(two_of_a_capsule_live_side_by_side_and_a_stop_of_one_holds_up_no_other),
 		WORLD_TEST(a_flood_of_standard_error_leaves_the_log_usable),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* A server with tools for the tests of their engine. What it is told is compact JSON from our client, of which it looks
  * at the method, the id, the tool's name and its arguments. Words: "notools" declares none; "noise" writes lines that
- * are no messages; "loop" never ends its list; "dies" ends over it; "empty" has a cursor that is empty; others are the
+ * are no messages; "loop" never ends its list; "dies" ends over it; "empty" has a cursor that is empty;
+ * "restless" says that its list changed each time that it was asked for it; others are the
  * items of one page of its list, those behind "then" of its list once it has changed, where "broken" answers with an
  * error. */
 #include <signal.h>
@@ -17,7 +18,7 @@
 
 static char **pages, **later;
 static int page_count, later_count;
-static bool no_tools, noise, endless, empty_cursor, dies_listing, changed;
+static bool no_tools, noise, endless, restless, empty_cursor, dies_listing, changed;
 static long long held[HELD], roots_for;
 static char held_token[HELD][32];
 static int held_count;
@@ -119,6 +120,8 @@ static void list_tools(long long id, const char *line)
 	else
 		say("{\"jsonrpc\":\"2.0\",\"id\":%lld,\"result\":{\"tools\":[%s]}}", id,
 			page < count ? items[page] : "");
+	if (restless)
+		say("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}");
 }
 
 static void hold(long long id, const char *line)
@@ -165,6 +168,14 @@ static void change(long long id, int times)
 	answer_text(id, "changed");
 }
 
+static void talk(long long id)
+{
+	for (int i = 0; i < 200; i++)
+		say("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":\"error\",\"data\":"
+		    "\"\\u001b[31mred\"}}");
+	answer_text(id, "talked");
+}
+
 static void die(void)
 {
 	(void)fputs("loading the index\nthe index is damaged\n", stderr);
@@ -190,6 +201,8 @@ static void act(long long id, const char *line, const char *key, const char *dat
 		announce(1);
 	} else if (is(line, key, "\"die\""))
 		die();
+	else if (is(line, key, "\"talk\""))
+		talk(id);
 	else if (is(line, key, "\"burst\""))
 		change(id, 100);
 	else if (is(line, key, "\"change\""))
@@ -255,6 +268,8 @@ static void read_words(char **words)
 			endless = true;
 		else if (strcmp(*words, "dies") == 0)
 			dies_listing = true;
+		else if (strcmp(*words, "restless") == 0)
+			restless = true;
 		else if (strcmp(*words, "empty") == 0)
 			empty_cursor = true;
 		else if (strcmp(*words, "then") == 0)
