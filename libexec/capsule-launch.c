@@ -135,10 +135,16 @@ static bool lower_limit(int resource, rlim_t value, rlim_t slack)
 static bool counts_by_namespace(void)
 {
 	struct utsname name;
-	unsigned major, minor;
+	unsigned long major, minor;
+	char *end;
 
-	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
-		(major > 5 || (major == 5 && minor >= 14));
+	if (uname(&name) != 0)
+		return false;
+	major = strtoul(name.release, &end, 10);
+	if (end == name.release || *end != '.')
+		return false;
+	minor = strtoul(end + 1, NULL, 10);
+	return major > 5 || (major == 5 && minor >= 14);
 }
 
 bool launch_set_limits(const struct launch *launch)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Lines on the wire as they go by. */
-#include "base/text.h"
 #include "cli/json.h"
 #include "cli/mcp_run.h"
 #include <stdlib.h>
@@ -8,11 +7,23 @@
 
 #define NS_PER_MS 1000000
 
+/* NULL: memory ran out. */
+static char *copy_line(const char *line, size_t len)
+{
+	char *copy = malloc(len + 1);
+
+	if (copy == NULL)
+		return NULL;
+	memcpy(copy, line, len);
+	copy[len] = 0;
+	return copy;
+}
+
 static void print_json(double ms, const char *server, bool to_server, const char *line, size_t len)
 {
 	yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *object = doc == NULL ? NULL : yyjson_mut_obj(doc);
-	char *copy = text_copy(span_of(line, len)), *text = NULL;
+	char *copy = copy_line(line, len), *text = NULL;
 
 	if (object != NULL && copy != NULL && yyjson_mut_obj_add_real(doc, object, "ms", ms) &&
 		cli_json_add_text(doc, object, "server", server) &&

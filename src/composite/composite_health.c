@@ -27,7 +27,8 @@ enum composite_state composite_health(const struct composite *composite, struct 
 	return composite_state(composite, why);
 }
 
-void composite_tell_retooled(struct composite *composite)
+/* Its tools, or the health of an engine, are others now. */
+static void tell_retooled(struct composite *composite)
 {
 	if (composite->state == COMPOSITE_READY && composite->retooled != NULL)
 		composite->retooled(composite->user);
@@ -55,11 +56,11 @@ void composite_engine_changed(struct engine *engine, void *user)
 	composite_check_health(composite);
 	composite->recovering = recovering(composite);
 	if (composite->recovering != before)
-		composite_tell_retooled(composite);
+		tell_retooled(composite);
 }
 
 void composite_engine_retooled(struct engine *engine, void *user)
 {
 	(void)engine;
-	composite_tell_retooled(user);
+	tell_retooled(user);
 }

@@ -66,9 +66,6 @@ void composite_leave(struct composite *composite);
 void composite_engine_changed(struct engine *engine, void *user);
 void composite_engine_retooled(struct engine *engine, void *user);
 
-/** Tell that its tools, or the health of an engine, are others now: of one that is READY. */
-void composite_tell_retooled(struct composite *composite);
-
 /** Make it FAILED if it is READY and one of its engines has failed. */
 void composite_check_health(struct composite *composite);
 

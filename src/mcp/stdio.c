@@ -192,8 +192,3 @@ bool mcp_stdio_exit(const struct mcp_stdio *server, struct mcp_exit *out)
 	*out = server->exit;
 	return server->process == NULL;
 }
-
-bool mcp_stdio_append_stderr(const struct mcp_stdio *server, size_t lines, struct buffer *out)
-{
-	return stderr_append_last(&server->said, lines, out);
-}

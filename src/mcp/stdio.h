@@ -67,8 +67,4 @@ struct mcp_exit {
 /** False while it runs. */
 bool mcp_stdio_exit(const struct mcp_stdio *server, struct mcp_exit *out);
 
-/** Append the last `lines` lines of its standard error, cleaned and cut, each behind a line break. Returns false as
- *  buffer_append() does. */
-bool mcp_stdio_append_stderr(const struct mcp_stdio *server, size_t lines, struct buffer *out);
-
 #endif

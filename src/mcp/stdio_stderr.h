@@ -20,7 +20,7 @@ void stderr_take(struct stderr_ring *ring, struct span bytes, void (*heard)(void
 /** It is at its end: what is left is a line. */
 void stderr_end(struct stderr_ring *ring, void (*heard)(void *user, struct span line), void *user);
 
-/** As mcp_stdio_append_stderr(). */
+/** Append the last `lines` lines, cleaned and cut, each behind a line break. Returns false as buffer_append() does. */
 bool stderr_append_last(const struct stderr_ring *ring, size_t lines, struct buffer *out);
 
 void stderr_fini(struct stderr_ring *ring);

@@ -39,9 +39,6 @@ MUST_CHECK enum capsule_status programs_plan(
 MUST_CHECK enum capsule_status programs_plan_server(struct sandbox_plan *plan, const struct programs_places *places,
 	const struct manifest_mcp_server *server, struct capsule_error *err);
 
-/** Whether programs of a capsule may have a network: its `net` (for GATE_FOR_COMPONENT also the component's) holds `*`. */
-bool programs_may_network(const struct manifest *manifest, enum gate_for whom);
-
 /** Find what `command` of the manifest stands for. program_fini() frees *out. Errors: as program_find(). */
 MUST_CHECK enum capsule_status programs_find(
 	struct program *out, const struct programs_places *places, const char *command, struct capsule_error *err);
@@ -56,7 +53,7 @@ struct programs;
 struct programs_options {
 	struct programs_places
 		places; /* its texts and the manifest are borrowed for the programs' life, but for `home` and `state` */
-	const char *launcher; /* absolute path of capsule-launch; NULL: it was not found */
+	const char *launcher;         /* absolute path of capsule-launch; NULL: it was not found */
 	const char *launcher_missing; /* why, then */
 	bool temporary_state; /* the state folder is a new one elsewhere, removed by programs_free(): nothing is kept */
 	bool unsandboxed;     /* commands run without a sandbox: whoever owns the runtime wants it so. Logged */

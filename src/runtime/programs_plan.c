@@ -54,7 +54,8 @@ static bool has_any_host(const struct string_list *hosts)
 	return false;
 }
 
-bool programs_may_network(const struct manifest *manifest, enum gate_for whom)
+/* Whether programs of a capsule may have a network: its `net` (for GATE_FOR_COMPONENT also the component's) holds `*`. */
+static bool may_network(const struct manifest *manifest, enum gate_for whom)
 {
 	const struct manifest_capabilities *component = of_component(manifest);
 
@@ -159,7 +160,7 @@ enum capsule_status programs_plan(
 	enum capsule_status status = entry_roots_make(&roots, &asked, err);
 
 	plan->limits = usual_limits;
-	plan->network = whom == GATE_FOR_COMPONENT && programs_may_network(places->manifest, whom);
+	plan->network = whom == GATE_FOR_COMPONENT && may_network(places->manifest, whom);
 	if (status == CAPSULE_OK)
 		status = fill(plan, places, &roots, whom, err);
 	entry_roots_fini(&roots);
@@ -196,7 +197,7 @@ enum capsule_status programs_plan_server(struct sandbox_plan *plan, const struct
 	struct capsule_error unsaid;
 	enum capsule_status status = programs_plan(plan, places, GATE_FOR_CAPSULE, err);
 
-	plan->network = server->network && programs_may_network(places->manifest, GATE_FOR_CAPSULE);
+	plan->network = server->network && may_network(places->manifest, GATE_FOR_CAPSULE);
 	if (status != CAPSULE_OK || server->command == NULL)
 		return status;
 	if (programs_find(&program, places, server->command, &unsaid) != CAPSULE_OK)

@@ -46,7 +46,9 @@ static bool in_alphabet(uint8_t byte)
 		byte == '_' || byte == '-' || byte == '.';
 }
 
-bool mcp_tool_append_name(struct buffer *out, struct span raw)
+/* Append the name that the protocol would have for `raw`: what is not in `A-Z a-z 0-9 _ - .` becomes "_xHH" for each byte;
+ * one that is too long is cut, with a hash of the whole at its end. Returns false as buffer_append() does. */
+static bool append_name(struct buffer *out, struct span raw)
 {
 	size_t from = out->len;
 	char digits[BLAKE3_HEX];
@@ -168,7 +170,7 @@ static bool keep(struct mcp_tool *tool, const yyjson_val *item, struct span raw)
 	texts->limit = MCP_TOOL_BYTES;
 	(void)buffer_append_span(texts, raw);
 	at.name = texts->len;
-	(void)mcp_tool_append_name(texts, raw);
+	(void)append_name(texts, raw);
 	(void)buffer_append_byte(texts, 0);
 	at.title = keep_text(texts, item, "title");
 	at.description = keep_text(texts, item, "description");

@@ -68,10 +68,6 @@ size_t mcp_catalog_append(const struct mcp_catalog *catalog, const struct manife
 /** Why `tool` is not called, in words for the caller: hidden tools apart, which nobody knows of. NULL: it may be. */
 const char *mcp_tool_refusal(const struct mcp_tool *tool);
 
-/** Append the name that the protocol would have for `raw`: what is not in `A-Z a-z 0-9 _ - .` becomes "_xHH" for each
- *  byte; one that is too long is cut, with a hash of the whole at its end. Returns false as buffer_append() does. */
-bool mcp_tool_append_name(struct buffer *out, struct span raw);
-
 /** Whether a list of the manifest names `text`; `*` at the end of an entry stands for any rest. The entry, or NULL. */
 const char *mcp_list_names(const struct string_list *list, struct span text);
 
