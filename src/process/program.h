@@ -57,7 +57,8 @@ struct program_image {
 
 /** Open `program` and, unless `hash` is NULL, compare it: "blake3:<64 hex>" or "sha256:<64 hex>" of the file's bytes.
  *  Of a script what is hashed is the copy that is executed. Whatever is put in place of the file afterwards is not
- *  run (in a sandbox the start fails then); only somebody who writes into the very file of a binary between verification and start changes what runs.
+ *  run (in a sandbox the start fails then); only somebody who writes into the very file of a binary between verification
+ *  and start changes what runs.
  *  program_image_fini() frees *out. Errors: CAPSULE_EDENIED ("Binary hash mismatch for <command>: expected <e>, got
  *  <a>"; a link or something else is in its place since it was found), CAPSULE_EINVAL (another algorithm, not 64 digits),
  *  CAPSULE_ENOTFOUND, CAPSULE_ELIMIT, CAPSULE_EIO, CAPSULE_ENOMEM. Blocks as long as hashing takes: on the pool for

@@ -77,7 +77,8 @@ MUST_CHECK enum capsule_status sandbox_plan_show_program(
 
 void sandbox_plan_fini(struct sandbox_plan *plan);
 
-/* Append a path, at most `max` bytes of it, so that it can't pass for anything else on a terminal: names come from manifests. */
+/* Append a path, at most `max` bytes of it, so that it can't pass for anything else on a terminal: names come from
+ * manifests. */
 typedef bool sandbox_shown_fn(struct buffer *out, struct span path, size_t max);
 
 /** Append the plan for a person, a line each ("read   /usr ... (system)", "write  /w (workspace)", "network: none" ...),
