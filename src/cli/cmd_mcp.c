@@ -185,8 +185,10 @@ static int run_ping(struct mcp_run *run)
 {
 	uint64_t count = run->cli->options.repeat;
 	int64_t *ns = calloc(count, sizeof *ns);
-	int status = ns != NULL ? 0 : cli_say_memory();
+	int status = 0;
 
+	if (ns == NULL)
+		return cli_say_memory();
 	for (uint64_t i = 0; status == 0 && i < count; i++) {
 		yyjson_doc *doc = NULL;
 		int64_t began = cli_now_ns();
