@@ -78,7 +78,9 @@ void cli_consent_prompt(void *user, struct capsule_question *question, const str
 		kept->capsule = strdup(prompt->capsule);
 		kept->server = strdup(prompt->server);
 		kept->tool = strdup(prompt->tool);
-		kept->arguments = strndup(prompt->arguments, shown);
+		kept->arguments = calloc(1, shown + 1); /* theirs need not end with a NUL */
+		if (kept->arguments != NULL)
+			memcpy(kept->arguments, prompt->arguments, shown);
 		kept->arguments_len = prompt->arguments_len;
 		kept->question = question;
 	}
