@@ -69,11 +69,26 @@ def test_what_is_no_request_starts_nothing(one, text):
         '{"id":1}}',
     ],
 )
-def test_what_is_no_number_of_a_program_hits_none(one, verb, text):
+def test_what_is_no_number_of_a_program_hits_none(one, verb, text):  # hs:9
     s = one()
     assert start(s, "exec sleep 1000") == 1
     with pytest.raises(Failed, match="failed to parse (read logs|kill) request|no background process|exceeds maximum"):
         s.steps("one", [verb, text])
+    assert logs(s, 1)["running"]
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ('{"id":1,"id":1}', "failed to parse kill request"),  # hs:8
+        ('{"id":18446744073709551615}', "no background process with id 18446744073709551615"),  # hs:10
+    ],
+)
+def test_a_number_that_can_not_be_killed_is_told(one, text, reason):
+    s = one()
+    assert start(s, "exec sleep 1000") == 1
+    with pytest.raises(Failed, match=reason):
+        s.steps("one", ["kill", text])
     assert logs(s, 1)["running"]
 
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/prctl.h>
@@ -230,6 +231,39 @@ static void abandoned_and_left_to_the_loop_they_are_gone(void **state)
 		assert_int_equal(runs[i].calls, 0);
 }
 
+struct starter {
+	struct fixture *fixture;
+	struct run run;
+};
+
+static void *start_it(void *user)
+{
+	struct starter *starter = user;
+
+	start(starter->fixture, &starter->run, "stubborn", 1000);
+	hear_ready(starter->fixture, 1);
+	return NULL;
+}
+
+/* hs:132: a loop may be handed over to another thread, and the one that started the child may end. */
+static void it_outlives_the_thread_that_started_it(void **state)
+{
+	struct starter starter = { .fixture = *state };
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, start_it, &starter), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	fixture_close_writing_end(starter.fixture);
+	(void)loop_turn(starter.fixture->loop, 0);
+	assert_int_equal(starter.run.calls, 0);
+	process_kill(starter.run.process);
+	assert_int_equal(fixture_hear(starter.fixture), 't'); /* it can still answer */
+	fixture_advance(starter.fixture, 1000);
+	fixture_wait(starter.fixture, &starter.run);
+	assert_int_equal(fixture_hear(starter.fixture), 0);
+	fixture_expect(&starter.run, PROCESS_KILLED, 0, "");
+}
+
 static void many_sandboxes_at_once(void **state)
 {
 	struct fixture *fixture = *state;
@@ -422,6 +456,7 @@ int main(int argc, char **argv)
 		TEST(the_deadline_ends_it),
 		TEST(ended_while_it_is_being_made_nothing_is_left),
 		TEST(abandoned_and_left_to_the_loop_they_are_gone),
+		TEST(it_outlives_the_thread_that_started_it),
 		TEST(many_sandboxes_at_once),
 		TEST(they_end_with_this_program_at_every_stage),
 		TEST(they_end_with_this_program_when_they_are_set_up),

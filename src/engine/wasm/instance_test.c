@@ -89,6 +89,31 @@ static void test_a_lifecycle_hook_gets_what_it_reads(void **state) /* abi:142 */
 	assert_kind_answers(sdk, ENGINE_UPGRADE, "0.1.0", "", "{\"prev_version\":\"0.1.0\"}");
 }
 
+/* hs:100: whatever a hook asks for is judged as in any call. The version that it gets is the request here. */
+static void test_a_lifecycle_hook_starts_no_program_past_the_gate(void **state)
+{
+	static const char *const rows[] = { "astrid_spawn_host", "astrid_spawn_background_host" };
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char module[512];
+
+		(void)snprintf(module, sizeof module,
+			"(module (import \"extism:host/env\" \"input_offset\" (func $offset (result i64)))"
+			"(import \"extism:host/user\" \"%s\" (func $start (param i64) (result i64)))"
+			"(func (export \"astrid_upgrade\") (drop (call $start (call $offset)))))",
+			rows[i]);
+		HOLD(guest_drop)
+		struct guest *guest = guest_try(*state, module, "[capabilities]\nhost_process = [\"git\"]\n");
+		HOLD(call_fini) struct guest_call call;
+
+		assert_int_equal(guest->load_error.status, CAPSULE_OK);
+		call_init(&call, guest, "{\"cmd\":\"rm\"}", span_of(NULL, 0));
+		call.call.kind = ENGINE_UPGRADE;
+		call_start(&call);
+		assert_failed(&call, CAPSULE_EDENIED, "Security Check Failed");
+	}
+}
+
 static void test_an_exit_is_judged_by_its_status(void **state) /* abi:58 */
 {
 	HOLD(guest_drop) struct guest *guest = guest_new(*state, endings);
@@ -382,6 +407,7 @@ int main(void)
 		TEST(test_a_trap_ends_the_instance_and_names_its_functions),
 		TEST(test_an_interceptor_gets_action_and_payload_and_answers_bytes),
 		TEST(test_a_lifecycle_hook_gets_what_it_reads),
+		TEST(test_a_lifecycle_hook_starts_no_program_past_the_gate),
 		TEST(test_an_exit_is_judged_by_its_status),
 		TEST(test_what_can_not_be_called_keeps_the_instance),
 		TEST(test_a_module_without_exports_has_no_tools),
