@@ -10,11 +10,11 @@ struct danger {
 	const char *name, *why;
 };
 
-#define ANY_CODE "it runs whatever code it is given, with all rights of the user"
-#define ANY_PROGRAM "it starts any other program, with all rights of the user"
-#define ANY_PACKAGE "it fetches and runs code from the network, with all rights of the user"
-#define ANY_RIGHTS "it gets other rights than those of the user"
-#define ANY_HOST "it talks to any host, whatever `net` says"
+#define ANY_CODE "it runs whatever code it is given, with all that the sandbox of the capsule has"
+#define ANY_PROGRAM "it starts any other program of the system, in the sandbox of the capsule"
+#define ANY_PACKAGE "it runs code from the network, where the capsule has one, in its sandbox"
+#define ANY_RIGHTS "it gets other rights than those of the user, where it runs without a sandbox"
+#define ANY_HOST "it talks to any host, where the capsule has a network, whatever `net` says"
 
 static const struct danger programs[] = {
 	{ "sh", ANY_CODE },

@@ -236,7 +236,7 @@ static void check_program(const struct grant *grant)
 		warn_write(grant, "grants nothing: a program is named without its arguments",
 			span_of(grant->text, strcspn(grant->text, " \t")));
 	else if (!bundled && AMONG(name, strlen(name), interpreters))
-		warn(grant, "runs any code that it is given, and so lets the capsule do anything that you can",
+		warn(grant, "runs any code that it is given, with all that the sandbox of the capsule has",
 			"name the program that does the work, or deliver it with the capsule as `./name`");
 }
 
