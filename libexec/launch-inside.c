@@ -4,11 +4,11 @@
  * program does or when nobody waits any more; with it the kernel ends everything in the sandbox. The program can't reach
  * it: it is not dumpable, so nothing of it is open in /proc and it can't be traced; and signals from inside don't reach a
  * first process. */
+#include "launch-filter.h"
 #include "launch-words.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,35 +22,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static struct sock_filter filter[BPF_MAXINSNS];
-static struct sock_fprog program_filter = { .filter = filter };
-
-/* Read at places: whoever else has the descriptor shares its position. */
-static bool read_filter(void)
-{
-	struct stat info;
-	size_t size, have = 0;
-
-	if (fstat(INSIDE_FILTER, &info) != 0)
-		return false;
-	size = (size_t)info.st_size;
-	if (size == 0 || size > sizeof filter || size % sizeof filter[0] != 0) {
-		errno = EINVAL;
-		return false;
-	}
-	while (have < size) {
-		ssize_t len = pread(INSIDE_FILTER, (char *)filter + have, size - have, (off_t)have);
-
-		if (len == 0)
-			errno = EINVAL;
-		if (len <= 0)
-			return false;
-		have += (size_t)len;
-	}
-	program_filter.len = (unsigned short)(size / sizeof filter[0]);
-	return true;
-}
 
 /* The file's bytes, which stay mapped. NULL: it is not one, or there is no memory. */
 static char *map_env(size_t *len)
@@ -112,6 +83,17 @@ static bool place_fds(struct launch *launch)
 	return syscall(SYS_close_range, (unsigned)last + (image ? 2 : 1), ~0U, 0U) == 0;
 }
 
+/* For this process and all that it starts; it can't be taken off. */
+static bool put_filter_on(void)
+{
+	const struct sock_fprog program = {
+		.len = sizeof launch_filter / sizeof launch_filter[0],
+		.filter = (struct sock_filter *)(uintptr_t)launch_filter, /* only read */
+	};
+
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
+}
+
 _Noreturn static void be_program(struct launch *launch)
 {
 	sigset_t none;
@@ -129,7 +111,7 @@ _Noreturn static void be_program(struct launch *launch)
 		launch_fail(launch, LAUNCH_LIMITS, errno);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		launch_fail(launch, LAUNCH_PRIVILEGES, errno);
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program_filter, 0, 0) != 0)
+	if (!put_filter_on())
 		launch_fail(launch, LAUNCH_FILTER, errno);
 	launch_run(launch);
 }
@@ -212,8 +194,6 @@ void launch_inside(struct launch *launch)
 		launch_fail(launch, LAUNCH_PARENT, errno);
 	if (!read_env(launch))
 		launch_fail(launch, LAUNCH_INSIDE, errno);
-	if (!read_filter())
-		launch_fail(launch, LAUNCH_FILTER, errno);
 	(void)sigemptyset(&child);
 	(void)sigaddset(&child, SIGCHLD);
 	(void)sigprocmask(SIG_SETMASK, &child, NULL);

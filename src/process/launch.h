@@ -62,7 +62,6 @@ enum launch_inside {
 	INSIDE_LIFE,     /* pidfd of the process of the library */
 	INSIDE_ENV,      /* a file with the program's environment: each "NAME=value" with a zero byte behind it */
 	INSIDE_LAUNCHER, /* capsule-launch itself */
-	INSIDE_FILTER,   /* a file with struct sock_filter[] */
 	INSIDE_FDS,      /* the program's other descriptors, then the image, then those of bwrap */
 };
 

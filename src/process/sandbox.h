@@ -12,7 +12,8 @@
  * and nothing else: not the runtime's home, not the user's, no sockets, no other capsule. Parents of mounts are
  * empty folders. What hides comes before what shows, so that a workspace below /tmp or below the home is there
  * (bubblewrap mounts in the order of its arguments). No network unless the plan has it. In the sandbox: namespaces
- * of its own for users, processes, mounts, IPC, host name and cgroups; a filter of system calls (seccomp.h); limits;
+ * of its own for users, processes, mounts, IPC, host name and cgroups; a filter of system calls (libexec/make-filter.c);
+ * limits;
  * no new privileges.
  *
  * Needs bubblewrap (bwrap) 0.5 or newer and user namespaces. Where that can't run, starting fails with the cause and

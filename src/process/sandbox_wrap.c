@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "process/sandbox_host.h"
 #include "process/sandbox_system.h"
-#include "process/seccomp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -334,14 +333,12 @@ enum capsule_status sandbox_wrap_make(struct sandbox_wrap *out, const struct san
 	struct making making = { .wrap = out, .plan = plan, .first_fd = first_fd };
 	enum capsule_status status;
 
-	*out = (struct sandbox_wrap){ .filter_fd = -1 };
+	*out = (struct sandbox_wrap){ .words = NULL };
 	status = make_words(&making, image, err);
 	out->words = making.words.words;
 	out->count = making.words.count;
 	if (status == CAPSULE_OK && making.words.failed)
 		status = error_set(err, CAPSULE_ENOMEM, "make a sandbox: out of memory");
-	if (status == CAPSULE_OK)
-		status = seccomp_filter_open(&out->filter_fd, err);
 	return status;
 }
 
@@ -352,6 +349,5 @@ void sandbox_wrap_fini(struct sandbox_wrap *wrap)
 	sandbox_words_fini(&words);
 	for (size_t i = 0; i < wrap->fd_count; i++)
 		fd_drop(&wrap->fds[i]);
-	fd_drop(&wrap->filter_fd);
-	*wrap = (struct sandbox_wrap){ .filter_fd = -1 };
+	*wrap = (struct sandbox_wrap){ .words = NULL };
 }

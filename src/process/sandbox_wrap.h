@@ -16,7 +16,6 @@ struct sandbox_wrap {
 	size_t count;
 	int fds[SANDBOX_WRAP_FDS]; /* owned, at their start; the words name them as numbers from `first_fd` on */
 	size_t fd_count;
-	int filter_fd; /* owned, at its start: the filter of system calls (struct sock_filter[]), for the inner launcher */
 };
 
 /** What bwrap is told for `plan`, with the script of `image` (may be NULL) shown in its place; `first_fd` is the

@@ -126,7 +126,7 @@ static enum capsule_status check_spec(const struct process_spec *spec, struct ca
 enum capsule_status spawn_launcher(
 	pid_t *pid, const struct process_spec *spec, const struct spawn_ends *ends, struct capsule_error *err)
 {
-	HOLD(sandbox_wrap_fini) struct sandbox_wrap wrap = { .filter_fd = -1 };
+	HOLD(sandbox_wrap_fini) struct sandbox_wrap wrap = { .words = NULL };
 	HOLD(spawn_fds_drop) struct spawn_fds table = { .above = LAUNCH_STATUS_FD + 1 + PROCESS_FDS_MAX + 1 };
 	HOLD(spawn_words_drop) struct spawn_words words = { .argv = NULL };
 	enum capsule_status status = check_spec(spec, err);

@@ -70,8 +70,7 @@ static enum capsule_status fill_table(struct spawn_fds *table, const struct sand
 {
 	const int input = spec->input < 0 ? extras->null : spec->input;
 	const int own[] = { extras->null, extras->null, ends->maker, /* of bubblewrap */
-		input, ends->output, ends->error, ends->status, extras->life, extras->env, extras->launcher,
-		wrap->filter_fd };
+		input, ends->output, ends->error, ends->status, extras->life, extras->env, extras->launcher };
 	enum capsule_status status = spawn_fds_add(table, own, sizeof own / sizeof own[0], err);
 
 	if (status == CAPSULE_OK)

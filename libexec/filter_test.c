@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The filter of system calls, put on a child of this test. That real programs run behind it is in
- * sandbox_child_test.c. */
-#include "process/seccomp.h"
+ * src/process/sandbox_reach_test.c. */
+#include "launch-filter.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
@@ -27,24 +25,15 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#define ROOM 4096
-
 #define OTHER 200 /* what a child ends with when the filter could not be put on */
 
 static void put_filter_on(void)
 {
-	static struct sock_filter rules[ROOM];
-	struct sock_fprog program = { .filter = rules };
-	ssize_t len;
-	int fd;
+	const struct sock_fprog program = {
+		.len = sizeof launch_filter / sizeof launch_filter[0],
+		.filter = (struct sock_filter *)(uintptr_t)launch_filter,
+	};
 
-	if (seccomp_filter_open(&fd, NULL) != CAPSULE_OK)
-		_exit(OTHER);
-	len = read(fd, rules, sizeof rules);
-	(void)close(fd);
-	if (len <= 0 || len % (ssize_t)sizeof rules[0] != 0)
-		_exit(OTHER);
-	program.len = (unsigned short)((size_t)len / sizeof rules[0]);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
 		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0)
 		_exit(OTHER);
@@ -218,60 +207,9 @@ static void calls_of_another_architecture_end_the_program(void **state)
 }
 #endif
 
-static void each_opening_has_its_own_offset_and_can_not_be_changed(void **state)
-{
-	static struct sock_filter rules[2][ROOM];
-	int fds[2];
-	ssize_t len[2];
-
-	(void)state;
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(seccomp_filter_open(&fds[i], NULL), CAPSULE_OK);
-		len[i] = read(fds[i], rules[i], sizeof rules[i]);
-		assert_int_equal(write(fds[i], "x", 1), -1);
-		assert_int_equal(ftruncate(fds[i], 0), -1);
-		assert_int_equal(fcntl(fds[i], F_GETFD), FD_CLOEXEC);
-	}
-	assert_true(len[0] > 0 && len[0] < (ssize_t)sizeof rules[0]);
-	assert_int_equal(len[0], len[1]);
-	assert_memory_equal(rules[0], rules[1], (size_t)len[0]);
-	(void)close(fds[0]);
-	(void)close(fds[1]);
-}
-
-static void *open_filter(void *result)
-{
-	int fd;
-
-	if (seccomp_filter_open(&fd, NULL) == CAPSULE_OK) {
-		struct stat info;
-
-		*(off_t *)result = fstat(fd, &info) == 0 ? info.st_size : 0;
-		(void)close(fd);
-	}
-	return NULL;
-}
-
-/* Before any other: what libseccomp looks up once for the process, they look up together. */
-static void threads_open_it_at_the_same_time(void **state)
-{
-	pthread_t threads[8];
-	off_t sizes[8] = { 0 };
-
-	(void)state;
-	for (int i = 0; i < 8; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, open_filter, &sizes[i]), 0);
-	for (int i = 0; i < 8; i++)
-		assert_int_equal(pthread_join(threads[i], NULL), 0);
-	for (int i = 0; i < 8; i++)
-		assert_true(sizes[i] > 0 && sizes[i] == sizes[0]);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(threads_open_it_at_the_same_time),
-		cmocka_unit_test(each_opening_has_its_own_offset_and_can_not_be_changed),
 		cmocka_unit_test(calls_are_refused),
 		cmocka_unit_test(calls_are_let_through),
 		cmocka_unit_test(threads_start_although_clone3_is_refused),

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "process/seccomp.h"
-
-#include "base/cleanup.h"
-#include "base/fd.h"
-
+/* Writes the filter of system calls of sandboxed children as a C header (launch-filter.h), while the launcher is built:
+ * everything is allowed but what programs of capsules have no use for and what has been a way out of namespaces. Refused calls
+ * fail with EPERM, as for a user without rights, and clone3() with ENOSYS, so that the C library falls back to clone(),
+ * whose flags a filter can see. Programs for another architecture (32 bits, x32) end at their first call. */
 #include <errno.h>
-#include <fcntl.h>
+#include <linux/filter.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -70,12 +71,6 @@ static const struct refused_value refused_values[] = {
 	{ "personality", { 0, SCMP_CMP_NE, LOW_32, 0 } }, /* all ones: asks which one there is */
 };
 
-static void context_drop(scmp_filter_ctx *context)
-{
-	if (*context != NULL)
-		seccomp_release(*context);
-}
-
 /* A name that this architecture never had is no rule. Returns 0 or a negative errno. */
 static int add_rule(
 	scmp_filter_ctx context, int os_errno, const char *name, int number, const struct scmp_arg_cmp *when)
@@ -107,7 +102,7 @@ static int add_rules(scmp_filter_ctx context)
 /* Returns 0 or a negative errno. */
 static int compile_to(int fd)
 {
-	HOLD(context_drop) scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
+	scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
 	int result;
 
 	if (context == NULL)
@@ -117,26 +112,28 @@ static int compile_to(int fd)
 		result = seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (result == 0)
 		result = add_rules(context);
-	return result != 0 ? result : seccomp_export_bpf(context, fd);
+	if (result == 0)
+		result = seccomp_export_bpf(context, fd);
+	seccomp_release(context);
+	return result;
 }
 
-enum capsule_status seccomp_filter_open(int *fd, struct capsule_error *err)
+int main(void)
 {
-	static const char what[] = "make the filter of system calls of sandboxes";
-	HOLD(fd_drop) int file = memfd_create("capsule-filter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int result = file < 0 ? -errno : compile_to(file);
+	static struct sock_filter rules[BPF_MAXINSNS];
+	int fd = memfd_create("filter", MFD_CLOEXEC);
+	int result = fd < 0 ? -errno : compile_to(fd);
+	ssize_t len = result == 0 ? pread(fd, rules, sizeof rules, 0) : -1;
 
-	*fd = -1;
-	if (result == -EINVAL || result == -ENOSYS || result == -EOPNOTSUPP)
-		return error_set(err, CAPSULE_EUNSUPPORTED, "%s: libseccomp has none for this machine (%s)", what,
-			strerror(-result));
-	if (result != 0)
-		return error_os(err, -result, "%s", what);
-	if (lseek(file, 0, SEEK_CUR) <= 0)
-		return error_set(err, CAPSULE_EIO, "%s: it is empty", what);
-	if (lseek(file, 0, SEEK_SET) != 0 ||
-		fcntl(file, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0)
-		return error_os(err, errno, "%s", what);
-	*fd = fd_give(&file);
-	return CAPSULE_OK;
+	if (len <= 0 || len % (ssize_t)sizeof rules[0] != 0) {
+		(void)fprintf(stderr, "make-filter: libseccomp makes no filter for this machine: %s\n",
+			strerror(result < 0 ? -result : EIO));
+		return 1;
+	}
+	(void)puts("/* Made by libexec/make-filter.c. */\n#include <linux/filter.h>\n\n"
+		   "static const struct sock_filter launch_filter[] = {");
+	for (size_t i = 0; i < (size_t)len / sizeof rules[0]; i++)
+		(void)printf("\t{ 0x%02x, %u, %u, 0x%08x },\n", rules[i].code, rules[i].jt, rules[i].jf, rules[i].k);
+	(void)puts("};");
+	return fflush(stdout) == 0 ? 0 : 1;
 }
