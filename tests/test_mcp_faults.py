@@ -161,7 +161,8 @@ def test_endless_line_ends_the_server_and_costs_no_memory(bad):  # mv:90
 def test_flood_of_notifications_and_noise_loses_no_answer(bad):
     world = bad("flood")
     assert world.act("bad") == "done" and world.act("bad") == "done"
-    logged = [text for text in world.session.logged() if "noise" in text]
+    # Both share one bound, so of either kind there may be none.
+    logged = [text for text in world.session.logged() if "server s: " in text]
     assert 0 < len(logged) < 1000
     world.session.do("unload", "bad")
 
