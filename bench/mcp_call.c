@@ -5,6 +5,10 @@
 #include "mcp_rig.h"
 #include "rig.h"
 
+#include "base/cleanup.h"
+#include "base/fd.h"
+
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +42,12 @@ static int64_t run_bare(void *arg, uint64_t count)
 
 static void copy_program(const char *from, const char *to)
 {
-	static char command[3 * PATH_MAX];
+	HOLD(buffer_fini) struct buffer bytes = { 0 };
+	HOLD(fd_drop) int in = open(from, O_RDONLY | O_CLOEXEC);
+	HOLD(fd_drop) int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
 
-	(void)snprintf(command, sizeof command, "install -m 755 '%s' '%s'", from, to);
-	if (system(command) != 0)
+	if (in < 0 || out < 0 || fd_read_all(in, BUFFER_MAX, &bytes) != 0 ||
+		fd_write_all(out, buffer_span(&bytes)) != 0)
 		bench_fail("%s can't be copied", from);
 }
 

@@ -177,7 +177,7 @@ static enum capsule_status verify(const struct opener *opener, const char *hash)
 enum capsule_status program_open(
 	struct program_image *out, const struct program *program, const char *hash, struct capsule_error *err)
 {
-	struct capsule_error room;
+	struct capsule_error room = { .status = CAPSULE_OK };
 	struct opener opener = { .program = program, .err = err != NULL ? err : &room };
 	bool readable = false;
 	enum capsule_status status;
