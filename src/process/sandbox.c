@@ -225,7 +225,7 @@ static bool is_too_much(const char *folder, const char *dir)
 	for (size_t i = 0; i < sizeof shared / sizeof shared[0]; i++)
 		if (strcmp(folder, shared[i]) == 0)
 			return true;
-	if (strncmp(folder, "/home/", 6) == 0 && strchr(folder + 6, '/') == NULL)
+	if (strncmp(folder, "/home/", 6) == 0 && strrchr(folder, '/') == folder + 5)
 		return true;
 	if (strcmp(strrchr(folder, '/'), "/.local") == 0) /* what desktops keep */
 		return true;

@@ -24,8 +24,10 @@ static enum capsule_status take_command(
 		.first = sizeof *out,
 		.alignment = _Alignof(struct capsule_command) };
 
-	if (given == NULL)
-		return error_set(err, CAPSULE_EINVAL, "no command is given");
+	if (given == NULL) {
+		(void)error_set(err, CAPSULE_EINVAL, "no command is given");
+		return CAPSULE_EINVAL;
+	}
 	return options_take(out, &kind, given, err);
 }
 
@@ -112,8 +114,10 @@ static enum capsule_status set_folder(struct capsule *capsule, const char *dir, 
 
 static enum capsule_status check_command(const struct capsule_command *command, struct capsule_error *err)
 {
-	if (command->argv == NULL || command->argv[0] == NULL || command->argv[0][0] == '\0')
-		return error_set(err, CAPSULE_EINVAL, "the command has no words: argv begins with the program");
+	if (command->argv == NULL || command->argv[0] == NULL || command->argv[0][0] == '\0') {
+		(void)error_set(err, CAPSULE_EINVAL, "the command has no words: argv begins with the program");
+		return CAPSULE_EINVAL;
+	}
 	if (command->dir != NULL && command->dir[0] != '/')
 		return error_set(err, CAPSULE_EINVAL, "dir is `%.256s`, expected an absolute path", command->dir);
 	return CAPSULE_OK;

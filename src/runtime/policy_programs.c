@@ -66,7 +66,7 @@ static bool is_stdio(const struct manifest_mcp_server *server)
 static bool holds(const struct string_list *list, size_t count, const char *text)
 {
 	for (size_t i = 0; i < count; i++)
-		if (strcmp(list->items[i], text) == 0)
+		if (list->items[i] != NULL && strcmp(list->items[i], text) == 0)
 			return true;
 	return false;
 }
