@@ -22,6 +22,7 @@ static const char *result_of(struct fixture *fixture, enum capsule_status starte
 
 static void assert_has(const char *text, const char *part)
 {
+	assert_non_null(text);
 	if (strstr(text, part) == NULL)
 		fail_msg("`%s` is not in `%s`", part, text);
 }
