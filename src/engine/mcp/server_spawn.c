@@ -6,8 +6,6 @@
 #include "gate/path.h"
 #include <stdio.h>
 
-#define PING_MS 30000 /* idle time before a ping */
-
 #define CAPSULE_PREFIX "./"
 #define WORKSPACE_PREFIX "workspace://"
 
@@ -105,7 +103,7 @@ static struct mcp_client_options client_options(const struct mcp_server *server)
 		.handshake_ms = limits->handshake_ms,
 		.request_ms = limits->call_ms,
 		.request_hard_ms = limits->call_hard_ms,
-		.ping_ms = limits->ping_ms != 0 ? limits->ping_ms : PING_MS,
+		.ping_ms = limits->ping_ms,
 		.in_flight = limits->in_flight,
 	};
 }

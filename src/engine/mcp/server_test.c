@@ -4,6 +4,8 @@
 
 #include "gate/gate.h"
 
+#include <poll.h>
+
 #define GRANT(name) "host_process = [\"" name "\"]"
 #define COMMAND(name) "command = \"" name "\""
 
@@ -138,6 +140,20 @@ static void assert_environment(const struct world *world)
 	assert_reported(world, expected);
 	(void)snprintf(expected, sizeof expected, "cwd %s\\n", world->state_dir);
 	assert_reported(world, expected);
+}
+
+static void nobody_is_woken_for_an_idle_server(void **state)
+{
+	struct world *world = *state;
+	struct pollfd ready = { .fd = loop_fd(world->loop), .events = POLLIN };
+
+	world_child(world, "serve", "");
+	world_server(world, GRANT("./server"), COMMAND("./server"), "");
+	world_start_ready(world);
+	while (loop_timeout_ms(world->loop) == 0 || poll(&ready, 1, 0) > 0)
+		(void)loop_turn(world->loop, 0);
+	assert_int_equal(loop_timeout_ms(world->loop), -1);
+	world_stop_and_wait(world);
 }
 
 static void a_word_in_no_workspace_or_out_of_it_ends_the_start(void **state)
@@ -478,6 +494,7 @@ int main(void)
 		WORLD_TEST(an_entry_without_command_says_so),
 		WORLD_TEST(settings_that_nobody_gave_are_told_all_at_once),
 		WORLD_TEST(it_gets_its_settings_its_words_and_its_folder),
+		WORLD_TEST(nobody_is_woken_for_an_idle_server),
 		WORLD_TEST(a_word_in_no_workspace_or_out_of_it_ends_the_start),
 		WORLD_TEST(in_the_sandbox_it_gets_the_same_and_no_more),
 		WORLD_TEST(a_network_takes_the_word_of_the_server_and_a_grant),
